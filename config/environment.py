@@ -1,0 +1,111 @@
+"""What the environment says about this instance: where its data lies, which databases and secrets it has.
+
+Everything Assentry reads from outside is read here or in `core.durations` and `core.failpoints`.
+An explicit variable wins; otherwise the running embedded instance's own files in ``ASSENTRY_DATA``
+answer, so that ``manage.py`` commands work beside ``./up`` without any setting.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+ROOT = Path(__file__).resolve().parent.parent
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 8750
+#: Hosts on which plain http and development switches are acceptable.
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+def data_folder() -> Path:
+    """The instance's folder: ``ASSENTRY_DATA``, by default ``.data`` in the checkout."""
+    return Path(os.environ.get("ASSENTRY_DATA") or ROOT / ".data").expanduser().absolute()
+
+
+def instance() -> dict[str, str]:
+    """What the embedded launcher wrote about itself (``database_url``, ``owner_url``), or nothing."""
+    try:
+        found: dict[str, str] = json.loads((data_folder() / "instance.json").read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise ImproperlyConfigured(
+            f"{data_folder() / 'instance.json'} cannot be read ({error}); start ./up again"
+        ) from error
+    return found
+
+
+def secret_key() -> str:
+    """``ASSENTRY_SECRET_KEY``, else the file ``ASSENTRY_SECRET_KEY_FILE``, else the instance's own.
+
+    Raises:
+        ImproperlyConfigured: there is none, or it is too short to be a secret.
+    """
+    key = os.environ.get("ASSENTRY_SECRET_KEY", "")
+    named = os.environ.get("ASSENTRY_SECRET_KEY_FILE")
+    path = Path(named) if named else data_folder() / "secret_key"
+    if not key:
+        try:
+            key = path.read_text().strip()
+        except OSError as error:
+            raise ImproperlyConfigured(
+                "no secret key: set ASSENTRY_SECRET_KEY or ASSENTRY_SECRET_KEY_FILE, or run ./up once"
+            ) from error
+    if len(key) < 50 or len(set(key)) < 5:
+        raise ImproperlyConfigured("the secret key is too weak: 50 or more random characters are needed")
+    return key
+
+
+def base_url() -> str:
+    """The address people and agents reach this server at, without a trailing slash."""
+    host = os.environ.get("ASSENTRY_HOST") or DEFAULT_HOST
+    port = os.environ.get("ASSENTRY_PORT") or str(DEFAULT_PORT)
+    shown = f"[{host}]" if ":" in host else host
+    url = (os.environ.get("ASSENTRY_BASE_URL") or f"http://{shown}:{port}").rstrip("/")
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ImproperlyConfigured(f"ASSENTRY_BASE_URL must be an http or https address, not {url!r}")
+    if (
+        parts.scheme == "http"
+        and parts.hostname not in LOOPBACK
+        and os.environ.get("ASSENTRY_ALLOW_PLAIN_HTTP") != "1"
+    ):
+        raise ImproperlyConfigured(
+            f"{url} is not https: session cookies would travel in the clear. Put TLS in front and set "
+            "ASSENTRY_BASE_URL to the https address, or set ASSENTRY_ALLOW_PLAIN_HTTP=1 to accept it"
+        )
+    return url
+
+
+def database(url: str, **options: Any) -> dict[str, Any]:
+    """One entry of Django's ``DATABASES`` from a PostgreSQL URL."""
+    entry: dict[str, Any] = environ.Env.db_url_config(url)
+    entry.pop("ENGINE", None)
+    host = entry.pop("OPTIONS", {}) or {}
+    if "host" in host:  # a unix socket, written as ?host=/folder
+        entry["HOST"] = host.pop("host")
+    return {"ENGINE": "django.db.backends.postgresql", **entry, "OPTIONS": {**host, **options}}
+
+
+def database_urls() -> tuple[str, str]:
+    """The runtime role's and the owner role's database URL; the same one where only one is set.
+
+    Raises:
+        ImproperlyConfigured: neither ``DATABASE_URL`` nor an embedded instance is there.
+    """
+    runtime = os.environ.get("DATABASE_URL")
+    if runtime:
+        return runtime, os.environ.get("ASSENTRY_OWNER_URL") or runtime
+    found = instance()
+    if found:
+        return found["database_url"], found["owner_url"]
+    raise ImproperlyConfigured(
+        "no database: set DATABASE_URL to a PostgreSQL 15 or newer, or start the embedded one with ./up"
+    )

@@ -1,0 +1,176 @@
+"""Who decides: workspaces, the users of this server, who they are in a workspace, and their roles."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.db import models
+from django.db.models.functions import Now
+from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
+
+from core.ids import uuid7
+
+
+def normal_email(email: str) -> str:
+    """One spelling per address, so that look-alikes and capitals are one identity (NFKC, case-folded)."""
+    return unicodedata.normalize("NFKC", email).strip().casefold()
+
+
+class UserManager(BaseUserManager["User"]):
+    """Creates users; the only way in which an e-mail address is written."""
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        """A user with this address (normalised) and password; without one, nobody can sign in as them."""
+        user = self.model(email=normal_email(email), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.get(email=normal_email(username or ""))
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """Somebody who can sign in: one per e-mail address on the whole server."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    email = models.EmailField(unique=True)
+    name = models.CharField(max_length=120, blank=True)
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+
+class Workspace(models.Model):
+    """A tenant: its own agents, people, policy and log.  Nothing crosses."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    slug = models.SlugField(max_length=50, unique=True)
+    name = models.CharField(max_length=120)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        default_permissions = ()
+        permissions = [
+            ("administer", "Manage people, agents, keys and settings"),
+            ("audit", "Read, verify and export the log"),
+            ("view", "See every request"),
+            ("decide_fallback", "Be asked when nobody else can be"),
+        ]
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class WorkspaceUserPermission(UserObjectPermissionBase):
+    """A permission of one user on one workspace, with a real foreign key (guardian, direct table)."""
+
+    content_object = models.ForeignKey(Workspace, on_delete=models.CASCADE)
+
+
+class WorkspaceGroupPermission(GroupObjectPermissionBase):
+    """The same for a group; guardian wants both tables."""
+
+    content_object = models.ForeignKey(Workspace, on_delete=models.CASCADE)
+
+
+class Person(models.Model):
+    """A user in one workspace."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
+    user = models.ForeignKey(User, on_delete=models.PROTECT)
+    active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(db_default=Now())
+    deactivated_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "user"], name="person_once"),
+            models.UniqueConstraint(fields=["workspace", "id"], name="person_in_workspace"),
+            models.CheckConstraint(
+                condition=models.Q(active=True, deactivated_at=None)
+                | models.Q(active=False, deactivated_at__isnull=False),
+                name="person_deactivated_says_when",
+            ),
+        ]
+
+    @property
+    def name(self) -> str:
+        """The name to show: the user's own, else the address."""
+        return str(self.user)
+
+
+class Role(models.Model):
+    """A named group of people who own a kind of decision."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
+    name = models.CharField(max_length=60)
+    title = models.CharField(max_length=120)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "name"], name="role_once"),
+            models.UniqueConstraint(fields=["workspace", "id"], name="role_in_workspace"),
+        ]
+
+
+class Membership(models.Model):
+    """A person in a role, why (``source``), and for how long.
+
+    Each source reconciles only its own rows: a person may be in a role for two reasons at once.
+    """
+
+    class Source(models.TextChoices):
+        POLICY = "policy"
+        MANUAL = "manual"
+        IDP = "idp"
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
+    # The composite keys of migration 0002 hold role and person to the same workspace.
+    role = models.ForeignKey(Role, on_delete=models.DO_NOTHING, db_constraint=False)
+    person = models.ForeignKey(Person, on_delete=models.DO_NOTHING, db_constraint=False)
+    source = models.CharField(max_length=10, choices=Source)
+    valid_from = models.DateTimeField(db_default=Now())
+    valid_until = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["role", "person", "source"],
+                condition=models.Q(valid_until=None),
+                name="membership_once_per_source",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(source__in=["policy", "manual", "idp"]), name="membership_source_known"
+            ),
+        ]
+        indexes = [models.Index(fields=["person", "role"], name="membership_person")]
+
+
+class SignInFailure(models.Model):
+    """One failed sign-in, counted by account and by address to slow the next tries down."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    account = models.CharField(max_length=254)
+    address = models.GenericIPAddressField()
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["account", "at"], name="failure_account"),
+            models.Index(fields=["address", "at"], name="failure_address"),
+        ]
