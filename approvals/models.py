@@ -93,7 +93,9 @@ class Revision(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7)
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_constraint=False)
-    request = models.ForeignKey(Request, on_delete=models.DO_NOTHING, db_constraint=False)
+    request = models.ForeignKey(
+        Request, on_delete=models.DO_NOTHING, db_constraint=False, related_name="revisions"
+    )
     number = models.PositiveIntegerField()
     #: RFC 8785 bytes: what is shown, digested, evaluated and, one day, permitted.
     payload = models.BinaryField()
@@ -115,7 +117,9 @@ class Stage(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7)
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_constraint=False)
-    request = models.ForeignKey(Request, on_delete=models.DO_NOTHING, db_constraint=False)
+    request = models.ForeignKey(
+        Request, on_delete=models.DO_NOTHING, db_constraint=False, related_name="stages"
+    )
     revision = models.PositiveIntegerField()
     index = models.PositiveSmallIntegerField()
     roles = ArrayField(models.UUIDField())
@@ -142,7 +146,9 @@ class Decision(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7)
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_constraint=False)
-    request = models.ForeignKey(Request, on_delete=models.DO_NOTHING, db_constraint=False)
+    request = models.ForeignKey(
+        Request, on_delete=models.DO_NOTHING, db_constraint=False, related_name="decisions"
+    )
     revision = models.PositiveIntegerField()
     stage = models.PositiveSmallIntegerField()
     person = models.ForeignKey(Person, on_delete=models.DO_NOTHING, db_constraint=False)
