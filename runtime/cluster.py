@@ -21,6 +21,7 @@ from psycopg import sql
 
 from runtime.accounts import Account
 from runtime.errors import Refused
+from runtime.folder import write_private
 from runtime.programs import FOLDER_VARIABLE, Programs, find_major, shared_folder
 
 SUPERUSER = "postgres"
@@ -49,20 +50,6 @@ class State:
         """Fresh passwords for a cluster that does not exist yet."""
         one, two, three = (secrets.token_urlsafe(24) for _ in range(3))
         return cls(str(cluster), one, two, three)
-
-
-def write_private(path: Path, text: str) -> None:
-    """Replace a file of mode 0600 in one step."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.rename(path)
-    finally:
-        scratch.unlink(missing_ok=True)
 
 
 def load_state(data: Path) -> State | None:

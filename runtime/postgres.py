@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
 import shutil
 import signal
 import subprocess
@@ -20,12 +19,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import psycopg
-
 from runtime import cluster as clusters
 from runtime import guard
 from runtime.accounts import Account, server_account
 from runtime.errors import Refused
+from runtime.folder import ensure_secret_key, make_private, write_private
 from runtime.locks import FileLock
 from runtime.programs import Programs, find, interpreter
 
@@ -116,7 +114,7 @@ class EmbeddedPostgres:
             raise
 
     def _start(self) -> None:
-        self._make_folder()
+        make_private(self.data)
         if not self._launcher.take():
             raise Refused(f"Another process runs the database in {self.data}.")
         state = clusters.load_state(self.data)
@@ -197,18 +195,6 @@ class EmbeddedPostgres:
         if self._sockets is None:
             raise RuntimeError("not started")
         return self._sockets
-
-    def _make_folder(self) -> None:
-        try:
-            self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-            probe = self.data / f".probe.{os.getpid()}"
-            probe.write_bytes(b"x" * 4096)
-            probe.unlink()
-        except OSError as error:
-            raise Refused(
-                f"The data folder {self.data} cannot be used ({error.strerror}): make it "
-                "writable, or name another with ASSENTRY_DATA=…"
-            ) from error
 
     def _refuse_strange_cluster(self, place: Path, programs: Programs) -> None:
         clusters.check_version(place, programs)
@@ -311,16 +297,5 @@ class EmbeddedPostgres:
 
     def _write_instance(self) -> None:
         instance = {"database_url": self.runtime_url, "owner_url": self.owner_url}
-        clusters.write_private(self.data / "instance.json", json.dumps(instance, indent=1) + "\n")
-        secret = self.data / "secret_key"
-        if not secret.exists():
-            clusters.write_private(secret, secrets.token_urlsafe(48) + "\n")
-
-
-def reachable(url: str) -> bool:
-    """True when a server answers at this URL."""
-    try:
-        psycopg.connect(url, connect_timeout=2).close()
-    except psycopg.Error:
-        return False
-    return True
+        write_private(self.data / "instance.json", json.dumps(instance, indent=1) + "\n")
+        ensure_secret_key(self.data)
