@@ -1,0 +1,188 @@
+"""The pooled psycopg connections of the hot calls, beside Django's own.
+
+Autocommit, rows as tuples, statements prepared on first use. `with pool().connection() as conn:`
+gives one; several statements of one transaction go into `with conn.transaction():`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import select
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+from typing import Any, Final, TypeAlias
+
+import psycopg
+from django.conf import settings
+from psycopg import errors
+from psycopg.conninfo import make_conninfo
+from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
+
+from core.problems import Problem
+
+Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
+
+MAX_SIZE: Final = 8
+#: How long a call waits for a connection before it answers 503.
+WAIT_S: Final = 5.0
+#: A dead connection is tried again this long; afterwards the next call begins anew. Short, since
+#: the pauses between attempts double and an outage must not outlive the database's return.
+RECONNECT_S: Final = 4.0
+STATEMENT_TIMEOUT: Final = "30s"
+#: A stopped process must not hold row locks that everybody else waits for.
+IDLE_IN_TRANSACTION_TIMEOUT: Final = "10s"
+
+_CONFIGURE: Final = """
+SELECT set_config('TimeZone', 'UTC', false),
+       set_config('statement_timeout', %s, false),
+       set_config('idle_in_transaction_session_timeout', %s, false)
+"""
+#: The other end is gone: found within seconds instead of the system's two hours.
+_NETWORK: Final = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+_NOT_LIBPQ: Final = frozenset({"pool", "server_side_binding", "isolation_level", "assume_role"})
+
+
+class Unavailable(Problem):
+    """503: the database did not answer; the same call may be repeated."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            503,
+            "database_unavailable",
+            "Service Unavailable",
+            "The database does not answer. Repeat the call, with the same Idempotency-Key if it has one.",
+            headers={"Retry-After": "2"},
+        )
+
+
+class Pool(ConnectionPool[Connection]):
+    """A pool that never serves a connection its server has closed, and speaks in `Unavailable`."""
+
+    def getconn(self, timeout: float | None = None) -> Connection:
+        """Return a live connection; `Unavailable` when there is none within `timeout` seconds."""
+        until = monotonic() + (self.timeout if timeout is None else timeout)
+        while True:
+            try:
+                conn = super().getconn(until - monotonic())
+            except (PoolTimeout, PoolClosed) as error:
+                raise Unavailable from error
+            if _alive(conn):
+                return conn
+            self.putconn(conn)
+
+    @contextmanager
+    def connection(self, timeout: float | None = None) -> Iterator[Connection]:
+        """Lend a connection; one that breaks meanwhile becomes `Unavailable`."""
+        with super().connection(timeout) as conn:
+            try:
+                yield conn
+            except psycopg.OperationalError as error:
+                if conn.closed or isinstance(error, errors.QueryCanceled):
+                    raise Unavailable from error
+                raise
+
+
+def _alive(conn: Connection) -> bool:
+    # An idle server says nothing: when there is something to read, it is mostly its farewell.
+    # poll, because select fails on descriptors above 1,023 and waiting agents hold thousands.
+    heard = select.poll()
+    heard.register(conn.fileno(), select.POLLIN)
+    if not heard.poll(0):
+        return True
+    try:
+        conn.execute("")
+    except psycopg.Error:
+        return False
+    return True
+
+
+def conninfo(**overrides: Any) -> str:
+    """Return the libpq connection string of the runtime role, from Django's settings."""
+    entry = settings.DATABASES["default"]
+    written = {
+        key: value for key, value in entry.get("OPTIONS", {}).items() if key not in _NOT_LIBPQ
+    }
+    named = {
+        "dbname": entry.get("NAME"),
+        "user": entry.get("USER"),
+        "password": entry.get("PASSWORD"),
+        "host": entry.get("HOST"),
+        "port": entry.get("PORT"),
+        "application_name": application_name(),
+    }
+    known = {key: value for key, value in named.items() if value}
+    return make_conninfo(**{**_NETWORK, **known, **written, **overrides})
+
+
+def application_name() -> str:
+    """Return how this process appears in pg_stat_activity: `assentry web`, `assentry worker`."""
+    return f"assentry {os.environ.get('ASSENTRY_PROCESS') or 'command'}"
+
+
+def connect(**overrides: Any) -> Connection:
+    """Open a connection of one's own, in autocommit, for LISTEN and the like.
+
+    `overrides` are libpq parameters. psycopg.OperationalError when the database does not answer.
+    """
+    return psycopg.connect(conninfo(**overrides), autocommit=True)
+
+
+_lock = threading.Lock()
+_pool: Pool | None = None
+
+
+def pool() -> Pool:
+    """Return this process's pool, made on first use."""
+    return _pool or _open()
+
+
+def _open() -> Pool:
+    global _pool
+    with _lock:
+        if _pool is None:
+            _pool = Pool(
+                conninfo(),
+                kwargs={"autocommit": True, "prepare_threshold": 0},
+                min_size=1,
+                max_size=MAX_SIZE,
+                timeout=WAIT_S,
+                reconnect_timeout=RECONNECT_S,
+                configure=_configure,
+                num_workers=2,
+                name="hot",
+                open=True,
+            )
+        return _pool
+
+
+def _configure(conn: Connection) -> None:
+    conn.execute(_CONFIGURE, (STATEMENT_TIMEOUT, IDLE_IN_TRANSACTION_TIMEOUT), prepare=False)
+
+
+def close() -> None:
+    """Close the pool; the next `pool()` opens a new one."""
+    global _pool
+    with _lock:
+        closing, _pool = _pool, None
+    if closing is not None:
+        closing.close()
+
+
+def _forget() -> None:
+    # A forked child shares the sockets but not the threads: it must leave the parent's pool alone.
+    global _pool, _lock
+    _lock = threading.Lock()
+    _pool = None
+
+
+atexit.register(close)
+os.register_at_fork(after_in_child=_forget)
