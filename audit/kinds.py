@@ -129,6 +129,12 @@ class PersonDeactivated(Data, frozen=True, kw_only=True):
     KIND = "person.deactivated"
 
 
+class PersonReactivated(Data, frozen=True, kw_only=True):
+    """A deactivated person is back; the roles that people once gave them are not."""
+
+    KIND = "person.reactivated"
+
+
 class RoleCreated(Data, frozen=True, kw_only=True):
     KIND = "role.created"
     name: str
@@ -157,6 +163,12 @@ class AgentCreated(Data, frozen=True, kw_only=True):
     KIND = "agent.created"
     name: str
     owner: str
+
+
+class AgentStateChanged(Data, frozen=True, kw_only=True):
+    KIND = "agent.state_changed"
+    before: str
+    after: str
 
 
 class KeyCreated(Data, frozen=True, kw_only=True):

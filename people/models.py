@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.crypto import salted_hmac
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from core.ids import uuid7
@@ -39,6 +42,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     email = models.EmailField(unique=True)
     name = models.CharField(max_length=120, blank=True)
     is_active = models.BooleanField(default=True)
+    #: Part of what a session is checked against on every request: raising it ends all of them.
+    session_generation = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(db_default=Now())
 
     objects: ClassVar[UserManager] = UserManager()
@@ -49,6 +54,23 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.name or self.email
+
+    def get_session_auth_hash(self) -> str:
+        """What a session must match to count: changes with the password and with the generation."""
+        return self._session_hash(None)
+
+    def get_session_auth_fallback_hash(self) -> Iterator[str]:
+        """The same under secret keys that were rotated out."""
+        for secret in settings.SECRET_KEY_FALLBACKS:
+            yield self._session_hash(secret)
+
+    def _session_hash(self, secret: str | None) -> str:
+        return salted_hmac(
+            "people.User.session",
+            f"{self.session_generation}:{self.password}",
+            secret=secret,
+            algorithm="sha256",
+        ).hexdigest()
 
 
 class Workspace(models.Model):
@@ -174,3 +196,15 @@ class SignInFailure(models.Model):
             models.Index(fields=["account", "at"], name="failure_account"),
             models.Index(fields=["address", "at"], name="failure_address"),
         ]
+
+
+class KnownAddress(models.Model):
+    """A network address from which a user has signed in: strangers' failures do not shut it out."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    user = models.ForeignKey(User, on_delete=models.CASCADE)
+    address = models.GenericIPAddressField()
+    last_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "address"], name="known_address_once")]

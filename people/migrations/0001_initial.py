@@ -58,6 +58,7 @@ class Migration(migrations.Migration):
                 ("email", models.EmailField(max_length=254, unique=True)),
                 ("name", models.CharField(blank=True, max_length=120)),
                 ("is_active", models.BooleanField(default=True)),
+                ("session_generation", models.PositiveIntegerField(default=0)),
                 (
                     "created_at",
                     models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
@@ -246,6 +247,28 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
+            },
+        ),
+        migrations.CreateModel(
+            name="KnownAddress",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(default=core.ids.uuid7, primary_key=True, serialize=False),
+                ),
+                ("address", models.GenericIPAddressField()),
+                ("last_at", models.DateTimeField()),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("user", "address"), name="known_address_once")
+                ],
             },
         ),
         migrations.AddConstraint(
