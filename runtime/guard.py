@@ -27,7 +27,7 @@ def become(parent: int, uid: int, gid: int, program: list[str]) -> None:
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, int(signal.SIGINT), 0, 0, 0)
     if os.getppid() != parent:
         sys.exit(1)
-    os.execv(program[0], program)
+    os.execv(program[0], program)  # noqa: S606 - becoming the program is the point
 
 
 def drop(uid: int, gid: int) -> None:

@@ -151,6 +151,9 @@ class EmbeddedPostgres:
                 process.wait()
             if process.stdin is not None:
                 process.stdin.close()
+        if self._sockets is not None:
+            with contextlib.suppress(OSError):
+                self._sockets.rmdir()
         self._server.release()
         self._launcher.release()
 

@@ -33,14 +33,13 @@ def fingerprint(root: Path, migrations: set[tuple[str, str]]) -> str:
 
 def is_current(root: Path, data: Path, url: str) -> bool:
     """True when this database has every migration; raises `psycopg.OperationalError`."""
+    applied = _applied(url)
     migrations = on_disk(root)
     try:
         stamp = (data / STAMP).read_text().strip()
     except OSError:
         return False
-    if stamp != fingerprint(root, migrations):
-        return False
-    return migrations <= _applied(url)
+    return stamp == fingerprint(root, migrations) and migrations <= applied
 
 
 def remember(root: Path, data: Path) -> None:

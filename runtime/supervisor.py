@@ -264,10 +264,10 @@ def _first_line(error: Exception) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-def main() -> int:
-    """Run one instance as the environment describes it."""
+def main(**commands: Sequence[str]) -> int:
+    """Run one instance as the environment describes it; `commands` as for `Supervisor`."""
     try:
-        return Supervisor(options_module.read()).run()
+        return Supervisor(options_module.read(), **commands).run()
     except Refused as reason:
         sys.stderr.write(f"{reason}\n")
         return 1

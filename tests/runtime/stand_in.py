@@ -1,0 +1,92 @@
+"""Small real programs in the place of the web, worker and manage processes, and a supervisor of them.
+
+`python -m tests.runtime.stand_in up|web|worker|migrate|seed_demo …`
+STAND_IN=stubborn makes web ignore SIGTERM, STAND_IN=broken makes the worker end at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+
+import psycopg
+
+from runtime import parent, schema, supervisor
+from runtime.options import ROOT
+
+BEHAVIOUR = os.environ.get("STAND_IN", "")
+
+
+def note(name: str) -> None:
+    with (Path(os.environ["ASSENTRY_DATA"]) / "noted").open("a") as file:
+        file.write(f"{name} {os.getpid()}\n")
+
+
+def owner() -> psycopg.Connection[tuple[object, ...]]:
+    instance = json.loads((Path(os.environ["ASSENTRY_DATA"]) / "instance.json").read_text())
+    return psycopg.connect(instance["owner_url"])
+
+
+def web(arguments: list[str]) -> None:
+    if BEHAVIOUR == "stubborn":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    parent.watch()
+    note("web")
+    listener = socket.socket(fileno=int(arguments[arguments.index("--fd") + 1]))
+    while True:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+
+def worker() -> None:
+    parent.watch()
+    note("worker")
+    if BEHAVIOUR == "broken":
+        sys.exit(3)
+    while True:
+        time.sleep(60)
+
+
+def migrate() -> None:
+    note("migrate")
+    with owner() as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS people_workspace (id int)")
+        connection.execute("CREATE TABLE IF NOT EXISTS django_migrations (app text, name text)")
+        for row in schema.on_disk(ROOT):
+            connection.execute("INSERT INTO django_migrations VALUES (%s, %s)", row)
+
+
+def seed_demo() -> None:
+    note("seed")
+    with owner() as connection:
+        connection.execute("INSERT INTO people_workspace VALUES (1)")
+    base = os.environ["ASSENTRY_BASE_URL"]
+    person = {"email": "reviewer@demo.example", "password": "a-password", "role": "reviewer"}
+    said = {"page": f"{base}/", "people": [person], "agent_key": "key", "curl": f"curl {base}/api"}
+    sys.stdout.write(f"seeding\n{json.dumps(said)}\n")
+
+
+def up() -> int:
+    this = [sys.executable, "-m", "tests.runtime.stand_in"]
+    return supervisor.main(web=[*this, "web"], worker=[*this, "worker"], manage=this)
+
+
+if __name__ == "__main__":
+    match sys.argv[1]:
+        case "up":
+            sys.exit(up())
+        case "web":
+            web(sys.argv[2:])
+        case "worker":
+            worker()
+        case "migrate":
+            migrate()
+        case "seed_demo":
+            seed_demo()

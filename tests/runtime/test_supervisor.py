@@ -1,0 +1,212 @@
+"""The supervisor with real processes: start, restart, end, and every way of being in the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+import psutil
+import pytest
+
+from tests.runtime import helpers
+
+
+class Up:
+    """One running supervisor of stand-ins."""
+
+    started: ClassVar[list[Up]] = []
+
+    def __init__(self, data: Path, **more: str) -> None:
+        self.data = data
+        self.port = int(more.get("ASSENTRY_PORT", helpers.free_port()))
+        self.output = data.parent / f"output-{self.port}"
+        settings = {"ASSENTRY_DATA": str(data), "ASSENTRY_PORT": str(self.port), **more}
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "tests.runtime.stand_in", "up"],
+                cwd=helpers.ROOT,
+                env=helpers.environment(**settings),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.started.append(self)
+
+    def said(self) -> str:
+        return self.output.read_text()
+
+    def ready(self) -> Up:
+        helpers.wait_for(
+            lambda: "Assentry is running" in self.said() or self.process.poll() is not None, 30
+        )
+        assert self.process.poll() is None, self.said()
+        return self
+
+    def ended(self, seconds: float = 15.0) -> int:
+        return self.process.wait(seconds)
+
+    def noted(self, name: str) -> list[int]:
+        """The process ids of all starts of one stand-in."""
+        lines = (self.data / "noted").read_text().splitlines()
+        return [int(line.split()[1]) for line in lines if line.split()[0] == name]
+
+    def postmaster(self) -> int:
+        """The process id of the database, 0 while there is none."""
+        try:
+            return int((self.data / "postgres" / "postmaster.pid").read_text().split()[0])
+        except (OSError, IndexError):
+            return 0
+
+    def left(self) -> list[psutil.Process]:
+        return helpers.mentioning(str(self.data))
+
+
+@pytest.fixture
+def data() -> Iterator[Path]:
+    with helpers.folder("data") as place:
+        yield place
+        for up in Up.started:
+            up.process.kill()
+            up.process.wait()
+        Up.started.clear()
+        for process in helpers.mentioning(str(place)):
+            process.kill()
+
+
+def test_from_nothing_to_ready_and_back(data: Path) -> None:
+    first = Up(data).ready()
+    said = first.said()
+    for text in (f"http://127.0.0.1:{first.port}/", "reviewer@demo.example", "a-password", "curl"):
+        assert text in said
+    helpers.wait_for(lambda: len(first.noted("web")) == 2 and len(first.noted("worker")) == 1)
+    first.process.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    assert first.ended() == 0
+    assert time.monotonic() - began < 5
+    assert not first.left()
+
+    # A warm start migrates and seeds nothing, and shows the same at its new address.
+    second = Up(data).ready()
+    assert len(second.noted("migrate")) == len(second.noted("seed")) == 1
+    assert f"curl http://127.0.0.1:{second.port}/api" in second.said()
+    assert str(first.port) not in second.said()
+    assert (data / "welcome.json").stat().st_mode & 0o077 == 0
+
+    # A second copy: the same folder is refused, another one on another port works.
+    same = Up(data)
+    assert same.ended() == 1
+    assert f"already runs on {data} (http://127.0.0.1:{second.port}" in same.said()
+    taken = Up(data.parent / "third", ASSENTRY_PORT=str(second.port))
+    assert taken.ended() == 1
+    assert f"Port {second.port} on 127.0.0.1 cannot be used" in taken.said()
+    assert "ASSENTRY_PORT=" in taken.said()
+    other = Up(data.parent / "other").ready()
+    other.process.terminate()
+    assert other.ended() == 0
+    assert second.process.poll() is None
+
+    # What dies is started again: a web process, the worker, the database.
+    helpers.wait_for(lambda: len(second.noted("web")) == 4 and len(second.noted("worker")) == 2)
+    os.kill(second.noted("web")[-1], signal.SIGKILL)
+    os.kill(second.noted("worker")[-1], signal.SIGKILL)
+    helpers.wait_for(lambda: len(second.noted("web")) == 5 and len(second.noted("worker")) == 3)
+    postmaster = second.postmaster()
+    os.kill(postmaster, signal.SIGKILL)
+    helpers.wait_for(lambda: "PostgreSQL ended" in second.said())
+    helpers.wait_for(lambda: second.postmaster() not in {0, postmaster})
+
+    # Killed without a chance to clean up: nothing stays, and a start at once works.
+    second.process.kill()
+    second.ended()
+    third = Up(data, STAND_IN="stubborn").ready()
+    helpers.wait_for(lambda: not [pid for pid in third.noted("web")[:5] if _lives(pid)], 6)
+
+    # Web processes that ignore SIGTERM are killed, in bounded time.
+    began = time.monotonic()
+    third.process.terminate()
+    assert third.ended() == 0
+    assert time.monotonic() - began < 6.5
+    assert not third.left()
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_a_killed_supervisor_leaves_nothing(data: Path) -> None:
+    up = Up(data, STAND_IN="stubborn").ready()
+    assert len(up.left()) > 4
+    up.process.kill()
+    up.ended()
+    helpers.wait_for(lambda: not up.left(), 8)
+
+
+def test_a_process_that_keeps_dying_is_given_up_loudly(data: Path) -> None:
+    up = Up(data, STAND_IN="broken")
+    assert up.ended(40) == 1
+    assert "The worker process ended with code 3, for the 5th time" in up.said()
+    assert not up.left()
+
+
+def test_ctrl_c_during_the_start(data: Path) -> None:
+    up = Up(data)
+    helpers.wait_for(lambda: (data / "up.lock").exists())
+    up.process.send_signal(signal.SIGINT)
+    assert up.ended() == 0
+    assert "Traceback" not in up.said()
+    helpers.wait_for(lambda: not up.left(), 8)
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"ASSENTRY_PORT": "99999"}, "ASSENTRY_PORT=99999 is not a port"),
+        ({"ASSENTRY_HOST": "0.0.0.0"}, "is not https"),
+        ({"ASSENTRY_HOST": "203.0.113.9", "ASSENTRY_ALLOW_PLAIN_HTTP": "1"}, "cannot be used"),
+        ({"DATABASE_URL": "postgresql://a:secret@127.0.0.1:1/a"}, "The database does not answer"),
+        ({"ASSENTRY_DATA": "/proc/nothing"}, "The data folder /proc/nothing cannot be used"),
+    ],
+)
+def test_one_clear_line(data: Path, settings: dict[str, str], text: str) -> None:
+    up = Up(data, **settings)
+    assert up.ended() == 1
+    assert text in up.said()
+    assert "Traceback" not in up.said()
+    assert "secret" not in up.said()
+
+
+def test_a_port_that_somebody_else_uses(data: Path) -> None:
+    with socket.socket() as somebody:
+        somebody.bind(("127.0.0.1", 0))
+        somebody.listen()
+        port = somebody.getsockname()[1]
+        up = Up(data, ASSENTRY_PORT=str(port))
+        assert up.ended() == 1
+    assert f"Port {port} on 127.0.0.1 cannot be used" in up.said()
+    assert not (data / "postgres").exists()
+
+
+def test_development_switches_only_on_loopback() -> None:
+    program = (
+        "from runtime import options; import json;"
+        "print(json.dumps(options.read().environment().get('ASSENTRY_DEV')))"
+    )
+    for host, expected in (("127.0.0.1", "1"), ("localhost", "1"), ("0.0.0.0", None)):
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env=helpers.environment(ASSENTRY_HOST=host, ASSENTRY_BASE_URL="https://a.example"),
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+        assert json.loads(done.stdout) == expected, host
