@@ -56,9 +56,12 @@ class Request(models.Model):
                 name="request_idempotency",
             ),
             models.CheckConstraint(condition=Q(kind="request"), name="request_kind_known"),
-            models.CheckConstraint(condition=Q(status__in=Status.values), name="request_status_known"),
             models.CheckConstraint(
-                condition=Q(basis__isnull=True) | Q(basis__in=Basis.values), name="request_basis_known"
+                condition=Q(status__in=Status.values), name="request_status_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(basis__isnull=True) | Q(basis__in=Basis.values),
+                name="request_basis_known",
             ),
             models.CheckConstraint(
                 condition=Q(
@@ -74,7 +77,9 @@ class Request(models.Model):
                 ),
                 name="request_pending_or_ended",
             ),
-            models.CheckConstraint(condition=Q(expires_at__gte=F("created_at")), name="request_deadline_after"),
+            models.CheckConstraint(
+                condition=Q(expires_at__gte=F("created_at")), name="request_deadline_after"
+            ),
         ]
         indexes = [
             models.Index(
@@ -107,7 +112,9 @@ class Revision(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["workspace", "request", "number"], name="revision_once"),
+            models.UniqueConstraint(
+                fields=["workspace", "request", "number"], name="revision_once"
+            ),
             models.CheckConstraint(condition=Q(number__gte=1), name="revision_from_one"),
         ]
 
@@ -133,8 +140,12 @@ class Stage(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["workspace", "request", "revision", "index"], name="stage_once"),
-            models.CheckConstraint(condition=Q(approvals__gte=1, rejections__gte=1), name="stage_quorum"),
+            models.UniqueConstraint(
+                fields=["workspace", "request", "revision", "index"], name="stage_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(approvals__gte=1, rejections__gte=1), name="stage_quorum"
+            ),
             models.CheckConstraint(
                 condition=Q(confirm__isnull=True) | Q(confirm="owner"), name="stage_confirm_known"
             ),
@@ -167,7 +178,9 @@ class Decision(models.Model):
                 condition=Q(void_at=None),
                 name="decision_once",
             ),
-            models.CheckConstraint(condition=Q(verdict__in=Verdict.values), name="decision_verdict_known"),
+            models.CheckConstraint(
+                condition=Q(verdict__in=Verdict.values), name="decision_verdict_known"
+            ),
             models.CheckConstraint(
                 condition=Q(void_at=None, void_reason=None)
                 | Q(void_at__isnull=False, void_reason__isnull=False),

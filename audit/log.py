@@ -88,7 +88,8 @@ def event_rows(facts: Sequence[Fact], at: datetime) -> dict[str, list[Any]]:
                 "subject": ids.encode(prefix, subject),
                 "data": fact.data,
                 "commitments": {
-                    name: commitment(salts[name], held.content) for name, held in fact.commits.items()
+                    name: commitment(salts[name], held.content)
+                    for name, held in fact.commits.items()
                 },
             }
         )

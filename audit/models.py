@@ -50,7 +50,9 @@ class Leaf(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["workspace_id", "position"], name="leaf_position_once"),
-            models.CheckConstraint(condition=models.Q(position__gte=0), name="leaf_position_from_zero"),
+            models.CheckConstraint(
+                condition=models.Q(position__gte=0), name="leaf_position_from_zero"
+            ),
         ]
 
 

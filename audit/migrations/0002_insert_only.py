@@ -39,7 +39,9 @@ def revoke(apps: Any, schema_editor: Any) -> None:
     if settings.OWNER_ROLE == settings.RUNTIME_ROLE:
         return
     runtime = schema_editor.connection.ops.quote_name(settings.RUNTIME_ROLE)
-    schema_editor.execute(f"REVOKE UPDATE, DELETE, TRUNCATE ON audit_event, audit_leaf FROM {runtime}")
+    schema_editor.execute(
+        f"REVOKE UPDATE, DELETE, TRUNCATE ON audit_event, audit_leaf FROM {runtime}"
+    )
     # A side row is erased by the owner's functions only; a pending row is removed when it is sequenced.
     schema_editor.execute(f"REVOKE UPDATE, DELETE, TRUNCATE ON audit_side FROM {runtime}")
     schema_editor.execute(f"REVOKE UPDATE, TRUNCATE ON audit_pending FROM {runtime}")

@@ -1,0 +1,28 @@
+"""Pieces of SQL over this folder's tables, for statements composed above it."""
+
+from __future__ import annotations
+
+from people.sql import PERSON_IS_ACTIVE
+
+#: The agent of a request ``r``, its owner and its workspace: ``agent``, ``owner``, ``owner_user``, ``w``.
+AGENT_FROM_REQUEST = """
+    JOIN agents_agent agent ON agent.id = r.agent_id
+    JOIN people_person owner ON owner.id = agent.owner_id
+    JOIN people_user owner_user ON owner_user.id = owner.user_id
+    JOIN people_workspace w ON w.id = r.workspace_id
+"""
+
+#: Makes later submits of one agent wait for this one (a plan that counts reads under this lock).
+#: Weaker than FOR UPDATE on purpose: inserting a request takes KEY SHARE on the agent.
+LOCK_FOR_COUNTING = "SELECT 1 FROM agents_agent WHERE id = %(agent)s FOR NO KEY UPDATE"
+
+#: Holds the agent's owner and state still while its request ``%(request)s`` is decided: the owner's
+#: id, and whether the owner may act.  The first lock of the one order: agent, request, memberships.
+LOCK_FOR_DECIDING = f"""
+    SELECT agent.owner_id, {PERSON_IS_ACTIVE.format(person="owner", user="owner_user")}
+      FROM agents_agent agent
+      JOIN people_person owner ON owner.id = agent.owner_id
+      JOIN people_user owner_user ON owner_user.id = owner.user_id
+     WHERE agent.id = %(agent)s
+       FOR SHARE OF agent, owner
+"""

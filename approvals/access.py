@@ -1,0 +1,38 @@
+"""Who may see a request, and who may decide on it: one small place, the same for every door.
+
+Seeing is: being asked in any stage of its plan, owning the agent, or holding the workspace's
+``view``.  Deciding is membership alone, looked at when it counts (`approvals.decide`); no permission
+and no administrator's right replaces it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from people.sql import ROLES_OF_PERSON
+
+#: The condition under which ``%(person)s`` may see request ``r`` of ``agent``.
+MAY_SEE = f"""
+    (r.roles && {ROLES_OF_PERSON} OR agent.owner_id = %(person)s OR %(view)s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A signed-in person in one workspace, as a door has proven them."""
+
+    workspace_id: UUID
+    person_id: UUID
+    user_id: UUID
+    name: str
+    permissions: frozenset[str] = frozenset()
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether the workspace lets this person see every request."""
+        return "view" in self.permissions
+
+    def values(self) -> dict[str, object]:
+        """The parameters of `MAY_SEE`, and the workspace."""
+        return {"workspace": self.workspace_id, "person": self.person_id, "view": self.sees_all}

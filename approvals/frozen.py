@@ -1,0 +1,173 @@
+"""The plan as a revision keeps it: what policy said, with the roles it named resolved to rows.
+
+Frozen means frozen: editing the policy changes nothing that is pending.  People are never part of a
+plan, they are looked up live, so losing a role does change what a pending request may become.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+from policies.plan import Plan
+from policies.plan import Stage as PlannedStage
+
+Effect = Literal["allow", "deny", "ask"]
+
+
+class FrozenRole(Struct, frozen=True):
+    """A role a stage asks.  The name is for display: the id is what counts."""
+
+    id: UUID
+    name: str
+    title: str
+
+
+class FrozenStage(Struct, frozen=True):
+    """A step of a plan: whom it asks, how many approvals pass it, how many rejections end it."""
+
+    roles: tuple[FrozenRole, ...]
+    approvals: int = 1
+    rejections: int = 1
+    distinct_from_earlier: bool = False
+    confirm: Literal["owner"] | None = None
+
+
+class FrozenFact(Struct, frozen=True):
+    """One thing to show of the payload; a sensitive value is never in here, only that there is one."""
+
+    label: str
+    value: str
+    pointer: str
+
+
+class FrozenTrace(Struct, frozen=True):
+    """What one rule's condition came to."""
+
+    rule: str
+    when: str | None
+    result: str
+    error: str | None = None
+
+
+class FrozenPlan(Struct, frozen=True):
+    """What policy decided for one revision.
+
+    ``after_deadline`` is the stage that stands in for the open one when the time is up
+    (``on_expiry: ask:<role>``).  ``notes`` says in plain words what differed from the document.
+    """
+
+    effect: Effect
+    version: int
+    rule: str | None
+    why: str
+    stages: tuple[FrozenStage, ...]
+    expires_in_s: int
+    on_expiry: str
+    comment: str
+    facts: tuple[FrozenFact, ...]
+    sensitive: tuple[str, ...]
+    trace: tuple[FrozenTrace, ...]
+    after_deadline: FrozenStage | None = None
+    notes: tuple[str, ...] = ()
+
+    def stage(self, index: int) -> FrozenStage:
+        """The stage with this index; one past the last is the stage after the deadline."""
+        if index == len(self.stages) and self.after_deadline is not None:
+            return self.after_deadline
+        return self.stages[index]
+
+    def encoded(self) -> bytes:
+        """Canonical JSON (sorted keys, whole numbers)."""
+        return _encoder.encode(self)
+
+
+_encoder = msgspec.json.Encoder(order="sorted")
+_decoder = msgspec.json.Decoder(FrozenPlan)
+
+
+def decode(stored: bytes) -> FrozenPlan:
+    """The plan that a revision stores."""
+    return _decoder.decode(stored)
+
+
+@dataclass(frozen=True, slots=True)
+class RoleNow:
+    """A role as it stands at submit: how many people could decide in it, the agent's owner left out."""
+
+    role: FrozenRole
+    eligible: int
+
+
+def freeze(
+    plan: Plan, *, roles: Mapping[str, RoleNow], fallback: str, owner_active: bool
+) -> FrozenPlan:
+    """Resolve a plan's role names, and put the fallback role where nobody could decide.
+
+    Where the fallback cannot decide either, the effect becomes ``deny`` (policy.md, "Nobody can
+    decide"): a request nobody can answer must not wait for its deadline.  The number of approvals
+    stays what the rule says: a fallback never makes anything easier.
+    """
+    stages: list[FrozenStage] = []
+    notes: list[str] = []
+    effect: Effect = plan.effect
+    for stage in plan.stages if plan.effect == "ask" else ():
+        frozen = _resolve(stage, roles)
+        if not _answerable(frozen, roles, owner_active=owner_active):
+            asked = stage.confirm or ", ".join(stage.any_of)
+            stand_in = roles.get(fallback)
+            if stand_in is None or not stand_in.eligible:
+                notes.append(
+                    f"Nobody can decide for {asked}, nor for the fallback role {fallback}."
+                )
+                effect = "deny"
+            else:
+                notes.append(
+                    f"Nobody can decide for {asked}: the fallback role {fallback} is asked."
+                )
+                frozen = msgspec.structs.replace(frozen, roles=(stand_in.role,), confirm=None)
+        stages.append(frozen)
+    return FrozenPlan(
+        effect=effect,
+        version=plan.version,
+        rule=plan.rule,
+        why=plan.why,
+        stages=tuple(stages),
+        expires_in_s=plan.expires_in_s,
+        on_expiry=plan.on_expiry,
+        comment=plan.comment,
+        facts=tuple(FrozenFact(fact.label, fact.value, fact.pointer) for fact in plan.facts),
+        sensitive=tuple(plan.sensitive),
+        trace=tuple(
+            FrozenTrace(line.rule, line.when, line.result, line.error) for line in plan.trace
+        ),
+        after_deadline=_after_deadline(plan, roles),
+        notes=tuple(notes),
+    )
+
+
+def _resolve(stage: PlannedStage, roles: Mapping[str, RoleNow]) -> FrozenStage:
+    return FrozenStage(
+        roles=tuple(roles[name].role for name in stage.any_of if name in roles),
+        approvals=stage.approvals,
+        rejections=stage.rejections,
+        distinct_from_earlier=stage.distinct_from_earlier,
+        confirm=stage.confirm,
+    )
+
+
+def _answerable(stage: FrozenStage, roles: Mapping[str, RoleNow], *, owner_active: bool) -> bool:
+    if stage.confirm == "owner":
+        return owner_active
+    return any(roles[role.name].eligible for role in stage.roles)
+
+
+def _after_deadline(plan: Plan, roles: Mapping[str, RoleNow]) -> FrozenStage | None:
+    kind, _, name = plan.on_expiry.partition(":")
+    if plan.effect != "ask" or kind != "ask" or name not in roles:
+        return None
+    return FrozenStage(roles=(roles[name].role,))

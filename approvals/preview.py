@@ -1,0 +1,90 @@
+"""What policy would say to a submission: nothing is stored, and nobody is asked."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+from agents.authentication import presented_key, require_scope
+from psycopg import Connection
+
+from approvals import planning, shape
+from approvals.frozen import FrozenStage
+from approvals.submission import read as read_submission
+from core import durations
+from core.db import pool
+from people.sql import MEMBERSHIP_IS_VALID, VALID_MEMBERSHIPS
+
+#: How many different people could decide in any of the roles now, the agent's owner left out.
+ELIGIBLE = f"""
+SELECT count(DISTINCT m.person_id) FROM {VALID_MEMBERSHIPS}
+ WHERE m.role_id = ANY(%(roles)s) AND m.person_id <> %(owner)s AND {MEMBERSHIP_IS_VALID}
+"""
+
+
+def preview(*, authorization: str | None, body: bytes) -> bytes:
+    """The JSON of `approvals.shape.Preview` for the submission in this body.
+
+    Raises:
+        Problem: as `approvals.submit.submit`.
+    """
+    presented = presented_key(authorization)
+    submission, _ = read_submission(body)
+    with pool().connection() as conn:
+        intake = planning.read_intake(conn, presented)
+        require_scope(intake.caller, "requests:submit")
+        policy = planning.policy_of(conn, intake)
+        planned = planning.plan(conn, intake, policy, submission)
+        stages = [
+            _stage(conn, intake, index, stage) for index, stage in enumerate(planned.plan.stages)
+        ]
+    plan = planned.plan
+    answer = shape.Preview(
+        effect=plan.effect,
+        rule=plan.rule,
+        why=plan.why,
+        policy_version=plan.version,
+        risk=planned.risk,
+        title=planned.title,
+        stages=stages,
+        expires_in=durations.show(timedelta(seconds=plan.expires_in_s)),
+        on_expiry=plan.on_expiry,
+        comment=plan.comment,
+        trace=[
+            shape.TraceShown(line.rule, line.when, line.result, line.error) for line in plan.trace
+        ],
+        notes=[*plan.notes, *critical_note(planned.risk)],
+    )
+    return msgspec.json.encode(answer)
+
+
+def critical_note(risk: str) -> tuple[str, ...]:
+    """What must be said of a critical action as long as no second factor is asked for it."""
+    if risk != "critical":
+        return ()
+    return ("Critical actions are decided like high ones: a second factor is not yet asked.",)
+
+
+def _stage(
+    conn: Connection[Any], intake: planning.Intake, index: int, stage: FrozenStage
+) -> shape.StagePreviewed:
+    if stage.confirm == "owner":
+        people = int(intake.owner_active)
+    else:
+        roles = [role.id for role in stage.roles]
+        values = {"roles": roles, "owner": intake.caller.agent_owner_id}
+        found = conn.execute(ELIGIBLE, values).fetchone()
+        people = found[0] if found else 0
+    return shape.StagePreviewed(
+        index=index,
+        roles=[
+            shape.RolePreviewed(role.name, role.title, intake.roles[role.name].eligible)
+            for role in stage.roles
+        ],
+        approvals=stage.approvals,
+        rejections=stage.rejections,
+        distinct_from_earlier=stage.distinct_from_earlier,
+        confirm=stage.confirm,
+        quorum_can_be_met=people >= stage.approvals,
+    )

@@ -1,0 +1,179 @@
+"""The request object of the API (api.md, "The request object"), as structs.
+
+Fields are added, never renamed.  `approvals.present` fills it; the OpenAPI file is made from it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import Meta, Raw, Struct
+
+
+class AgentOwner(Struct, frozen=True):
+    """The person who answers for an agent."""
+
+    id: str
+    name: str
+
+
+class AgentRef(Struct, frozen=True):
+    """The agent that asks."""
+
+    id: str
+    name: str
+    owner: AgentOwner
+
+
+class FactShown(Struct, frozen=True):
+    """One thing that policy says to show of the payload."""
+
+    label: str
+    value: str
+    pointer: str
+
+
+class RoleAsked(Struct, frozen=True):
+    """A role, by the name the policy gives it."""
+
+    name: str
+    title: str
+
+
+class StageShown(Struct, frozen=True):
+    """One step of the plan: whom it asks, and how many must say what."""
+
+    index: int
+    roles: list[RoleAsked]
+    approvals: int
+    rejections: int
+    distinct_from_earlier: bool
+    confirm: Annotated[
+        str | None, Meta(description="`owner`: the agent's owner alone must confirm")
+    ]
+
+
+class PlanShown(Struct, frozen=True):
+    """What policy decided for this revision, frozen."""
+
+    version: int
+    rule: Annotated[
+        str | None, Meta(description="The rule that matched; null: none did, the fallback is asked")
+    ]
+    effect: str
+    why: str
+    stages: list[StageShown]
+    on_expiry: str
+    comment: str
+    notes: list[str]
+
+
+class DecisionShown(Struct, frozen=True):
+    """One person's vote."""
+
+    id: str
+    stage: int
+    revision: int
+    person: AgentOwner
+    verdict: str
+    comment: str
+    channel: str
+    assurance: str
+    at: str
+    void: Annotated[str | None, Meta(description="Why it no longer counts; null: it counts")]
+
+
+class Links(Struct, frozen=True):
+    """Where to look further."""
+
+    self: str
+    page: str
+
+
+class RequestObject(Struct, frozen=True):
+    """One action waiting for, or past, its decision."""
+
+    id: str
+    kind: str
+    workspace: str
+    action: str
+    payload: Annotated[
+        Any, Meta(description="As submitted; for people, without what policy calls sensitive")
+    ]
+    payload_digest: Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$")]
+    revision: int
+    status: str
+    waiting_on: str | None
+    basis: str | None
+    risk: str
+    title: str
+    facts: list[FactShown]
+    summary: str
+    context: dict[str, Any]
+    evidence: list[dict[str, Any]]
+    metadata: dict[str, str]
+    agent: AgentRef
+    plan: PlanShown
+    stage: Annotated[int | None, Meta(description="Index of the open stage; null once it ended")]
+    decisions: list[DecisionShown]
+    created_at: str
+    expires_at: str
+    ended_at: str | None
+    sequence: Annotated[int, Meta(description="Grows with every change")]
+    message: Annotated[str, Meta(description="One sentence that may be handed to a model")]
+    links: Links
+
+
+class Stated(Struct, frozen=True):
+    """The stored statement of an agent, its parts kept as the bytes they are."""
+
+    summary: str
+    context: Raw
+    evidence: Raw
+    metadata: Raw
+
+
+class RolePreviewed(Struct, frozen=True):
+    """A role that would be asked, and how many people could decide in it now."""
+
+    name: str
+    title: str
+    eligible: int
+
+
+class StagePreviewed(Struct, frozen=True):
+    """A stage that would be asked, and whether its quorum can be met by the people there are."""
+
+    index: int
+    roles: list[RolePreviewed]
+    approvals: int
+    rejections: int
+    distinct_from_earlier: bool
+    confirm: str | None
+    quorum_can_be_met: bool
+
+
+class TraceShown(Struct, frozen=True):
+    """What one rule's condition came to."""
+
+    rule: str
+    when: str | None
+    result: str
+    error: str | None
+
+
+class Preview(Struct, frozen=True):
+    """What policy would say to a submission; nothing was stored."""
+
+    effect: str
+    rule: str | None
+    why: str
+    policy_version: int
+    risk: str
+    title: str
+    stages: list[StagePreviewed]
+    expires_in: str
+    on_expiry: str
+    comment: str
+    trace: list[TraceShown]
+    notes: list[str]

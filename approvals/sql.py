@@ -1,0 +1,81 @@
+"""The statements of the lifecycle: everything that reads or writes requests in bulk or in haste.
+
+Few statements on a prepared connection are what makes the hot calls fast (the ORM's statement
+building was measured as the cost, not fsync), and what keeps a transaction readable as a whole.
+"""
+
+from __future__ import annotations
+
+from agents.sql import AGENT_FROM_REQUEST
+from audit.log import INSERT_EVENTS
+from core.due import INSERT_DUE
+from people.sql import PERSON_NAME
+
+#: In the order of `approvals.present.Row`.
+REQUEST_COLUMNS = f"""
+    r.id, r.kind, r.workspace_id, w.slug, r.action, v.payload, v.digest, r.revision, r.status, r.waiting_on,
+    r.basis, r.risk, r.title, r.stated, agent.id, agent.name, owner.id, {PERSON_NAME.format(user="owner_user")},
+    v.plan, r.stage, r.created_at, r.expires_at, r.ended_at, r.sequence, votes.list
+"""
+
+#: Stages that open: the parameters are arrays, as many stages as requests.
+INSERT_STAGES = """
+staged AS (
+    INSERT INTO approvals_stage (
+        id, workspace_id, request_id, revision, index, roles, confirm, approvals, rejections,
+        distinct_from_earlier, opened_at)
+    SELECT id, workspace_id, request_id, revision, index,
+           ARRAY(SELECT json_array_elements_text(roles)::uuid), confirm, approvals, rejections,
+           distinct_from_earlier, opened_at
+      FROM unnest(%(st_id)s::uuid[], %(st_workspace)s::uuid[], %(st_request)s::uuid[],
+                  %(st_revision)s::int[], %(st_index)s::smallint[], %(st_roles)s::json[],
+                  %(st_confirm)s::text[], %(st_approvals)s::smallint[], %(st_rejections)s::smallint[],
+                  %(st_distinct)s::bool[], %(st_opened_at)s::timestamptz[])
+        AS s (id, workspace_id, request_id, revision, index, roles, confirm, approvals, rejections,
+              distinct_from_earlier, opened_at)
+    ON CONFLICT (workspace_id, request_id, revision, index) DO UPDATE SET closed_at = NULL
+)
+"""
+
+REQUEST_FROM = f"""
+    approvals_request r
+    {AGENT_FROM_REQUEST}
+    JOIN approvals_revision v
+      ON v.workspace_id = r.workspace_id AND v.request_id = r.id AND v.number = r.revision
+    LEFT JOIN LATERAL (
+        SELECT json_agg(json_build_object(
+                   'id', d.id, 'stage', d.stage, 'revision', d.revision, 'person_id', d.person_id,
+                   'person', {PERSON_NAME.format(user="du")}, 'verdict', d.verdict, 'comment', d.comment,
+                   'channel', d.channel, 'assurance', d.assurance, 'at', d.at, 'void', d.void_reason
+               ) ORDER BY d.at, d.id) AS list
+          FROM approvals_decision d
+          JOIN people_person dp ON dp.id = d.person_id
+          JOIN people_user du ON du.id = dp.user_id
+         WHERE d.request_id = r.id
+    ) votes ON true
+"""
+
+#: One new request with everything that follows from it, in one statement.
+INSERT_REQUEST = f"""
+WITH made AS (
+    INSERT INTO approvals_request (
+        id, workspace_id, kind, agent_id, key_id, action, risk, title, status, waiting_on, basis,
+        revision, stage, roles, stated, sequence, created_at, expires_at, ended_at,
+        idempotency_key, idempotency_digest)
+    VALUES (
+        %(id)s, %(workspace)s, 'request', %(agent)s, %(key)s, %(action)s, %(risk)s, %(title)s,
+        %(status)s, %(waiting_on)s, %(basis)s, 1, %(stage)s, %(roles)s, %(stated)s, 1,
+        %(created_at)s, %(expires_at)s, %(ended_at)s, %(idempotency_key)s, %(idempotency_digest)s)
+),
+revised AS (
+    INSERT INTO approvals_revision (
+        id, workspace_id, request_id, number, payload, digest, policy_version_id, plan, created_at)
+    VALUES (
+        %(revision_id)s, %(workspace)s, %(id)s, 1, %(payload)s, %(digest)s, %(policy_version)s,
+        %(plan)s, %(created_at)s)
+),
+{INSERT_STAGES},
+{INSERT_DUE},
+{INSERT_EVENTS}
+SELECT 1
+"""

@@ -1,0 +1,99 @@
+"""What an agent sends when it asks: the shape of ``POST /requests``, and how it is read."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from core import durations, strict_json
+from core.canonical import canonical
+from core.problems import FieldError, Problem, invalid
+
+#: 256 KiB of canonical bytes (api.md, Rules for every endpoint).
+MAX_PAYLOAD_BYTES = 256 * 1024
+MAX_METADATA = 50
+
+Shape = TypeVar("Shape")
+Text = Annotated[str, Meta(max_length=4_000)]
+Short = Annotated[str, Meta(max_length=500)]
+
+
+class Evidence(Struct, forbid_unknown_fields=True, frozen=True, omit_defaults=True):
+    """Something the agent points to.  A link is shown as text and never fetched."""
+
+    title: Annotated[str, Meta(min_length=1, max_length=200)]
+    text: Text = ""
+    url: Annotated[str, Meta(max_length=2_000, pattern="^https?://")] | None = None
+
+
+class Stated(Struct, frozen=True):
+    """What the agent states about its request.  Shown as its words; routes and decides nothing."""
+
+    summary: str
+    context: dict[str, Any]
+    evidence: list[Evidence]
+    metadata: dict[str, str]
+
+
+class Submission(Struct, forbid_unknown_fields=True, frozen=True):
+    """The body of ``POST /requests`` and of ``POST /requests/preview``."""
+
+    action: Annotated[str, Meta(min_length=1, max_length=120)]
+    payload: dict[str, Any]
+    summary: Text = ""
+    context: dict[str, Any] = {}
+    evidence: Annotated[list[Evidence], Meta(max_length=20)] = []
+    metadata: Annotated[dict[Short, Short], Meta(max_length=MAX_METADATA)] = {}
+    expires_in: (
+        Annotated[str, Meta(description="Shorter than the plan's own: 90s, 15m, 4h, 2d")] | None
+    ) = None
+
+    def stated(self) -> bytes:
+        """Canonical JSON of summary, context, evidence and metadata."""
+        return canonical(
+            {
+                "summary": self.summary,
+                "context": self.context,
+                "evidence": msgspec.to_builtins(self.evidence),
+                "metadata": self.metadata,
+            }
+        )
+
+    def asked_life(self) -> timedelta | None:
+        """How long the agent wants to wait at most, where it said so."""
+        return durations.parse(self.expires_in) if self.expires_in is not None else None
+
+
+def read(body: bytes) -> tuple[Submission, Any]:
+    """The submission in a request body, and the whole body as a value (for its digest).
+
+    Raises:
+        Problem: 400 or 413 from strict JSON, 422 with a pointer where the shape does not fit.
+    """
+    value = strict_json.loads(body)
+    submission = convert(value, Submission)
+    try:
+        submission.asked_life()
+    except durations.DurationError as error:
+        raise invalid([FieldError("/expires_in", "invalid_duration", str(error))]) from error
+    return submission, value
+
+
+def convert(value: Any, shape: type[Shape]) -> Shape:
+    """A parsed JSON value as a struct, or 422 naming the place that does not fit."""
+    try:
+        return msgspec.convert(value, shape)
+    except msgspec.ValidationError as error:
+        raise misshapen(error) from error
+
+
+def misshapen(error: msgspec.ValidationError) -> Problem:
+    """422 for a value of the wrong shape; msgspec names the place as ``$.a.b[0]``."""
+    text, _, path = str(error).partition(" - at `")
+    pointer = (
+        path.rstrip("`").removeprefix("$").replace("[", "/").replace("]", "").replace(".", "/")
+    )
+    return invalid([FieldError(pointer, "wrong_shape", text)])
