@@ -74,6 +74,8 @@ class Environment:
 
     def fits(self, *, dev: bool) -> bool:
         """True when nothing has to be done; a development environment also serves `up`."""
+        if (self.folder / UNFINISHED).exists():
+            return False
         stamp = self.stamped()
         wanted = self.wanted(dev=bool(stamp.get("dev")) or dev)
         return dict(stamp) == wanted and self.python.exists()

@@ -79,14 +79,9 @@ def up() -> int:
 
 
 if __name__ == "__main__":
-    match sys.argv[1]:
-        case "up":
-            sys.exit(up())
-        case "web":
-            web(sys.argv[2:])
-        case "worker":
-            worker()
-        case "migrate":
-            migrate()
-        case "seed_demo":
-            seed_demo()
+    if sys.argv[1] == "up":
+        sys.exit(up())
+    elif sys.argv[1] == "web":
+        web(sys.argv[2:])
+    else:
+        {"worker": worker, "migrate": migrate, "seed_demo": seed_demo}[sys.argv[1]]()

@@ -172,7 +172,7 @@ def test_ctrl_c_during_the_start(data: Path) -> None:
     ("settings", "text"),
     [
         ({"ASSENTRY_PORT": "99999"}, "ASSENTRY_PORT=99999 is not a port"),
-        ({"ASSENTRY_HOST": "0.0.0.0"}, "is not https"),
+        ({"ASSENTRY_HOST": "198.51.100.7"}, "is not https"),
         ({"ASSENTRY_HOST": "203.0.113.9", "ASSENTRY_ALLOW_PLAIN_HTTP": "1"}, "cannot be used"),
         ({"DATABASE_URL": "postgresql://a:secret@127.0.0.1:1/a"}, "The database does not answer"),
         ({"ASSENTRY_DATA": "/proc/nothing"}, "The data folder /proc/nothing cannot be used"),
@@ -202,7 +202,7 @@ def test_development_switches_only_on_loopback() -> None:
         "from runtime import options; import json;"
         "print(json.dumps(options.read().environment().get('ASSENTRY_DEV')))"
     )
-    for host, expected in (("127.0.0.1", "1"), ("localhost", "1"), ("0.0.0.0", None)):
+    for host, expected in (("127.0.0.1", "1"), ("localhost", "1"), ("198.51.100.7", None)):
         done = subprocess.run(
             [sys.executable, "-c", program],
             env=helpers.environment(ASSENTRY_HOST=host, ASSENTRY_BASE_URL="https://a.example"),
