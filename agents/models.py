@@ -31,7 +31,8 @@ class Agent(models.Model):
             models.UniqueConstraint(fields=["workspace", "name"], name="agent_once"),
             models.UniqueConstraint(fields=["workspace", "id"], name="agent_in_workspace"),
             models.CheckConstraint(
-                condition=models.Q(state__in=["active", "suspended", "retired"]), name="agent_state_known"
+                condition=models.Q(state__in=["active", "suspended", "retired"]),
+                name="agent_state_known",
             ),
         ]
 

@@ -64,7 +64,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         for secret in settings.SECRET_KEY_FALLBACKS:
             yield self._session_hash(secret)
 
-    def _session_hash(self, secret: str | None) -> str:
+    def _session_hash(self, secret: str | bytes | None) -> str:
         return salted_hmac(
             "people.User.session",
             f"{self.session_generation}:{self.password}",
@@ -177,7 +177,8 @@ class Membership(models.Model):
                 name="membership_once_per_source",
             ),
             models.CheckConstraint(
-                condition=models.Q(source__in=["policy", "manual", "idp"]), name="membership_source_known"
+                condition=models.Q(source__in=["policy", "manual", "idp"]),
+                name="membership_source_known",
             ),
         ]
         indexes = [models.Index(fields=["person", "role"], name="membership_person")]
@@ -207,4 +208,6 @@ class KnownAddress(models.Model):
     last_at = models.DateTimeField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["user", "address"], name="known_address_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["user", "address"], name="known_address_once")
+        ]

@@ -1,0 +1,47 @@
+"""What the services of agents and keys refuse; see `people.errors`."""
+
+from __future__ import annotations
+
+from people.errors import Refusal
+
+
+class AgentTaken(Refusal):
+    """There is already an agent “{name}” in workspace “{slug}”: choose another name."""
+
+    argument = "name"
+
+
+class NoSuchAgent(Refusal):
+    """Workspace “{slug}” has no agent “{name}”: create it with agent_create, or check the spelling."""
+
+    argument = "agent"
+
+
+class OwnerInactive(Refusal):
+    """“{email}” was deactivated: an agent's owner must be somebody who can answer for it."""
+
+    argument = "owner"
+
+
+class AgentRetired(Refusal):
+    """Agent “{name}” is retired, which is final: create another agent."""
+
+    argument = "agent"
+
+
+class NoSuchKey(Refusal):
+    """Workspace “{slug}” has no key “{id}”: the id is what key_create printed, such as key_01h4…."""
+
+    argument = "id"
+
+
+class BadRateLimit(Refusal):
+    """A rate limit is a number of calls per minute from 1 to 1000000."""
+
+    argument = "rate-limit"
+
+
+class BadScope(Refusal):
+    """A key's scopes are one or more of {known}."""
+
+    argument = "scope"

@@ -1,0 +1,90 @@
+"""What services refuse, in words for whoever asked.
+
+Every docstring is its error's message, filled with facts; ``argument`` names the input at fault, as
+commands and endpoints call it.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class Refusal(ValueError):
+    """It was refused."""
+
+    argument: ClassVar[str] = ""
+
+    def __init__(self, **facts: object) -> None:
+        super().__init__(" ".join((self.__doc__ or "").format(**facts).split()))
+
+
+class BadSlug(Refusal):
+    """“{slug}” cannot be a slug: use 1 to 50 lower-case letters, digits and inner hyphens."""
+
+    argument = "slug"
+
+
+class SlugTaken(Refusal):
+    """There is already a workspace “{slug}”: choose another slug."""
+
+    argument = "slug"
+
+
+class NoSuchWorkspace(Refusal):
+    """There is no workspace “{slug}”: create it with workspace_create, or check the spelling."""
+
+    argument = "slug"
+
+
+class BadText(Refusal):
+    """It must have 1 to {limit} visible characters."""
+
+    argument = "name"
+
+
+class BadEmail(Refusal):
+    """“{email}” is not an e-mail address such as ana@example.com."""
+
+    argument = "email"
+
+
+class NoSuchPerson(Refusal):
+    """“{email}” is nobody in workspace “{slug}”: add them with person_create, or check the spelling."""
+
+    argument = "email"
+
+
+class PersonExists(Refusal):
+    """“{email}” is in workspace “{slug}” already."""
+
+    argument = "email"
+
+
+class PersonInactive(Refusal):
+    """“{email}” was deactivated in workspace “{slug}”: add them again with person_create first."""
+
+    argument = "email"
+
+
+class WeakPassword(Refusal):
+    """The password is too weak. {reasons}"""
+
+    argument = "password"
+
+
+class NoSuchRole(Refusal):
+    """Workspace “{slug}” has no role “{role}” ({known}): declare it under `roles` in the policy."""
+
+    argument = "role"
+
+
+class NotInRole(Refusal):
+    """“{email}” does not hold the role “{role}”."""
+
+    argument = "email"
+
+
+class RoleFromPolicy(Refusal):
+    """“{email}” holds “{role}” by the policy: take them out of its `members` there and apply it."""
+
+    argument = "email"

@@ -1,0 +1,50 @@
+"""Administrative permissions on a workspace, kept by django-guardian in direct tables.
+
+They open administration and reading; none of them decides anything: that is membership.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from django.db import transaction
+from guardian.shortcuts import assign_perm, get_group_perms, get_user_perms
+
+from audit import kinds
+from audit.actor import Actor
+from audit.log import record
+from people.models import Person, User, Workspace
+
+Permission = Literal["administer", "audit", "view", "decide_fallback"]
+
+
+@transaction.atomic
+def grant_permission(
+    *, actor: Actor, workspace: Workspace, person: Person, permission: Permission
+) -> None:
+    """Give a person one permission on their workspace; nothing happens where they have it."""
+    if person.workspace_id != workspace.id:
+        raise ValueError("a permission is given to a person of the same workspace")
+    user = User.objects.select_for_update(no_key=True).get(id=person.user_id)
+    if permission in get_user_perms(user, workspace):
+        return
+    assign_perm(f"people.{permission}", user, workspace)
+    record(
+        actor=actor,
+        workspace=workspace.id,
+        subject=("per", person.id),
+        data=kinds.PermissionGranted(permission=permission),
+    )
+
+
+def permissions_of(user: User, workspace: Workspace) -> frozenset[str]:
+    """What this user may do in the workspace besides deciding; read it once per request.
+
+    Nothing for somebody who is no active person there.  Being a superuser adds nothing.
+    """
+    known = Person.objects.filter(
+        user=user, workspace=workspace, active=True, user__is_active=True
+    ).exists()
+    if not known:
+        return frozenset()
+    return frozenset(get_user_perms(user, workspace).union(get_group_perms(user, workspace)))
