@@ -5,6 +5,10 @@ A handler takes claimed rows, works in a transaction of its own and calls `core.
 
 from __future__ import annotations
 
+from approvals.ends import EXPIRE
 from core.due import Handler
+from escalations.expiry import expire_due
 
-HANDLERS: dict[str, Handler] = {}
+HANDLERS: dict[str, Handler] = {
+    EXPIRE: expire_due,
+}

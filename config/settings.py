@@ -14,7 +14,9 @@ SECRET_KEY = environment.secret_key()
 DEBUG = False
 HTTPS = BASE_URL.startswith("https://")
 _base = urlsplit(BASE_URL)
-ALLOWED_HOSTS = sorted({_base.hostname or "localhost", *(environment.LOOPBACK if not HTTPS else ())})
+ALLOWED_HOSTS = sorted(
+    {_base.hostname or "localhost", *(environment.LOOPBACK if not HTTPS else ())}
+)
 CSRF_TRUSTED_ORIGINS = [f"{_base.scheme}://{_base.netloc}"]
 
 INSTALLED_APPS = [
@@ -32,6 +34,7 @@ INSTALLED_APPS = [
     "policies",
     "approvals",
     "pages",
+    "config",  # no models: the doctor's command
 ]
 
 MIDDLEWARE = [

@@ -105,9 +105,9 @@ def _alive(conn: Connection) -> bool:
     return True
 
 
-def conninfo(**overrides: Any) -> str:
-    """Return the libpq connection string of the runtime role, from Django's settings."""
-    entry = settings.DATABASES["default"]
+def conninfo(alias: str = "default", **overrides: Any) -> str:
+    """Return the libpq connection string of one of Django's databases: the runtime role's."""
+    entry = settings.DATABASES[alias]
     written = {
         key: value for key, value in entry.get("OPTIONS", {}).items() if key not in _NOT_LIBPQ
     }
@@ -128,12 +128,12 @@ def application_name() -> str:
     return f"assentry {os.environ.get('ASSENTRY_PROCESS') or 'command'}"
 
 
-def connect(**overrides: Any) -> Connection:
+def connect(alias: str = "default", **overrides: Any) -> Connection:
     """Open a connection of one's own, in autocommit, for LISTEN and the like.
 
     `overrides` are libpq parameters. psycopg.OperationalError when the database does not answer.
     """
-    return psycopg.connect(conninfo(**overrides), autocommit=True)
+    return psycopg.connect(conninfo(alias, **overrides), autocommit=True)
 
 
 _lock = threading.Lock()

@@ -56,7 +56,7 @@ class Claimed:
 Handler: TypeAlias = Callable[[Sequence[Claimed]], None]
 
 
-class LostLease(Exception):  # noqa: N818 - named for what happened
+class LostLease(Exception):
     """Rows were finished, withdrawn or claimed by another meanwhile; nothing of this may stay."""
 
     def __init__(self, lost: Iterable[UUID]) -> None:
@@ -86,10 +86,17 @@ promised AS (
 )
 """
 
-#: A member of a WITH list: withdraws all promises about the subjects in `due_withdrawn`.
+#: A member of a WITH list: withdraws all promises about the subjects in `due_withdrawn`. A row that
+#: somebody is keeping right now is skipped: its handler finds that there is nothing left to do,
+#: while waiting for it here could close a circle with what the handler waits for.
 WITHDRAW_DUE: Final = """
 withdrawn AS (
-    DELETE FROM core_due WHERE subject = ANY(%(due_withdrawn)s::uuid[])
+    DELETE FROM core_due AS d
+    USING (
+        SELECT id FROM core_due WHERE subject = ANY(%(due_withdrawn)s::uuid[])
+        FOR UPDATE SKIP LOCKED
+    ) AS free
+    WHERE d.id = free.id
 )
 """
 

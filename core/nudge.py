@@ -8,6 +8,7 @@ delays no wake-up.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import threading
@@ -196,5 +197,7 @@ def payloads(hints: Iterable[Hint]) -> Iterator[Hint]:
 
 
 nudger: Final = Nudger()
+# A command that ends right after its commit still says so.
+atexit.register(nudger.close)
 
 os.register_at_fork(after_in_child=nudger.begin_anew)

@@ -1,0 +1,316 @@
+"""What is missing, wrong or unsafe about this instance, and what to do about it.
+
+Each check returns findings; the command prints them. Nothing here changes anything.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias
+from urllib.parse import urlsplit
+
+import psycopg
+import redis
+from django.conf import settings
+
+from audit.models import Event, Leaf
+from config import environment, health
+from core import db, due
+
+Level: TypeAlias = Literal["ok", "warning", "failed"]
+Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
+
+OLDEST_POSTGRES: Final = 15
+#: A sweep runs every second; a worker that has asked nothing for so long is not one.
+WORKER_SILENT_S: Final = 10
+OVERDUE_FAILED_S: Final = 60
+DISK_WARNING: Final = 1024**3
+DISK_FAILED: Final = 100 * 1024**2
+INSERT_ONLY: Final = (Event._meta.db_table, Leaf._meta.db_table)
+DEV_SWITCHES: Final = ("ASSENTRY_TIME_SCALE", "ASSENTRY_FAILPOINTS")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line: what was looked at, how it is, and what to do where it is not well."""
+
+    check: str
+    level: Level
+    detail: str
+    todo: str = ""
+
+
+def examine() -> Iterator[Finding]:
+    """Run every check, in the order in which one would mend things."""
+    for check in (_base_url, _switches, _secret_key, _disk):
+        yield from check()
+    yield from _databases()
+    yield from _redis()
+
+
+def _databases() -> Iterator[Finding]:
+    try:
+        conn = db.connect(connect_timeout=3, application_name="assentry doctor")
+    except psycopg.Error as error:
+        reason = str(error).strip().splitlines()[0]
+        yield Finding(
+            "database",
+            "failed",
+            f"not reachable: {reason}",
+            "start it, or set DATABASE_URL; what depends on it was not checked",
+        )
+        return
+    with conn:
+        conn.execute("SELECT set_config('statement_timeout', '5s', false)")
+        for check in DATABASE_CHECKS:
+            try:
+                yield from check(conn)
+            except psycopg.Error as error:
+                reason = str(error).strip().splitlines()[0]
+                yield Finding(check.__name__.strip("_"), "failed", reason, "mend what stands above")
+
+
+# -- the environment -------------------------------------------------------------------------------
+
+
+def _base_url() -> Iterator[Finding]:
+    url = urlsplit(settings.BASE_URL)
+    if url.scheme == "https" or url.hostname in environment.LOOPBACK:
+        yield Finding("base url", "ok", settings.BASE_URL)
+    else:
+        yield Finding(
+            "base url",
+            "warning",
+            f"{settings.BASE_URL} sends sessions and keys in the clear",
+            "put TLS in front and set ASSENTRY_BASE_URL to the https address",
+        )
+
+
+def _switches() -> Iterator[Finding]:
+    development = os.environ.get("ASSENTRY_DEV") == "1"
+    loopback = urlsplit(settings.BASE_URL).hostname in environment.LOOPBACK
+    armed = [name for name in DEV_SWITCHES if os.environ.get(name)]
+    if development and not loopback:
+        yield Finding(
+            "switches",
+            "failed",
+            f"ASSENTRY_DEV=1 on {settings.BASE_URL}",
+            "unset it: a development server is for loopback only",
+        )
+    elif armed and not development:
+        yield Finding(
+            "switches", "warning", f"{', '.join(armed)} set, and ignored", "unset what does nothing"
+        )
+    else:
+        mode = "a development server on loopback" if development else "none of development is set"
+        yield Finding("switches", "ok", mode)
+
+
+def _secret_key() -> Iterator[Finding]:
+    if os.environ.get("ASSENTRY_SECRET_KEY"):
+        yield Finding("secret key", "ok", "from the environment")
+        return
+    named = os.environ.get("ASSENTRY_SECRET_KEY_FILE")
+    path = Path(named) if named else environment.data_folder() / "secret_key"
+    yield _private("secret key", path)
+
+
+def _private(check: str, path: Path) -> Finding:
+    mode = path.stat().st_mode & 0o777
+    if mode & 0o077:
+        return Finding(check, "failed", f"{path} has mode {mode:04o}", f"chmod 600 {path}")
+    return Finding(check, "ok", f"{path}, mode {mode:04o}")
+
+
+def _disk() -> Iterator[Finding]:
+    folder = environment.data_folder()
+    if not folder.exists():
+        yield Finding("disk", "ok", "no data folder here")
+        return
+    free = shutil.disk_usage(folder).free
+    detail = f"{free / 1024**3:.1f} GiB free for {folder}"
+    if free >= DISK_WARNING:
+        yield Finding("disk", "ok", detail)
+    else:
+        level: Level = "failed" if free < DISK_FAILED else "warning"
+        yield Finding("disk", level, detail, "free some space: PostgreSQL stops when there is none")
+
+
+def _redis() -> Iterator[Finding]:
+    if not settings.REDIS_URL:
+        yield Finding("redis", "ok", "not used")
+        return
+    client = redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=2)
+    try:
+        client.ping()
+    except redis.RedisError as error:
+        yield Finding(
+            "redis",
+            "failed",
+            f"not reachable: {error}",
+            "start it or mend REDIS_URL: until then nothing that follows from time happens",
+        )
+    else:
+        yield Finding("redis", "ok", "answers")
+    finally:
+        client.close()
+
+
+# -- the database ----------------------------------------------------------------------------------
+
+
+def _version(conn: Connection) -> Iterator[Finding]:
+    major, minor = divmod(conn.info.server_version, 10_000)
+    shown = f"PostgreSQL {major}.{minor}"
+    if major >= OLDEST_POSTGRES:
+        yield Finding("database", "ok", f"{shown} answers")
+    else:
+        yield Finding(
+            "database", "failed", shown, f"PostgreSQL {OLDEST_POSTGRES} or newer is needed"
+        )
+
+
+def _migrations(conn: Connection) -> Iterator[Finding]:
+    missing = health.missing_migrations(conn)
+    if missing:
+        shown = ", ".join(missing[:3]) + (", …" if len(missing) > 3 else "")
+        yield Finding(
+            "migrations", "failed", f"{len(missing)} missing: {shown}", "manage.py migrate"
+        )
+    else:
+        yield Finding("migrations", "ok", "all applied")
+
+
+def _roles(conn: Connection) -> Iterator[Finding]:
+    with db.connect("owner", connect_timeout=3, application_name="assentry doctor") as other:
+        owner = other.execute("SELECT current_user").fetchone()
+    row = conn.execute(_ROLE, {"owner": owner[0] if owner else ""}).fetchone()
+    if row is None:
+        return
+    name, is_owner, powers, member, owned = row
+    if is_owner:
+        yield Finding(
+            "roles",
+            "warning",
+            f"one role, {name}, both serves and owns the tables",
+            "make a second one and set ASSENTRY_OWNER_URL: then the server cannot change the log",
+        )
+    elif powers or member or owned:
+        has = ["is a superuser or close to one"] * powers
+        has += ["is a member of the owner role"] * member
+        has += [f"owns {owned} tables or functions"] * bool(owned)
+        yield Finding(
+            "roles",
+            "failed",
+            f"the runtime role {name} {', '.join(has)}",
+            "take that from it: whoever takes over the server could change the log",
+        )
+    else:
+        yield Finding("roles", "ok", f"{name} serves and owns nothing")
+
+
+_ROLE: Final = """
+SELECT r.rolname, r.rolname = %(owner)s,
+       r.rolsuper OR r.rolcreaterole OR r.rolbypassrls OR r.rolreplication,
+       pg_has_role(r.oid, %(owner)s, 'MEMBER'),
+       (SELECT count(*) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE c.relowner = r.oid AND n.nspname NOT LIKE 'pg\\_%%')
+       + (SELECT count(*) FROM pg_proc AS p WHERE p.proowner = r.oid)
+FROM pg_roles AS r WHERE r.rolname = current_user
+"""
+
+# tgtype: 8 is DELETE, 16 UPDATE, 32 TRUNCATE; tgenabled A fires whatever session_replication_role.
+_LOG: Final = """
+SELECT t.name,
+       has_table_privilege(t.name, 'UPDATE') OR has_table_privilege(t.name, 'DELETE')
+       OR has_table_privilege(t.name, 'TRUNCATE') OR has_table_privilege(t.name, 'TRIGGER'),
+       coalesce((SELECT bit_or(g.tgtype) FROM pg_trigger AS g
+                 WHERE g.tgrelid = t.name::regclass AND g.tgenabled = 'A'), 0) & 56 = 56
+FROM unnest(%s::text[]) AS t (name)
+"""
+
+
+def _log(conn: Connection) -> Iterator[Finding]:
+    rows = conn.execute(_LOG, (list(INSERT_ONLY),)).fetchall()
+    for name in (name for name, _, guarded in rows if not guarded):
+        yield Finding(
+            "log",
+            "failed",
+            f"{name} lacks the triggers that refuse changes",
+            "somebody removed them: compare the log with an export before you restore them",
+        )
+    open_to_all = [name for name, changeable, _ in rows if changeable]
+    one_role = settings.RUNTIME_ROLE == settings.OWNER_ROLE
+    if open_to_all:
+        yield Finding(
+            "log",
+            "warning" if one_role else "failed",
+            f"the runtime role has the right to change {', '.join(open_to_all)}",
+            "see roles" if one_role else "REVOKE UPDATE, DELETE, TRUNCATE, TRIGGER on it",
+        )
+    if not open_to_all and all(guarded for *_, guarded in rows):
+        yield Finding("log", "ok", "insert-only, by rights and by triggers")
+
+
+def _durability(conn: Connection) -> Iterator[Finding]:
+    names = ("fsync", "full_page_writes", "synchronous_commit")
+    off = [
+        name
+        for name in names
+        if (row := conn.execute("SELECT current_setting(%s)", (name,)).fetchone())
+        and row[0] in {"off", "local"}
+    ]
+    if off:
+        yield Finding(
+            "durability",
+            "failed",
+            f"{', '.join(off)} off: a decision that was confirmed may be lost",
+            f"set {', '.join(f'{name} = on' for name in off)} in postgresql.conf",
+        )
+    else:
+        yield Finding("durability", "ok", "what is confirmed is on disk")
+
+
+def _overdue(conn: Connection) -> Iterator[Finding]:
+    late = due.overdue(conn=conn)
+    for kind, count, oldest_s in late:
+        yield Finding(
+            "overdue",
+            "failed" if oldest_s > OVERDUE_FAILED_S else "warning",
+            f"{count} of {kind}, the oldest by {oldest_s:.0f} s",
+            "see the worker's log: it names each row that fails, and why",
+        )
+    if not late:
+        yield Finding("overdue", "ok", "nothing")
+
+
+def _worker(conn: Connection) -> Iterator[Finding]:
+    """A worker is alive when one of its connections has asked something within the last seconds."""
+    row = conn.execute(
+        "SELECT EXTRACT(EPOCH FROM clock_timestamp() - max(query_start))::float8 "
+        "FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s",
+        (WORKER,),
+    ).fetchone()
+    silent_s = row[0] if row else None
+    if silent_s is None or silent_s > WORKER_SILENT_S:
+        since = "none is connected" if silent_s is None else f"silent for {silent_s:.0f} s"
+        todo = "start it (./up, or python -m config.worker): nothing expires or is sent without it"
+        yield Finding("worker", "failed", since, todo)
+    else:
+        yield Finding("worker", "ok", "sweeps")
+
+
+WORKER: Final = "assentry worker"
+DATABASE_CHECKS: Final[tuple[Callable[[Connection], Iterator[Finding]], ...]] = (
+    _version,
+    _migrations,
+    _roles,
+    _log,
+    _durability,
+    _overdue,
+    _worker,
+)
