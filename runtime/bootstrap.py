@@ -111,8 +111,7 @@ def _make(environment: Environment, *, dev: bool) -> None:
     try:
         if environment.must_begin_anew():
             _remove(environment.folder)
-        environment.folder.mkdir(exist_ok=True)
-        (environment.folder / UNFINISHED).touch()
+        (environment.folder / STAMP).unlink(missing_ok=True)
         uv = shutil.which("uv")
         if not (uv and _with_uv(environment, uv, dev=dev)):
             _with_pip(environment, dev=dev)
@@ -137,10 +136,16 @@ def _remove(folder: Path) -> None:
 def _with_uv(environment: Environment, uv: str, *, dev: bool) -> bool:
     """Let uv do it; False when it could not, so that pip may try (an old uv, for one)."""
     base = str(getattr(sys, "_base_executable", sys.executable))
+    own = {"UV_PYTHON_DOWNLOADS": "never", "UV_PROJECT_ENVIRONMENT": str(environment.folder)}
+    variables = {**_clean_environment(), **own}
+    if not environment.python.exists():
+        command = [uv, "venv", "--quiet", "--python", base, str(environment.folder)]
+        if _run(command, environment.root, variables)[0] != 0:
+            return False
+    (environment.folder / UNFINISHED).touch()
     command = [uv, "sync", "--frozen", "--no-progress", "--python", base]
     command += ["--all-groups"] if dev else ["--no-dev", "--inexact"]
-    own = {"UV_PYTHON_DOWNLOADS": "never", "UV_PROJECT_ENVIRONMENT": str(environment.folder)}
-    code, output = _run(command, environment.root, {**_clean_environment(), **own})
+    code, output = _run(command, environment.root, variables)
     if code == 0:
         return True
     if "No space left" in output or NO_NETWORK.search(output):
@@ -153,6 +158,7 @@ def _with_pip(environment: Environment, *, dev: bool) -> None:
     python, folder = str(environment.python), environment.folder
     if _run([python, "-m", "pip", "--version"], environment.root, _clean_environment())[0] != 0:
         _create_venv(folder)
+    (folder / UNFINISHED).touch()
     requirements = environment.root / ("requirements-dev.txt" if dev else "requirements.txt")
     command = [python, "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps"]
     command += ["--no-compile", "--no-input", "--disable-pip-version-check"]
