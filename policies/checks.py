@@ -1,0 +1,168 @@
+"""What only the whole document shows: names that exist, quorums that can be met, risk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from policies.errors import Place, PolicyError, nearest, quoted
+from policies.plan import Stage
+from policies.source import Node
+from policies.terms import Document, Rule
+
+
+def faults(document: Document, root: Node) -> Iterator[PolicyError]:
+    """Yield every fault between the parts of `document`; `root` says where they stand."""
+    yield from _roles(document, root)
+    yield from _repeated(document, root)
+    for rule in document.rules:
+        yield from _actions(document, rule, _node(root, rule))
+        yield from _quorums(document, rule, _node(root, rule))
+        yield from _expiry(document, rule, _node(root, rule))
+
+
+def _node(root: Node, rule: Rule) -> Node:
+    return root.at(["rules", int(rule.place.path.rsplit("/", 1)[1])])
+
+
+def _error(place: Place, detail: str) -> PolicyError:
+    return PolicyError(place.line, place.column, place.path, detail)
+
+
+def _roles(document: Document, root: Node) -> Iterator[PolicyError]:
+    """Every role that is named must be declared."""
+    named = [root.at(["fallback"])]
+    for action in root.entries["actions"].entries.values():
+        named += [action.entries["owner"]] if "owner" in action.entries else []
+    for rule in document.rules:
+        ask = _node(root, rule).entries.get("ask")
+        stages = ask.entries.get("stages") if ask else None
+        for stage in stages.items if stages else ():
+            named += stage.at(["any_of"]).items
+    for node in named:
+        if isinstance(node.value, str) and node.value not in document.roles:
+            yield _unknown_role(document, node.place, node.value)
+    fallback = document.roles.get(document.fallback)
+    if fallback is not None and fallback.members == ():
+        yield _error(named[0].place, f"Nobody is in {quoted(fallback.name)}: add a member to it.")
+
+
+def _unknown_role(document: Document, place: Place, name: str) -> PolicyError:
+    hint = nearest(name, document.roles)
+    return _error(place, f"The role {quoted(name)} is not declared.{hint}")
+
+
+def _repeated(document: Document, root: Node) -> Iterator[PolicyError]:
+    seen: set[str] = set()
+    for rule in document.rules:
+        if rule.name in seen:
+            place = _node(root, rule).at(["name"]).place
+            yield _error(
+                place, f"Another rule is named {quoted(rule.name)}: give each its own name."
+            )
+        seen.add(rule.name)
+
+
+def _actions(document: Document, rule: Rule, node: Node) -> Iterator[PolicyError]:
+    if not any(rule.covers(action) for action in document.actions):
+        hint = "" if rule.action.endswith("*") else nearest(rule.action, document.actions)
+        detail = f"No declared action is {quoted(rule.action)}.{hint}"
+        yield _error(node.at(["action"]).place, detail)
+    for counter in rule.when.counters if rule.when else ():
+        if counter.action not in document.actions:
+            hint = nearest(counter.action, document.actions)
+            detail = f"The counted action {quoted(counter.action)} is not declared.{hint}"
+            yield _error(node.at(["when"]).place, detail)
+
+
+def _expiry(document: Document, rule: Rule, node: Node) -> Iterator[PolicyError]:
+    if rule.ask is None:
+        return
+    place = node.at(["ask", "on_expiry"]).place
+    expiry = rule.ask.on_expiry
+    if expiry == "allow":
+        risky = [
+            action.type
+            for action in document.actions.values()
+            if rule.covers(action.type) and action.risk != "low"
+        ]
+        if risky:
+            detail = f"Silence may allow only what is low risk; {quoted(risky[0])} is not."
+            yield _error(place, detail)
+    elif expiry.startswith("ask:"):
+        name = expiry[4:]
+        role = document.roles.get(name)
+        if role is None:
+            yield _unknown_role(document, place, name)
+        elif role.members == ():
+            yield _error(place, f"Nobody is in {quoted(name)}: add a member to it.")
+
+
+def _quorums(document: Document, rule: Rule, node: Node) -> Iterator[PolicyError]:
+    """Each stage alone, then those that must not share people."""
+    stages = rule.ask.stages if rule.ask else ()
+    people = [_people(document, stage) for stage in stages]
+    short = False
+    for at, (stage, able) in enumerate(zip(stages, people, strict=True)):
+        for votes, key in ((stage.approvals, "approvals"), (stage.rejections, "rejections")):
+            if able is not None and votes > len(able):
+                short = True
+                place = node.at(["ask", "stages", at, key]).place
+                detail = f"{votes} {key} can never be met: {_count(able)} in these roles."
+                yield _error(place, detail)
+    if short:
+        return
+    for at, stage in enumerate(stages):
+        if stage.distinct_from_earlier and not _possible(stages, people, at):
+            place = node.at(["ask", "stages", at, "distinct_from_earlier"]).place
+            detail = (
+                "This quorum can never be met: too few people are left in these roles "
+                "once the earlier stages have decided."
+            )
+            yield _error(place, detail)
+            return
+
+
+def _count(people: frozenset[str]) -> str:
+    return {0: "nobody is", 1: "one person is"}.get(len(people), f"{len(people)} people are")
+
+
+def _people(document: Document, stage: Stage) -> frozenset[str] | None:
+    """Return everybody who may vote in the stage; None when that is not the document's to say."""
+    everybody: set[str] = set()
+    for name in stage.any_of:
+        role = document.roles.get(name)
+        if role is None or role.members is None:
+            return None
+        everybody |= role.emails
+    return None if stage.confirm else frozenset(everybody)
+
+
+def _possible(stages: Sequence[Stage], people: Sequence[frozenset[str] | None], last: int) -> bool:
+    """Return whether stages up to `last` can find people.
+
+    Stages that demand distinct people share nobody with any earlier stage, so they need a
+    matching of votes to people, together with each earlier stage that demands nothing.
+    """
+    distinct = [at for at in range(last + 1) if stages[at].distinct_from_earlier]
+    free = [at for at in range(last) if not stages[at].distinct_from_earlier]
+    groups = [distinct, *([at, *(d for d in distinct if d > at)] for at in free)]
+    return all(_matched(stages, people, group) for group in groups)
+
+
+def _matched(
+    stages: Sequence[Stage], people: Sequence[frozenset[str] | None], group: Sequence[int]
+) -> bool:
+    votes = [people[at] for at in group for _ in range(stages[at].approvals)]
+    held: dict[str, int] = {}
+
+    def place(vote: int, tried: set[str]) -> bool:
+        for person in votes[vote] or ():
+            if person in tried:
+                continue
+            tried.add(person)
+            if person not in held or place(held[person], tried):
+                held[person] = vote
+                return True
+        return False
+
+    return all(votes[vote] is None or place(vote, set()) for vote in range(len(votes)))

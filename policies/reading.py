@@ -1,0 +1,322 @@
+"""From the tree of a document to its terms, collecting every fault on the way.
+
+What is faulty is replaced by something harmless, so that reading goes on and one run reports
+everything; a document with errors is never returned to anybody but the checks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Final, TypeVar, cast
+
+from core import durations
+from core.canonical import JSON
+from core.emails import normal_email
+from policies import payloads, pointers, schema, show, source
+from policies.cel import Condition, Variables, compile_condition
+from policies.errors import Place, PolicyError, nearest, quoted
+from policies.plan import Comment, Effect, Risk, Stage
+from policies.source import Node
+from policies.terms import Action, Ask, Document, Member, Role, Rule
+from policies.tokens import ConditionError
+
+T = TypeVar("T")
+
+_ROLE: Final = re.compile(schema.ROLE_NAME)
+_ACTION: Final = re.compile(schema.ACTION_NAME)
+_PATTERN: Final = re.compile(rf"\*|{schema.ACTION_NAME}(\.\*)?")
+_EMAIL: Final = re.compile(r"[^@\s\"<>(),:;\\\[\]]{1,64}@([\w-]{1,63}\.)*[\w-]{1,63}")
+_NAMES: Final = {"map": "a mapping (key: value)", "list": "a list", "scalar": "a single value"}
+
+
+class Reader:
+    """Reads one document; `errors` has what was wrong."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.errors: list[PolicyError] = []
+        self.variables = Variables()
+
+    def fail(self, place: Place, detail: str) -> None:
+        self.errors.append(PolicyError(place.line, place.column, place.path, detail))
+
+    # Shapes
+
+    def kind(self, node: Node, kind: str) -> bool:
+        if node.kind != kind:
+            self.fail(node.place, f"This is {_NAMES[kind]}, not {_NAMES[node.kind]}.")
+        return node.kind == kind
+
+    def fields(self, node: Node, shape: str | None, what: str) -> dict[str, Node]:
+        """Return the known entries of a map; unknown and missing keys are faults."""
+        if not self.kind(node, "map"):
+            return {}
+        known, required = schema.keys(shape)
+        for key in node.entries:
+            if key not in known:
+                detail = f"{quoted(key)} is not a key of {what}.{nearest(key, known)}"
+                self.fail(node.keys[key], detail)
+        for key in required:
+            if key not in node.entries:
+                self.fail(node.place, f"{what[0].upper()}{what[1:]} needs “{key}”.")
+        return {key: child for key, child in node.entries.items() if key in known}
+
+    def string(self, node: Node, limit: int, default: str = "") -> str:
+        if not self.kind(node, "scalar"):
+            return default
+        if not isinstance(node.value, str):
+            self.fail(node.place, "This is a text: put it in quotation marks.")
+            return default
+        if not 0 < len(node.value) <= limit:
+            self.fail(node.place, f"This text has 1 to {limit} characters.")
+            return default
+        return node.value
+
+    def matching(self, node: Node, pattern: re.Pattern[str], form: str) -> str | None:
+        value = self.string(node, schema.MAX_NAME)
+        if value and not pattern.fullmatch(value):
+            self.fail(node.place, f"{quoted(value)} is not {form}.")
+            return None
+        return value or None
+
+    def choice(self, node: Node, known: Sequence[str], default: str) -> str:
+        if not self.kind(node, "scalar"):
+            return default
+        if isinstance(node.value, str) and node.value in known:
+            return node.value
+        self.fail(node.place, f"Write one of: {', '.join(known)}.")
+        return default
+
+    def votes(self, node: Node | None) -> int:
+        if node is None:
+            return 1
+        value = node.value
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if node.kind != "scalar" or not whole or not 1 <= cast("int", value) <= schema.MAX_VOTES:
+            self.fail(node.place, f"Write a whole number from 1 to {schema.MAX_VOTES}.")
+            return 1
+        return cast("int", value)
+
+    def listed(self, node: Node | None, read: Callable[[Node], T | None], most: int) -> list[T]:
+        """Return what `read` makes of each item; a value that stands twice is a fault."""
+        if node is None or not self.kind(node, "list"):
+            return []
+        if len(node.items) > most:
+            self.fail(node.place, f"At most {most} stand here.")
+            return []
+        found: list[T] = []
+        for item in node.items:
+            value = read(item)
+            if value is None:
+                continue
+            if value in found and not isinstance(value, Stage | Rule):
+                self.fail(item.place, "This stands in the list twice: keep one.")
+            found.append(value)
+        return found
+
+    def named(
+        self, node: Node | None, pattern: re.Pattern[str], form: str, most: int
+    ) -> list[tuple[str, Node, Place]]:
+        if node is None or not self.kind(node, "map"):
+            return []
+        if not 0 < len(node.entries) <= most:
+            self.fail(node.place, f"From 1 to {most} stand here.")
+            return []
+        for key in node.entries:
+            if not pattern.fullmatch(key) or len(key) > schema.MAX_NAME:
+                self.fail(node.keys[key], f"{quoted(key)} is not {form}.")
+        return [(key, child, node.keys[key]) for key, child in node.entries.items()]
+
+    # The document
+
+    def document(self, root: Node) -> Document | None:
+        fields = self.fields(root, None, "the document")
+        version = fields.get("assentry")
+        if version is not None and (version.value != 1 or isinstance(version.value, bool)):
+            self.fail(version.place, "This server reads format 1: write “assentry: 1”.")
+        fallback = self.role_name(fields["fallback"]) if "fallback" in fields else None
+        roles = {
+            name: self.role(name, node, place)
+            for name, node, place in self.named(
+                fields.get("roles"), _ROLE, "a role name (a-z, 0-9, _)", 500
+            )
+        }
+        form = "an action such as payments.refund (a-z, 0-9, _, dots)"
+        actions = {
+            name: self.action(name, node, fallback or "")
+            for name, node, _ in self.named(fields.get("actions"), _ACTION, form, 1_000)
+        }
+        rules = self.listed(fields.get("rules"), self.rule, 1_000)
+        if fallback is None or not roles or not actions:
+            return None
+        return Document(fallback, roles, actions, tuple(rules), self.variables)
+
+    def role_name(self, node: Node) -> str | None:
+        return self.matching(node, _ROLE, "a role name (a-z, 0-9, _)")
+
+    def role(self, name: str, node: Node, place: Place) -> Role:
+        fields = self.fields(node, "role", "a role")
+        title = self.string(fields["title"], schema.MAX_NAME) if "title" in fields else ""
+        members = fields.get("members")
+        people = None if members is None else tuple(self.listed(members, self.member, 1_000))
+        seen: set[str] = set()
+        for member in people or ():
+            if member.email in seen:
+                self.fail(member.place, "This person stands in the role twice: keep one.")
+            seen.add(member.email)
+        return Role(name, title or name.replace("_", " ").capitalize(), people, place)
+
+    def member(self, node: Node) -> Member | None:
+        email = self.string(node, 254)
+        if not email:
+            return None
+        normal = normal_email(email)
+        if not _EMAIL.fullmatch(normal):
+            self.fail(node.place, f"{quoted(email)} is not an e-mail address.")
+            return None
+        return Member(normal, node.place)
+
+    def action(self, name: str, node: Node, fallback: str) -> Action:
+        fields = self.fields(node, "action", "an action")
+        title = self.string(fields["title"], schema.MAX_NAME) if "title" in fields else ""
+        owner = self.role_name(fields["owner"]) if "owner" in fields else None
+        risk = self.choice(fields["risk"], schema.RISKS, "medium") if "risk" in fields else "medium"
+
+        def label(item: Node) -> str | None:
+            return self.matching(item, _ACTION, "a label such as money.out")
+
+        return Action(
+            name,
+            title or name,
+            owner or fallback,
+            cast("Risk", risk),
+            tuple(self.listed(fields.get("labels"), label, 50)),
+            self.payload_schema(fields.get("schema")),
+            self.template(fields.get("show")),
+            tuple(self.listed(fields.get("editable"), self.pointer, 100)),
+            tuple(self.listed(fields.get("sensitive"), self.pointer, 100)),
+        )
+
+    def payload_schema(self, node: Node | None) -> payloads.PayloadSchema:
+        if node is None or not self.kind(node, "map"):
+            return payloads.compiled(type="object")
+        try:
+            return payloads.PayloadSchema(cast("dict[str, JSON]", node.plain()))
+        except payloads.SchemaError as error:
+            self.fail(node.at(error.path).place, error.detail)
+            return payloads.compiled(type="object")
+
+    def template(self, node: Node | None) -> show.Template | None:
+        written = self.string(node, schema.MAX_TEXT) if node is not None else ""
+        if node is None or not written:
+            return None
+        try:
+            return show.parse(written)
+        except show.TemplateError as error:
+            self.fail(source.position(self.text, node, error.offset), error.detail)
+            return None
+
+    def pointer(self, node: Node) -> str | None:
+        if node.kind == "scalar" and node.value == "" and node.style is not None:
+            return ""  # the whole payload
+        written = self.string(node, pointers.MAX_LENGTH)
+        try:
+            pointers.parse(written)
+        except pointers.BadPointerError as error:
+            self.fail(node.place, str(error))
+            return None
+        return written or None
+
+    # Rules
+
+    def rule(self, node: Node) -> Rule | None:
+        fields = self.fields(node, "rule", "a rule")
+        if node.kind != "map":
+            return None
+        name = self.string(fields["name"], schema.MAX_NAME) if "name" in fields else ""
+        form = "an action, a prefix such as http.*, or *"
+        action = self.matching(fields["action"], _PATTERN, form) if "action" in fields else None
+        effect = self.choice(fields["effect"], schema.EFFECTS, "") if "effect" in fields else ""
+        when = self.condition(fields["when"]) if "when" in fields else None
+        ask = self.ask(fields["ask"]) if "ask" in fields else None
+        if effect in ("allow", "deny") and "ask" in fields:
+            self.fail(
+                node.keys["ask"], f"“{effect}” asks nobody: remove “ask”, or write effect: ask."
+            )
+        if effect == "ask" and "ask" not in fields:
+            detail = "“effect: ask” needs “ask”, with “stages” or with “confirm: owner”."
+            self.fail(fields["effect"].place, detail)
+        reason = self.string(fields["reason"], schema.MAX_TEXT) if "reason" in fields else None
+        if not name or not action or not effect:
+            return None
+        return Rule(name, action, cast("Effect", effect), when, ask, reason or None, node.place)
+
+    def condition(self, node: Node) -> Condition | None:
+        written = self.string(node, 256 * 1024)
+        if not written:
+            return None
+        try:
+            return compile_condition(written, self.variables)
+        except ConditionError as error:
+            self.fail(source.position(self.text, node, error.offset), error.detail)
+            return None
+
+    def ask(self, node: Node) -> Ask | None:
+        fields = self.fields(node, "ask", "ask")
+        if node.kind != "map":
+            return None
+        if ("stages" in fields) == ("confirm" in fields):
+            place = node.keys["confirm"] if "confirm" in fields else node.place
+            self.fail(place, "Write either “stages” or “confirm: owner”.")
+        stages: tuple[Stage, ...] = ()
+        if "confirm" in fields:
+            self.choice(fields["confirm"], ("owner",), "owner")
+            stages = (Stage((), confirm="owner"),)
+        elif "stages" in fields:
+            stages = tuple(self.listed(fields["stages"], self.stage, schema.MAX_STAGES))
+            if fields["stages"].kind == "list" and not fields["stages"].items:
+                self.fail(fields["stages"].place, "At least one stage stands here.")
+        expiry = self.expiry(fields["on_expiry"]) if "on_expiry" in fields else "expire"
+        comment = "on_reject"
+        if "comment" in fields:
+            comment = self.choice(fields["comment"], schema.COMMENTS, "on_reject")
+        return Ask(
+            stages, self.duration(fields.get("expires_in")), expiry, cast("Comment", comment)
+        )
+
+    def expiry(self, node: Node) -> str:
+        value = self.string(node, schema.MAX_NAME)
+        if value in ("expire", "allow") or not value:
+            return value or "expire"
+        if not (value.startswith("ask:") and _ROLE.fullmatch(value[4:])):
+            self.fail(node.place, "Write expire, allow, or ask:<role>.")
+            return "expire"
+        return value
+
+    def duration(self, node: Node | None) -> timedelta | None:
+        if node is None or not self.kind(node, "scalar"):
+            return None
+        try:
+            return durations.parse(cast("str", node.value))
+        except durations.DurationError as error:
+            self.fail(node.place, str(error))
+            return None
+
+    def stage(self, node: Node) -> Stage | None:
+        fields = self.fields(node, "stage", "a stage")
+        if node.kind != "map":
+            return None
+        roles = self.listed(fields.get("any_of"), self.role_name, 20)
+        if "any_of" in fields and fields["any_of"].kind == "list" and not fields["any_of"].items:
+            self.fail(fields["any_of"].place, "At least one role stands here.")
+        distinct = fields.get("distinct_from_earlier")
+        if distinct is not None and not isinstance(distinct.value, bool):
+            self.fail(distinct.place, "Write true or false.")
+        return Stage(
+            tuple(roles),
+            self.votes(fields.get("approvals")),
+            self.votes(fields.get("rejections")),
+            bool(distinct is not None and distinct.value is True),
+        )

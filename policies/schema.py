@@ -1,0 +1,153 @@
+"""The JSON Schema of the policy document: what editors complete and check with.
+
+It is also where the parser takes the known and the required keys from. What a schema cannot say
+(roles that exist, quorums that can be met, conditions that compile) only the parser checks.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+ROLE_NAME: Final = r"[a-z][a-z0-9_]{0,63}"
+ACTION_NAME: Final = r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*"
+DURATION: Final = r"[1-9][0-9]{0,9}[smhd]"
+
+RISKS: Final = ("low", "medium", "high", "critical")
+EFFECTS: Final = ("allow", "ask", "deny")
+COMMENTS: Final = ("never", "on_reject", "always")
+
+MAX_NAME: Final = 120
+MAX_TEXT: Final = 1_000
+MAX_VOTES: Final = 25
+MAX_STAGES: Final = 10
+
+_TITLE: Final[dict[str, Any]] = {"type": "string", "minLength": 1, "maxLength": MAX_NAME}
+_ROLE: Final[dict[str, Any]] = {"type": "string", "pattern": f"^{ROLE_NAME}$"}
+_POINTERS: Final[dict[str, Any]] = {
+    "type": "array",
+    "maxItems": 100,
+    "items": {"type": "string", "pattern": "^(/([^~/]|~[01])*)*$"},
+}
+
+
+def _object(required: list[str], **properties: Any) -> dict[str, Any]:
+    shape = {"type": "object", "additionalProperties": False, "properties": properties}
+    return {**shape, "required": required} if required else shape
+
+
+POLICY_SCHEMA: Final[dict[str, Any]] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "$id": "urn:assentry:schema:policy",
+    "title": "Assentry policy",
+    "description": "Who decides what: roles, actions and rules of one workspace.",
+    **_object(
+        ["assentry", "fallback", "roles", "actions"],
+        assentry={"const": 1, "description": "The version of this format."},
+        fallback={**_ROLE, "description": "Asked when no rule matches or nobody else can decide."},
+        roles={
+            "type": "object",
+            "minProperties": 1,
+            "maxProperties": 500,
+            "propertyNames": {"pattern": f"^{ROLE_NAME}$"},
+            "additionalProperties": {"$ref": "#/$defs/role"},
+        },
+        actions={
+            "type": "object",
+            "minProperties": 1,
+            "maxProperties": 1_000,
+            "propertyNames": {"maxLength": MAX_NAME, "pattern": f"^{ACTION_NAME}$"},
+            "additionalProperties": {"$ref": "#/$defs/action"},
+        },
+        rules={
+            "type": "array",
+            "maxItems": 1_000,
+            "items": {"$ref": "#/$defs/rule"},
+            "description": "In order: the first that matches decides.",
+        },
+    ),
+    "$defs": {
+        "role": _object(
+            [],
+            title=_TITLE,
+            members={
+                "type": "array",
+                "maxItems": 1_000,
+                "items": {"type": "string", "maxLength": 254, "pattern": "^[^@\\s]+@[^@\\s]+$"},
+                "description": "E-mail addresses. Left out: the role is filled elsewhere.",
+            },
+        ),
+        "action": _object(
+            [],
+            title=_TITLE,
+            owner={**_ROLE, "description": "The role that owns this kind of action."},
+            risk={"enum": list(RISKS), "default": "medium"},
+            labels={
+                "type": "array",
+                "maxItems": 50,
+                "items": {"type": "string", "maxLength": MAX_NAME, "pattern": f"^{ACTION_NAME}$"},
+            },
+            schema={"type": "object", "description": "JSON Schema (2020-12) of the payload."},
+            show={
+                "type": "string",
+                "minLength": 1,
+                "maxLength": MAX_TEXT,
+                "description": "One line with fields: Refund {payload.amount} to {payload.customer}",
+            },
+            editable={**_POINTERS, "description": "What a reviewer may change (JSON pointers)."},
+            sensitive={**_POINTERS, "description": "What is hidden until somebody asks for it."},
+        ),
+        "rule": _object(
+            ["name", "action", "effect"],
+            name=_TITLE,
+            action={
+                "type": "string",
+                "maxLength": MAX_NAME,
+                "pattern": f"^(\\*|{ACTION_NAME}(\\.\\*)?)$",
+                "description": "An action, a prefix such as http.*, or * for all.",
+            },
+            when={"type": "string", "minLength": 1, "maxLength": 2_000, "description": "CEL."},
+            effect={"enum": list(EFFECTS)},
+            ask={"$ref": "#/$defs/ask"},
+            reason={"type": "string", "minLength": 1, "maxLength": MAX_TEXT},
+        ),
+        "ask": {
+            **_object(
+                [],
+                stages={
+                    "type": "array",
+                    "minItems": 1,
+                    "maxItems": MAX_STAGES,
+                    "items": {"$ref": "#/$defs/stage"},
+                },
+                confirm={"const": "owner", "description": "The agent's owner confirms, alone."},
+                expires_in={"type": "string", "pattern": f"^{DURATION}$"},
+                on_expiry={
+                    "type": "string",
+                    "pattern": f"^(expire|allow|ask:{ROLE_NAME})$",
+                    "default": "expire",
+                },
+                comment={"enum": list(COMMENTS), "default": "on_reject"},
+            ),
+            "oneOf": [{"required": ["stages"]}, {"required": ["confirm"]}],
+        },
+        "stage": _object(
+            ["any_of"],
+            any_of={
+                "type": "array",
+                "minItems": 1,
+                "maxItems": 20,
+                "uniqueItems": True,
+                "items": _ROLE,
+            },
+            approvals={"type": "integer", "minimum": 1, "maximum": MAX_VOTES, "default": 1},
+            rejections={"type": "integer", "minimum": 1, "maximum": MAX_VOTES, "default": 1},
+            distinct_from_earlier={"type": "boolean", "default": False},
+        ),
+    },
+}
+
+
+def keys(shape: str | None = None) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Return the known and the required keys of a definition, or of the document itself."""
+    node = POLICY_SCHEMA["$defs"][shape] if shape else POLICY_SCHEMA
+    return frozenset(node["properties"]), tuple(node.get("required", ()))

@@ -1,0 +1,104 @@
+"""What a policy document is made of (policies/document.py reads it)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+from policies.cel import Condition, Variables
+from policies.errors import Place
+from policies.payloads import PayloadSchema
+from policies.plan import Comment, Effect, Risk, Stage
+from policies.show import Template
+
+#: How long people have when a rule does not say.
+DEADLINES: Final[Mapping[Risk, timedelta]] = {
+    "low": timedelta(hours=24),
+    "medium": timedelta(hours=8),
+    "high": timedelta(hours=4),
+    "critical": timedelta(hours=1),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An e-mail address in a role, normalised as `people` does, and where it is written."""
+
+    email: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A named group. `members` is None when the document leaves it to be filled elsewhere."""
+
+    name: str
+    title: str
+    members: tuple[Member, ...] | None
+    place: Place
+
+    @property
+    def emails(self) -> frozenset[str]:
+        """Return the declared addresses."""
+        return frozenset(member.email for member in self.members or ())
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A type of action. `owner` is a role; pointers are as written."""
+
+    type: str
+    title: str
+    owner: str
+    risk: Risk
+    labels: tuple[str, ...]
+    schema: PayloadSchema
+    show: Template | None
+    editable: tuple[str, ...]
+    sensitive: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Who is asked and on which terms. `expires_in` None means by the action's risk."""
+
+    stages: tuple[Stage, ...]
+    expires_in: timedelta | None = None
+    on_expiry: str = "expire"
+    comment: Comment = "on_reject"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule. `ask` is set exactly when the effect is `ask`."""
+
+    name: str
+    action: str
+    effect: Effect
+    when: Condition | None
+    ask: Ask | None
+    reason: str | None
+    place: Place
+
+    def covers(self, action: str) -> bool:
+        """Return whether the rule speaks of this action: exactly, by prefix `x.*`, or by `*`."""
+        if self.action.endswith("*"):
+            return action.startswith(self.action[:-1])
+        return action == self.action
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A whole policy. Mappings are in the order of the text."""
+
+    fallback: str
+    roles: Mapping[str, Role]
+    actions: Mapping[str, Action]
+    rules: tuple[Rule, ...]
+    variables: Variables = field(repr=False)
+
+    def action(self, type: str) -> Action | None:
+        """Return the declared action of this type, or None."""
+        return self.actions.get(type)
