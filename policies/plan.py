@@ -1,0 +1,81 @@
+"""What policy said for one revision: frozen on it, and never recomputed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+Effect: TypeAlias = Literal["allow", "ask", "deny"]
+Risk: TypeAlias = Literal["low", "medium", "high", "critical"]
+Comment: TypeAlias = Literal["never", "on_reject", "always"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One step: how many people of any of these roles must agree, and how many refuse.
+
+    With `confirm`, the agent's owner decides alone and `any_of` is empty.
+    """
+
+    any_of: tuple[str, ...]
+    approvals: int = 1
+    rejections: int = 1
+    distinct_from_earlier: bool = False
+    confirm: Literal["owner"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line of what would run. `pointer` leads into the payload ("" is the whole)."""
+
+    label: str
+    value: str
+    pointer: str
+
+
+@dataclass(frozen=True, slots=True)
+class TraceLine:
+    """One rule that was looked at, in order: what it asked, and what came of it."""
+
+    rule: str
+    when: str | None
+    result: Literal["true", "false", "error"]
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The plan of one revision.
+
+    `stages` is empty unless the effect is `ask`. `rule` is None when no rule matched. Durations
+    are policy time in seconds, not scaled. `on_expiry` is `expire`, `allow` or `ask:<role>`.
+    `why` is one sentence for a reviewer, `reason` what the rule itself says.
+    """
+
+    effect: Effect
+    rule: str | None
+    version: int
+    stages: tuple[Stage, ...]
+    expires_in_s: int
+    on_expiry: str
+    comment: Comment
+    risk: Risk
+    title: str
+    facts: tuple[Fact, ...]
+    sensitive: tuple[str, ...]
+    trace: tuple[TraceLine, ...]
+    why: str
+    reason: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan as JSON values, in the order of the fields."""
+        plain: dict[str, Any] = msgspec.to_builtins(self)
+        return plain
+
+    @staticmethod
+    def from_json(value: Mapping[str, Any]) -> Plan:
+        """Return the plan that `to_json` wrote; msgspec.ValidationError for anything else."""
+        return msgspec.convert(value, Plan)
