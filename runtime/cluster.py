@@ -7,9 +7,11 @@ import json
 import os
 import re
 import secrets
+import shlex
 import shutil
 import stat
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -99,27 +101,31 @@ def check_belongs(data: Path, cluster: Path) -> None:
     note.write_text(f"{data}\n")
 
 
-def check_version(cluster: Path, programs: Programs) -> None:
+def check_version(data: Path, cluster: Path, programs: Programs) -> None:
     """Refuse a cluster of another major version, saying how to move it."""
     made_by = (cluster / "PG_VERSION").read_text().strip()
     if made_by == str(programs.major):
         return
     old = find_major(int(made_by)) if made_by.isdigit() else None
-    old_bin = old or Path(f"/path/to/postgresql-{made_by}/bin")
+    old_folder = _shell(old or Path(f"/path/to/postgresql-{made_by}/bin"))
+    aside = _shell(data / f"postgresql-{made_by}")
+    serve = f"ASSENTRY_DATA={_shell(data)} {_shell(Path(sys.executable))} -m runtime.postgres"
+    tools = _shell(programs.folder)
     raise Refused(
         f"The database in {cluster} was made by PostgreSQL {made_by}, and this is PostgreSQL "
-        f"{programs.major}. Nothing was changed. To move it, with the programs of both:\n"
-        f"  1. {FOLDER_VARIABLE}={old_bin} ./up      (in one terminal, while you do 2)\n"
-        f"  2. {programs.folder}/pg_dump -Fc -f assentry.dump "
-        f'"$(sed -n \'s/.*"owner_url": "\\(.*\\)".*/\\1/p\' {_shell(cluster.parent)}/instance.json)"\n'
-        f"  3. end ./up, then: mv {_shell(cluster.parent)} {_shell(cluster.parent)}.old\n"
-        f"  4. ./up, and in another terminal: {programs.folder}/pg_restore --clean --if-exists "
-        f"-d <the new owner_url> assentry.dump"
+        f"{programs.major}. Nothing was changed. To move it, in the checkout:\n"
+        f"  1. {FOLDER_VARIABLE}={old_folder} {serve}\n"
+        f"  2. meanwhile, in another terminal: {tools}/pg_dump -Fc -f assentry.dump 'URL'\n"
+        f"     with the URL that 1 printed; then end 1 with Ctrl-C\n"
+        f"  3. mkdir {aside} && mv {_shell(cluster)} {_shell(data / STATE_FILE)} {aside}\n"
+        f"  4. {serve}\n"
+        f"  5. meanwhile: {tools}/pg_restore --exit-on-error -d 'URL' assentry.dump\n"
+        f"     with the URL that 4 printed; then end 4, and start ./up"
     )
 
 
 def _shell(path: Path) -> str:
-    return str(path) if re.fullmatch(r"[\w/.+-]+", str(path)) else f"'{path}'"
+    return shlex.quote(str(path))
 
 
 def create(

@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Self
 
 from runtime import cluster as clusters
-from runtime import guard
+from runtime import guard, options
 from runtime.accounts import Account, server_account
 from runtime.errors import Refused
 from runtime.folder import ensure_secret_key, make_private, write_private
@@ -200,7 +200,7 @@ class EmbeddedPostgres:
         return self._sockets
 
     def _refuse_strange_cluster(self, place: Path, programs: Programs) -> None:
-        clusters.check_version(place, programs)
+        clusters.check_version(self.data, place, programs)
         raise Refused(
             f"{place} holds a database, but {self.data / clusters.STATE_FILE} with its passwords "
             "is missing: restore that file from a backup, or move the folder away."
@@ -227,7 +227,7 @@ class EmbeddedPostgres:
         place, state = self.place, self._known()
         if (place / "PG_VERSION").exists():
             clusters.check_belongs(self.data, place)
-            clusters.check_version(place, programs)
+            clusters.check_version(self.data, place, programs)
             if not account.can_enter(place):
                 raise Refused(
                     f"The user {account.name!r}, who runs PostgreSQL, cannot enter {place}: let "
@@ -302,3 +302,22 @@ class EmbeddedPostgres:
         instance = {"database_url": self.runtime_url, "owner_url": self.owner_url}
         write_private(self.data / "instance.json", json.dumps(instance, indent=1) + "\n")
         ensure_secret_key(self.data)
+
+
+def main() -> int:
+    """Run the database alone until Ctrl-C, for dumps and restores; prints the owner's URL."""
+    try:
+        with EmbeddedPostgres(options.read().data) as postgres:
+            sys.stdout.write(f"{postgres.owner_url}\n")
+            sys.stdout.flush()
+            signal.sigwait({signal.SIGINT, signal.SIGTERM})
+    except Refused as reason:
+        sys.stderr.write(f"{reason}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    # Blocked and waited for: a signal in the middle of the start is answered after it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    sys.exit(main())

@@ -52,7 +52,10 @@ def find(account: Account) -> Programs:
     if named:
         major = _major(Path(named), account)
         if major is None or major < OLDEST:
-            raise Refused(f"{FOLDER_VARIABLE}={named} holds no PostgreSQL {OLDEST} or newer.")
+            raise Refused(
+                f"{FOLDER_VARIABLE}={named} holds no PostgreSQL {OLDEST} or newer that the user "
+                f"{account.name!r} can run."
+            )
         return Programs(Path(named), major)
     for folder in (*_from_wheel(account), *_from_system()):
         major = _major(folder, account)

@@ -142,7 +142,7 @@ class Supervisor:
         try:
             if not schema.is_current(ROOT, options.data, url):
                 say("Preparing the database …")
-                self._run_manage("migrate", "--no-input", "-v", "0")
+                self._run_manage("migrate", "--no-input", "--skip-checks", "-v", "0")
                 schema.remember(ROOT, options.data)
             if not schema.has_workspace(url):
                 last = self._run_manage("seed_demo").strip().splitlines()

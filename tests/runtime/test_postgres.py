@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -157,8 +158,7 @@ class TestStalePid:
 
 class TestRefused:
     def test_a_cluster_of_another_major_version(self, made: Path) -> None:
-        place = made / "postgres"
-        (place / "PG_VERSION").write_text("15\n")
+        (made / "postgres" / "PG_VERSION").write_text("15\n")
         with pytest.raises(Refused, match=r"made by PostgreSQL 15(?s:.)*pg_dump(?s:.)*pg_restore"):
             EmbeddedPostgres(made).start()
 
@@ -327,3 +327,57 @@ def test_signals_at_the_terminal_do_not_reach_the_server(made: Path) -> None:
         pid = int((postgres.place / "postmaster.pid").read_text().split()[0])
         assert os.getpgid(pid) != os.getpgrp()
         assert os.getsid(pid) != os.getsid(0)
+
+
+class Alone:
+    """`python -m runtime.postgres`, as the advice for another major version prints it."""
+
+    def __init__(self, command: str) -> None:
+        self.process = subprocess.Popen(
+            ["sh", "-c", f"exec env {command}"],
+            cwd=helpers.ROOT,
+            env=helpers.environment(),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __enter__(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+    def __exit__(self, *_: object) -> None:
+        self.process.send_signal(signal.SIGINT)
+        self.process.communicate()
+        assert self.process.returncode == 0
+
+
+def test_the_advice_for_another_major_version_works_word_for_word(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = programs.find(server_account())
+    old = next((found for n in (17, 16, 15) if (found := programs.find_major(n))), None)
+    if old is None:
+        pytest.skip("only one version of PostgreSQL on this machine")
+    with monkeypatch.context() as patch:
+        patch.setenv(programs.FOLDER_VARIABLE, str(old))
+        with EmbeddedPostgres(data, fsync=False) as postgres:
+            assert programs.find(server_account()).major != here.major
+            with psycopg.connect(postgres.owner_url, autocommit=True) as owner:
+                owner.execute("CREATE TABLE kept (n int)")
+                owner.execute("INSERT INTO kept VALUES (41), (42)")
+                owner.execute("GRANT SELECT ON kept TO assentry")
+    with pytest.raises(Refused) as refused:
+        EmbeddedPostgres(data).start()
+    lines = [line.strip() for line in str(refused.value).splitlines()]
+    steps = [
+        line[3:].removeprefix("meanwhile").split(": ", 1) for line in lines if line[1:3] == ". "
+    ]
+    serve_old, dump, move, serve_new, restore = (step[-1] for step in steps)
+    with Alone(serve_old) as url:
+        subprocess.run(["sh", "-c", dump.replace("URL", url)], cwd=data, check=True)
+    subprocess.run(["sh", "-c", move], check=True)
+    with Alone(serve_new) as url:
+        subprocess.run(["sh", "-c", restore.replace("URL", url)], cwd=data, check=True)
+        assert ask(url, "SELECT sum(n)::int FROM kept") == 83
+    with EmbeddedPostgres(data, fsync=False) as postgres:
+        assert ask(postgres.runtime_url, "SELECT sum(n)::int FROM kept") == 83
