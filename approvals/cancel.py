@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from agents.authentication import KeyContext, require_scope
 from psycopg import Connection
 
+from agents.authentication import KeyContext, require_scope
 from approvals import read
 from approvals.access import Reader
 from approvals.ends import Ending, end_requests, inbox_of, waiters_of

@@ -90,8 +90,9 @@ def meet(conn: Connection[Any], request_ids: Sequence[UUID]) -> list[Late]:
     late: list[Late] = []
     early: list[Promise] = []
     now: datetime | None = None
-    for *columns, plan, clock in conn.execute(READ, {"ids": list(request_ids)}).fetchall():
-        request = Late(*columns, decode(plan))
+    for row in conn.execute(READ, {"ids": list(request_ids)}).fetchall():
+        clock = row[7]
+        request = Late(row[0], row[1], row[2], row[3], row[4], row[5], decode(row[6]))
         now = clock
         if request.expires_at > clock:
             early.append(Promise(EXPIRE, request.workspace, request.id, request.expires_at))

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Struct
+
 from policies.plan import Plan
 from policies.plan import Stage as PlannedStage
 
@@ -72,6 +73,7 @@ class FrozenPlan(Struct, frozen=True):
     facts: tuple[FrozenFact, ...]
     sensitive: tuple[str, ...]
     trace: tuple[FrozenTrace, ...]
+    reason: str | None = None
     after_deadline: FrozenStage | None = None
     notes: tuple[str, ...] = ()
 
@@ -145,6 +147,7 @@ def freeze(
         trace=tuple(
             FrozenTrace(line.rule, line.when, line.result, line.error) for line in plan.trace
         ),
+        reason=plan.reason,
         after_deadline=_after_deadline(plan, roles),
         notes=tuple(notes),
     )

@@ -8,7 +8,6 @@ from typing import Any, Literal
 from uuid import UUID
 
 from agents.authentication import KeyContext
-
 from approvals import paging, read
 from approvals.access import MAY_SEE, Reader
 from approvals.paging import Page

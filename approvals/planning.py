@@ -12,27 +12,28 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from agents.authentication import CALLER_COLUMNS, CALLER_FROM, KeyContext, Presented, caller_from
-from policies.compiled import Compiled
-from policies.compiled import get as compiled_policy
-from policies.evaluate import AgentFacts, WorkspaceFacts, plan_for
-from policies.plan import Plan
 from psycopg import Connection
 
+from agents.authentication import CALLER_COLUMNS, CALLER_FROM, KeyContext, Presented, caller_from
 from agents.sql import LOCK_FOR_COUNTING
 from approvals.frozen import FrozenPlan, FrozenRole, RoleNow, freeze
 from approvals.submission import MAX_PAYLOAD_BYTES, Submission
-from core import durations
+from core import durations, ids
 from core.canonical import canonical
 from core.problems import FieldError, Problem, conflict, invalid, too_large
 from people.sql import PERSON_IS_ACTIVE, ROLES_NOW
+from policies.compiled import Compiled, cached
+from policies.compiled import get as compile_once
 from policies.counters import Counter
+from policies.evaluate import AgentFacts, WorkspaceFacts, plan_for
+from policies.plan import Plan
 
 READ_INTAKE = f"""
 SELECT {CALLER_COLUMNS},
        policy.active_id,
        {ROLES_NOW.format(workspace="workspace.id", excluded="agent.owner_id")},
-       {PERSON_IS_ACTIVE.format(person="owner", user="owner_user")}
+       {PERSON_IS_ACTIVE.format(person="owner", user="owner_user")},
+       owner_user.email
   FROM {CALLER_FROM}
   LEFT JOIN policies_policy policy ON policy.workspace_id = workspace.id
 """
@@ -56,6 +57,7 @@ class Intake:
     policy_version: UUID | None
     roles: dict[str, RoleNow]
     owner_active: bool
+    owner_email: str
 
     @property
     def now(self) -> datetime:
@@ -84,7 +86,7 @@ def read_intake(conn: Connection[Any], presented: Presented) -> Intake:
     row = conn.execute(READ_INTAKE, {"key": presented.id}).fetchone()
     caller = caller_from(row, presented)
     assert row is not None  # noqa: S101  # caller_from raised otherwise; tells the type checker
-    active, roles, owner_active = row[-3:]
+    active, roles, owner_active, owner_email = row[-4:]
     return Intake(
         caller=caller,
         policy_version=active,
@@ -93,6 +95,7 @@ def read_intake(conn: Connection[Any], presented: Presented) -> Intake:
             for name, (role_id, title, eligible) in (roles or {}).items()
         },
         owner_active=owner_active,
+        owner_email=owner_email,
     )
 
 
@@ -108,16 +111,14 @@ def policy_of(conn: Connection[Any], intake: Intake) -> Compiled:
             "This workspace has no policy yet, so nobody can be asked. "
             "Apply one with: manage.py policy_apply SLUG FILE",
         )
-    version = intake.policy_version
-
-    def load() -> tuple[int, str]:
+    policy = cached(intake.policy_version)
+    if policy is None:
         row = conn.execute(
-            "SELECT number, text FROM policies_policyversion WHERE id = %s", [version]
+            "SELECT number, text FROM policies_policyversion WHERE id = %s", [intake.policy_version]
         ).fetchone()
         assert row is not None  # noqa: S101  # a foreign key holds it
-        return row[0], row[1]
-
-    return compiled_policy(version, load)
+        policy = compile_once(intake.policy_version, row[1], number=row[0])
+    return policy
 
 
 def check(policy: Compiled, submission: Submission) -> tuple[Any, bytes]:
@@ -126,8 +127,7 @@ def check(policy: Compiled, submission: Submission) -> tuple[Any, bytes]:
     Raises:
         Problem: 422 for an unknown action or a payload off its schema, 413 for one too large.
     """
-    action = policy.action(submission.action)
-    if action is None:
+    if submission.action not in policy.actions:
         raise invalid(
             [
                 FieldError(
@@ -137,12 +137,12 @@ def check(policy: Compiled, submission: Submission) -> tuple[Any, bytes]:
                 )
             ],
             code="unknown_action",
-            detail="The action is not declared in the policy: declare it under `actions`, or correct the name.",
+            detail="The action is not in the policy: declare it under `actions`, or correct the name.",
         )
     payload = canonical(submission.payload)
     if len(payload) > MAX_PAYLOAD_BYTES:
         raise too_large(MAX_PAYLOAD_BYTES, "payload_too_large")
-    faults = policy.validate(submission.action, submission.payload)
+    faults = policy.payload_errors(submission.action, submission.payload)
     if faults:
         raise invalid(
             faults,
@@ -164,8 +164,12 @@ def plan(
         policy=policy,
         action=submission.action,
         payload=payload,
-        agent=AgentFacts(name=caller.agent_name, owner=caller.agent_owner_name),
-        workspace=WorkspaceFacts(slug=caller.workspace_slug),
+        agent=AgentFacts(
+            id=ids.encode("agt", caller.agent_id), name=caller.agent_name, owner=intake.owner_email
+        ),
+        workspace=WorkspaceFacts(
+            id=ids.encode("wsp", caller.workspace_id), slug=caller.workspace_slug
+        ),
         now=intake.now,
         counters={counter: _count(conn, caller.agent_id, counter, payload) for counter in counters},
     )

@@ -187,7 +187,7 @@ def message(row: Row, plan: FrozenPlan) -> str:
         case Status.APPROVED:
             return _approved(Basis(row.basis or ""))
         case Status.REJECTED if row.basis == Basis.POLICY:
-            why = " ".join(plan.notes) or plan.why
+            why = " ".join(plan.notes) or plan.reason or plan.why
             return f"Policy refused this action: do not run it and do not submit it again unchanged. {why}".strip()
         case Status.REJECTED:
             said = _reason(row)

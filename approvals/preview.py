@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
-from agents.authentication import presented_key, require_scope
 from psycopg import Connection
 
+from agents.authentication import presented_key, require_scope
 from approvals import planning, shape
 from approvals.frozen import FrozenStage
 from approvals.submission import read as read_submission

@@ -12,9 +12,9 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from agents.authentication import KeyContext
 from psycopg import Connection
 
+from agents.authentication import KeyContext
 from approvals.access import MAY_SEE, Reader
 from approvals.present import Row, render
 from approvals.sql import REQUEST_COLUMNS, REQUEST_FROM

@@ -13,9 +13,9 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from agents.authentication import Presented, presented_key, require_scope
 from psycopg import Connection, errors
 
+from agents.authentication import Presented, presented_key, require_scope
 from approvals import planning, read
 from approvals.ends import EXPIRE, inbox_of, outcome_fact
 from approvals.present import Row, render

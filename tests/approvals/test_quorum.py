@@ -32,7 +32,9 @@ TWO_TEAMS = [Quorum(1, 1), Quorum(2, 1, distinct_from_earlier=True)]
         pytest.param(ONE, [vote(ANA)], Result.APPROVED, None, id="one is enough"),
         pytest.param(ONE, [vote(ANA, verdict=NO)], Result.REJECTED, None, id="one against"),
         pytest.param(TWO_OF_ONE_TEAM, [vote(ANA)], Result.OPEN, 0, id="one of two"),
-        pytest.param(TWO_OF_ONE_TEAM, [vote(ANA), vote(BEN)], Result.APPROVED, None, id="two of two"),
+        pytest.param(
+            TWO_OF_ONE_TEAM, [vote(ANA), vote(BEN)], Result.APPROVED, None, id="two of two"
+        ),
         pytest.param(
             TWO_OF_ONE_TEAM,
             [vote(ANA), vote(BEN, eligible=False)],
@@ -134,6 +136,8 @@ def test_agrees_with_a_second_way_of_counting(stages, cast):
 @given(st.lists(quorums, min_size=1, max_size=3), ballots, st.sampled_from([ANA, BEN, CARO, DAN]))
 def test_losing_a_voter_ends_nothing(stages, cast, lost):
     votes = [vote(p, s, v, eligible=e) for (p, s), (v, e) in cast.items() if s < len(stages)]
-    without = [Vote(v.id, v.stage, v.person, v.verdict, v.eligible and v.person != lost) for v in votes]
+    without = [
+        Vote(v.id, v.stage, v.person, v.verdict, v.eligible and v.person != lost) for v in votes
+    ]
     if tally(stages, votes).result is Result.OPEN:
         assert tally(stages, without).result is Result.OPEN
