@@ -1,0 +1,318 @@
+"""One request as its page shows it: built from the request object, nothing read, nothing decided."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from approvals.shape import DecisionShown, RequestObject, StageShown
+from pages import payload, words
+
+decode = msgspec.json.Decoder(RequestObject).decode
+
+#: People named beside a role; the rest is counted.
+NAMED: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class VoteLine:
+    """One vote, with the instant parsed."""
+
+    name: str
+    mine: bool
+    verdict: str
+    comment: str
+    channel: str
+    at: datetime
+    void: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StageLine:
+    """One step of the plan and how far it has come."""
+
+    number: int
+    roles: tuple[str, ...]
+    people: tuple[str, ...]
+    more_people: int
+    confirm: bool
+    distinct: bool
+    needed: int
+    given: int
+    rejections: int
+    state: str
+    after_deadline: bool
+    votes: tuple[VoteLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Deciding:
+    """What the buttons need: what would be decided, exactly, and how it is to be said."""
+
+    stage: int
+    digest: str
+    confirm: bool
+    may_approve: bool
+    comment_on_approve: bool
+    comment_on_reject: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """Everything `templates/parts/request.html` writes."""
+
+    shown: RequestObject
+    version: str
+    created: datetime
+    expires: datetime
+    ended: datetime | None
+    rows: list[payload.Row]
+    folded: list[payload.Row]
+    has_covered: bool
+    raw: str
+    context: list[payload.Row]
+    evidence: list[payload.Row]
+    stages: list[StageLine]
+    earlier_votes: list[VoteLine]
+    outcome: tuple[str, str] | None
+    ended_by: list[VoteLine]
+    tone: str
+    state_line: str
+    at_deadline: tuple[str, str | None]
+    deciding: Deciding | None
+    why_not: str | None
+    asked_as: tuple[str, ...]
+    may_cancel: bool
+    revealed: bool = False
+
+    @property
+    def pending(self) -> bool:
+        """Whether it still waits."""
+        return self.shown.status == "pending"
+
+    @property
+    def all_rows(self) -> int:
+        """How many values the agent sent, facts included."""
+        return len(self.rows) + len(self.folded)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Who looks, and what they may do about it."""
+
+    person: str
+    may_decide: bool
+    why_not: str | None
+    roles: frozenset[str]
+    covered: frozenset[str] = frozenset()
+    approved_earlier: bool = False
+
+
+def detail(
+    shown: RequestObject,
+    *,
+    seen: Seen,
+    members: Mapping[str, Sequence[str]],
+    opened: Mapping[str, Any] | None = None,
+) -> Detail:
+    """The page of one request.
+
+    Args:
+        shown: the request object as people see it.
+        seen: the reader: id (``per_…``), whether and why not they may decide, role names held now.
+        members: names of the people who hold each role now, by role name.
+        opened: values of sensitive places by pointer, where the reader asked for them just now.
+    """
+    rows = payload.rows(shown.payload, shown.facts, seen.covered)
+    if opened is not None:
+        rows = payload.uncovered(rows, opened)
+    stages = _stages(shown, seen, members)
+    open_stage = _open_stage(shown)
+    state = _state_line(shown, stages)
+    return Detail(
+        shown=shown,
+        version=_version(shown, seen, opened is not None),
+        created=words.moment(shown.created_at),
+        expires=words.moment(shown.expires_at),
+        ended=words.moment(shown.ended_at) if shown.ended_at else None,
+        rows=rows[: payload.FIRST_ROWS],
+        folded=rows[payload.FIRST_ROWS :],
+        has_covered=bool(seen.covered) and opened is None,
+        raw=payload.pretty(shown.payload),
+        context=payload.rows(shown.context),
+        evidence=payload.rows(shown.evidence),
+        stages=stages,
+        earlier_votes=[
+            _vote(vote, seen) for vote in shown.decisions if vote.revision != shown.revision
+        ],
+        outcome=None if shown.status == "pending" else words.outcome(shown.status, shown.basis),
+        ended_by=_ended_by(shown, seen),
+        tone=words.TONES.get(shown.status, "quiet"),
+        state_line=state,
+        at_deadline=_at_deadline(shown, open_stage),
+        deciding=_deciding(shown, seen, open_stage) if seen.may_decide else None,
+        why_not=_why_not(seen) if shown.status == "pending" else None,
+        asked_as=_asked_as(open_stage, seen),
+        may_cancel=shown.status == "pending" and shown.agent.owner.id == seen.person,
+        revealed=opened is not None,
+    )
+
+
+def _open_stage(shown: RequestObject) -> StageShown | None:
+    if shown.stage is None or shown.stage >= len(shown.plan.stages):
+        return None
+    return shown.plan.stages[shown.stage]
+
+
+def _deciding(shown: RequestObject, seen: Seen, stage: StageShown | None) -> Deciding | None:
+    if stage is None:
+        return None
+    return Deciding(
+        stage=stage.index,
+        digest=shown.payload_digest,
+        confirm=stage.confirm == "owner",
+        may_approve=not seen.approved_earlier,
+        comment_on_approve=shown.plan.comment == "always",
+        comment_on_reject=shown.plan.comment in {"always", "on_reject"},
+    )
+
+
+def _asked_as(stage: StageShown | None, seen: Seen) -> tuple[str, ...]:
+    if stage is None or not seen.may_decide or stage.confirm:
+        return ()
+    return tuple(role.title or role.name for role in stage.roles if role.name in seen.roles)
+
+
+def _why_not(seen: Seen) -> str | None:
+    if seen.may_decide:
+        return None
+    if seen.why_not:
+        return seen.why_not
+    return "This step does not ask you."
+
+
+def _at_deadline(shown: RequestObject, stage: StageShown | None) -> tuple[str, str | None]:
+    asks = shown.plan.on_expiry.startswith("ask:")
+    last = asks and stage is not None and stage.index == len(shown.plan.stages) - 1
+    sentence, role = words.at_deadline(shown.plan.on_expiry, last_stage=last)
+    if role is not None and shown.plan.stages:
+        titles = {asked.name: asked.title for asked in shown.plan.stages[-1].roles}
+        role = titles.get(role) or role
+    return sentence, role
+
+
+def _stages(
+    shown: RequestObject, seen: Seen, members: Mapping[str, Sequence[str]]
+) -> list[StageLine]:
+    lines = []
+    extra = len(shown.plan.stages) - 1 if shown.plan.on_expiry.startswith("ask:") else None
+    for stage in shown.plan.stages:
+        votes = [
+            vote
+            for vote in shown.decisions
+            if vote.stage == stage.index and vote.revision == shown.revision
+        ]
+        after = stage.index == extra
+        if after and not votes and shown.stage != stage.index:
+            continue  # the deadline's own line says who is asked then
+        lines.append(_stage(shown, stage, votes, seen, members, after=after))
+    return lines
+
+
+def _stage(
+    shown: RequestObject,
+    stage: StageShown,
+    votes: list[DecisionShown],
+    seen: Seen,
+    members: Mapping[str, Sequence[str]],
+    *,
+    after: bool,
+) -> StageLine:
+    counted = [vote for vote in votes if vote.void is None]
+    given = sum(vote.verdict == "approve" for vote in counted)
+    names = (
+        [shown.agent.owner.name]
+        if stage.confirm
+        else _others(stage, counted, shown.agent.owner.name, members)
+    )
+    return StageLine(
+        number=stage.index + 1,
+        roles=tuple(role.title or role.name for role in stage.roles),
+        people=tuple(names[:NAMED]),
+        more_people=max(0, len(names) - NAMED),
+        confirm=stage.confirm == "owner",
+        distinct=stage.distinct_from_earlier,
+        needed=stage.approvals,
+        given=given,
+        rejections=stage.rejections,
+        state=_stage_state(shown, stage, given, refused=given < len(counted)),
+        after_deadline=after,
+        votes=tuple(_vote(vote, seen) for vote in votes),
+    )
+
+
+def _others(
+    stage: StageShown,
+    counted: list[DecisionShown],
+    owner: str,
+    members: Mapping[str, Sequence[str]],
+) -> list[str]:
+    """Who could still decide, by name; the agent's owner cannot, and who has voted has."""
+    voted = {vote.person.name for vote in counted} | {owner}
+    names = (name for role in stage.roles for name in members.get(role.name, ()))
+    return [name for name in dict.fromkeys(names) if name not in voted]
+
+
+def _stage_state(shown: RequestObject, stage: StageShown, given: int, *, refused: bool) -> str:
+    if shown.stage == stage.index:
+        return "open"
+    if given >= stage.approvals:
+        return "done"
+    if shown.status == "rejected" and shown.basis != "policy" and refused:
+        return "refused"
+    return "later" if shown.stage is not None else "left"
+
+
+def _ended_by(shown: RequestObject, seen: Seen) -> list[VoteLine]:
+    """The votes that made the outcome, where people did."""
+    verdict = {"approved": "approve", "rejected": "reject"}.get(shown.status)
+    return [
+        _vote(vote, seen)
+        for vote in shown.decisions
+        if vote.verdict == verdict and vote.void is None and vote.revision == shown.revision
+    ]
+
+
+def _vote(vote: DecisionShown, seen: Seen) -> VoteLine:
+    return VoteLine(
+        name=vote.person.name,
+        mine=vote.person.id == seen.person,
+        verdict=vote.verdict,
+        comment=vote.comment,
+        channel=vote.channel,
+        at=words.moment(vote.at),
+        void=vote.void,
+    )
+
+
+def _state_line(shown: RequestObject, stages: Sequence[StageLine]) -> str:
+    """The state in one line, for those who hear the page."""
+    if shown.status != "pending":
+        return words.outcome(shown.status, shown.basis)[0]
+    for stage in stages:
+        if stage.state == "open":
+            where = f"step {stage.number} of {len(stages)}, " if len(stages) > 1 else ""
+            return f"waiting, {where}{stage.given} of {words.plural(stage.needed, 'approval')}"
+    return "waiting"
+
+
+def _version(shown: RequestObject, seen: Seen, opened: bool) -> str:
+    told = msgspec.json.encode(
+        (shown, seen.may_decide, seen.why_not, seen.approved_earlier, opened)
+    )
+    return hashlib.sha256(told).hexdigest()[:16]

@@ -1,0 +1,62 @@
+"""What the forms of the pages accept.  Every rule here is one of the pages; services have their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+from pages.words import REASONS
+
+MAX_COMMENT = 3_900  # leaves room for the preset's words below the limit of a decision's comment
+_WORDS = dict(REASONS)
+
+
+class SignInForm(forms.Form):
+    """Address and password, judged only together (`people.sign_in`)."""
+
+    email = forms.CharField(max_length=254)
+    password = forms.CharField(max_length=1024, strip=False)
+
+
+class DecisionForm(forms.Form):
+    """A verdict, on exactly what was shown, with its reason."""
+
+    verdict = forms.ChoiceField(choices=[("approve", "approve"), ("reject", "reject")])
+    stage = forms.IntegerField(min_value=0, max_value=1000)
+    payload_digest = forms.CharField(max_length=100)
+    preset = forms.ChoiceField(choices=[("", ""), *REASONS], required=False)
+    comment = forms.CharField(max_length=MAX_COMMENT, required=False)
+
+    def __init__(self, data: Any, *, comment_rule: str) -> None:
+        super().__init__(data)
+        self._comment_rule = comment_rule
+
+    def clean(self) -> dict[str, Any]:
+        """Join preset and comment; ask for a reason where policy does."""
+        cleaned = super().clean() or {}
+        comment = cleaned.get("comment", "")
+        if cleaned.get("verdict") == "reject" and cleaned.get("preset"):
+            preset = _WORDS[cleaned["preset"]]
+            comment = f"{preset}: {comment}" if comment else preset
+        cleaned["comment"] = comment
+        rejected = cleaned.get("verdict") == "reject"
+        asked = self._comment_rule == "always" or (rejected and self._comment_rule == "on_reject")
+        if asked and not comment and "comment" not in self.errors:
+            verb = "reject" if rejected else "approve"
+            self.add_error(
+                "comment", f"Say why you {verb}: the policy asks for a reason. Nothing was decided."
+            )
+        return cleaned
+
+    def said(self) -> str:
+        """The first fault that a person can mend, as one sentence."""
+        if "comment" in self.errors:
+            return str(self.errors["comment"][0])
+        return "The form arrived incomplete. Nothing was decided: look at the request and choose again."
+
+
+class CancelForm(forms.Form):
+    """The owner's withdrawal of their agent's request."""
+
+    reason = forms.CharField(max_length=MAX_COMMENT, required=False)

@@ -1,0 +1,120 @@
+"""What the reader of a request may do about it right now, said before they try.
+
+A courtesy of the page: `approvals.decide` looks again under its locks, and only that counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+
+from approvals.access import Reader
+from approvals.frozen import FrozenPlan, FrozenRole, FrozenStage
+from approvals.present import Row
+from approvals.status import Status
+from core import ids
+from core.clock import ClockTimestamp
+from pages.detail import Seen
+from people.models import Membership
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """Who holds some roles now: (person, name) by role."""
+
+    by_role: Mapping[UUID, tuple[tuple[UUID, str], ...]]
+
+    def held_by(self, person: UUID) -> frozenset[UUID]:
+        """Those of the roles that this person holds."""
+        return frozenset(
+            role
+            for role, people in self.by_role.items()
+            if any(each == person for each, _ in people)
+        )
+
+
+def members_of(workspace: UUID, roles: Iterable[UUID]) -> Members:
+    """The people of these roles who could decide now, by name."""
+    now = ClockTimestamp()
+    found = (
+        Membership.objects.filter(
+            Q(valid_until=None) | Q(valid_until__gt=now),
+            workspace_id=workspace,
+            role_id__in=list(roles),
+            valid_from__lte=now,
+            person__active=True,
+            person__user__is_active=True,
+        )
+        .select_related("person__user")
+        .order_by("person__user__name", "person__user__email")
+    )
+    listed: dict[UUID, dict[UUID, str]] = {}
+    for membership in found:
+        listed.setdefault(membership.role_id, {})[membership.person_id] = membership.person.name
+    return Members({role: tuple(people.items()) for role, people in listed.items()})
+
+
+def roles_of(plan: FrozenPlan) -> set[UUID]:
+    """Every role that any stage of a plan asks."""
+    return {role.id for role in _roles(plan)}
+
+
+def names_by_role(plan: FrozenPlan, members: Members) -> dict[str, list[str]]:
+    """Names of the people in each role of a plan, by the role's name."""
+    return {
+        role.name: [name for _, name in members.by_role.get(role.id, ())] for role in _roles(plan)
+    }
+
+
+def _roles(plan: FrozenPlan) -> list[FrozenRole]:
+    last = () if plan.after_deadline is None else (plan.after_deadline,)
+    return [role for stage in (*plan.stages, *last) for role in stage.roles]
+
+
+def standing(row: Row, plan: FrozenPlan, reader: Reader, members: Members) -> Seen:
+    """What this reader may do about this request, and why not where they may not."""
+    held = members.held_by(reader.person_id)
+    why_not = None
+    if row.status == Status.PENDING and row.stage is not None:
+        why_not = _why_not(row, plan.stage(row.stage), reader, held)
+    return Seen(
+        person=ids.encode("per", reader.person_id),
+        may_decide=row.status == Status.PENDING and why_not is None,
+        why_not=why_not,
+        roles=frozenset(role.name for role in _roles(plan) if role.id in held),
+        covered=frozenset(plan.sensitive),
+        approved_earlier=row.stage is not None
+        and plan.stage(row.stage).distinct_from_earlier
+        and any(
+            vote["stage"] < row.stage and vote["verdict"] == "approve" for vote in _own(row, reader)
+        ),
+    )
+
+
+def _why_not(row: Row, stage: FrozenStage, reader: Reader, held: frozenset[UUID]) -> str | None:
+    if any(vote["stage"] == row.stage for vote in _own(row, reader)):
+        return "You have decided at this step; it waits for others."
+    if stage.confirm == "owner":
+        if reader.person_id != row.owner_id:
+            return "The rule asks the agent's owner alone to confirm."
+        return None
+    if reader.person_id == row.owner_id:
+        return "You own this agent, and nobody decides on their own agent's request."
+    if not held & {role.id for role in stage.roles}:
+        return "This step asks a role that you do not hold."
+    return None
+
+
+def _own(row: Row, reader: Reader) -> list[dict[str, Any]]:
+    """The reader's votes on this revision that count."""
+    return [
+        vote
+        for vote in row.decisions or ()
+        if vote["person_id"] == str(reader.person_id)
+        and vote["revision"] == row.revision
+        and not vote["void"]
+    ]

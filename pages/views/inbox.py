@@ -1,0 +1,58 @@
+"""The inbox: the list alone, its fragment for the live page, and the choice of a workspace."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from pages import flash
+from pages.queue import Choice, queue
+from pages.views.problems import told
+from pages.visitor import Visitor, choose, signed_in
+
+
+@require_safe
+@signed_in
+@told
+def inbox(request: HttpRequest, visitor: Visitor) -> HttpResponse:
+    """What waits, and beside it how to begin."""
+    listed = queue(visitor, Choice.of(request.GET))
+    context = {
+        "shell": visitor.shell,
+        "now": timezone.now(),
+        "here": "inbox",
+        "queue": listed,
+        "page_title": listed.page_title,
+        "flash": flash.take(request),
+    }
+    return render(request, "pages/inbox.html", context)
+
+
+@require_safe
+@signed_in
+@told
+def queue_fragment(request: HttpRequest, visitor: Visitor) -> HttpResponse:
+    """The list alone, for a page that is open."""
+    open_id = request.GET.get("open", "")
+    listed = queue(visitor, Choice.of(request.GET), open_id=open_id)
+    context = {
+        "now": timezone.now(),
+        "queue": listed,
+        "page_title": listed.page_title,
+        "open_id": open_id,
+    }
+    return render(request, "parts/queue.html", context)
+
+
+@require_POST
+@signed_in
+def choose_workspace(request: HttpRequest, visitor: Visitor) -> HttpResponse:
+    """Look at another of one's workspaces from now on."""
+    wanted = request.POST.get("workspace", "")
+    for person in visitor.people:
+        if person.workspace.slug == wanted:
+            choose(request, person)
+    return HttpResponseRedirect(reverse("inbox"))

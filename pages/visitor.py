@@ -1,0 +1,129 @@
+"""Who is looking: the signed-in person in the workspace they have chosen.
+
+Read once per request.  Pages have no other way to a `Reader`, and a view without `signed_in` shows
+nothing of any workspace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Concatenate, ParamSpec
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+
+from approvals.access import Reader
+from audit.actor import Actor
+from people.models import Person, User
+from people.permissions import permissions_of
+
+P = ParamSpec("P")
+
+#: The slug of the workspace a person last chose.
+CHOSEN = "workspace"
+#: Every decision made here says so.
+CHANNEL = "web"
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """What the frame around every page shows of the person."""
+
+    name: str
+    email: str
+    workspace: str
+    workspace_name: str
+    workspaces: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """A signed-in person in one workspace, and who they are in others."""
+
+    user: User
+    person: Person
+    people: tuple[Person, ...]
+    reader: Reader
+    shell: Shell
+
+    @property
+    def actor(self) -> Actor:
+        """The person, as services want to be told."""
+        return Actor.person(self.person.id, channel=CHANNEL)
+
+    @property
+    def elsewhere(self) -> tuple[Visitor, ...]:
+        """The same user in their other workspaces."""
+        others = (person for person in self.people if person.id != self.person.id)
+        return tuple(visitor(self.user, person, self.people) for person in others)
+
+
+def people_of(user: User) -> tuple[Person, ...]:
+    """The user's active persons, by workspace name."""
+    found = Person.objects.filter(user=user, active=True).select_related("workspace", "user")
+    return tuple(found.order_by("workspace__name", "workspace__slug"))
+
+
+def visitor(user: User, person: Person, people: tuple[Person, ...]) -> Visitor:
+    """One of a user's persons, as pages know them."""
+    workspace = person.workspace
+    reader = Reader(
+        workspace_id=workspace.id,
+        person_id=person.id,
+        user_id=user.id,
+        name=person.name,
+        permissions=permissions_of(user, workspace),
+    )
+    return Visitor(user, person, people, reader, shell(user, person, people))
+
+
+def shell(user: User, person: Person | None, people: tuple[Person, ...]) -> Shell:
+    """The frame for this user; without a person there is no workspace in it."""
+    return Shell(
+        name=str(user),
+        email=user.email,
+        workspace=person.workspace.slug if person else "",
+        workspace_name=person.workspace.name if person else "",
+        workspaces=tuple((each.workspace.slug, each.workspace.name) for each in people),
+    )
+
+
+def choose(request: HttpRequest, person: Person) -> None:
+    """Remember the workspace this session looks at."""
+    if request.session.get(CHOSEN) != person.workspace.slug:
+        request.session[CHOSEN] = person.workspace.slug
+
+
+def signed_in(
+    view: Callable[Concatenate[HttpRequest, Visitor, P], HttpResponse],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    """Give a view its visitor; send everybody else to sign in first, and back."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        user = request.user
+        if not isinstance(user, User) or not user.is_active:
+            return _to_sign_in(request)
+        people = people_of(user)
+        if not people:
+            context = {"shell": shell(user, None, ())}
+            return render(request, "pages/no_workspace.html", context, status=403)
+        wanted = request.session.get(CHOSEN)
+        person = next((each for each in people if each.workspace.slug == wanted), people[0])
+        return view(request, visitor(user, person, people), *args, **kwargs)
+
+    return guarded
+
+
+def _to_sign_in(request: HttpRequest) -> HttpResponse:
+    if request.path.startswith("/fragments/"):
+        return HttpResponse("Sign in again.", status=401, content_type="text/plain")
+    if request.method == "POST":
+        # What was posted is not kept: after signing in they look again, and decide again.
+        return HttpResponseRedirect(reverse("sign_in"))
+    there = urlencode({"next": request.get_full_path()}) if request.path != "/" else ""
+    return HttpResponseRedirect(reverse("sign_in") + (f"?{there}" if there else ""))

@@ -1,0 +1,102 @@
+"""The sentences of the pages: time left, outcomes, what a deadline means.  Pure, and tabled.
+
+Nothing here quotes what an agent wrote; names of people and roles are put in by the templates.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+#: From here on the time left is shown as urgent.
+SOON: Final = timedelta(minutes=15)
+
+RISKS: Final = ("low", "medium", "high", "critical")
+
+#: (status, basis) → (heading, what it means).  Expired is never called rejected.
+OUTCOMES: Final[dict[tuple[str, str], tuple[str, str]]] = {
+    ("approved", "people"): (
+        "Approved",
+        "Everybody who had to agree did. The agent may run exactly this, once.",
+    ),
+    ("approved", "confirm"): (
+        "Confirmed by the owner",
+        "Its own owner confirmed it, as the rule asks; nobody independent decided. Exactly this may run, once.",
+    ),
+    ("approved", "policy"): (
+        "Allowed by policy",
+        "Nobody was asked. The agent may run exactly this, once.",
+    ),
+    ("approved", "clock"): (
+        "Allowed by the clock",
+        "Nobody answered in time, and policy lets this low-risk action run then.",
+    ),
+    ("rejected", "people"): ("Rejected", "The agent was told not to run it."),
+    ("rejected", "confirm"): ("Not confirmed by the owner", "The agent was told not to run it."),
+    ("rejected", "policy"): (
+        "Refused by policy",
+        "Nobody was asked. The agent was told not to run it.",
+    ),
+    ("expired", "clock"): (
+        "Expired",
+        "Nobody decided in time. That is not a rejection: the agent was told not to run it, and may ask again.",
+    ),
+    ("cancelled", "agent"): ("Withdrawn by the agent", "It needs no decision any more."),
+    ("cancelled", "owner"): ("Withdrawn by the agent's owner", "It needs no decision any more."),
+}
+
+#: Which colour an end has: words carry the meaning, the colour only repeats it.
+TONES: Final = {"approved": "ok", "rejected": "no", "expired": "warn", "cancelled": "quiet"}
+
+#: What reject offers by one press; the code travels in the form, the words are what is recorded.
+REASONS: Final = (
+    ("details", "The details are wrong"),
+    ("not_needed", "Not needed, or already done"),
+    ("not_allowed", "Against our rules"),
+    ("unclear", "I cannot tell what this would do"),
+)
+
+
+def moment(text: str) -> datetime:
+    """An RFC 3339 instant of the request object, aware, in UTC."""
+    return datetime.fromisoformat(text)
+
+
+def span(left: timedelta) -> str:
+    """Time left in two units at most, rounded down; ``time is up`` at zero and below."""
+    seconds = left.total_seconds()
+    if seconds <= 0:
+        return "time is up"
+    if seconds < 60:
+        return f"{int(seconds)} s"
+    minutes = int(seconds // 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h" if hours else f"{days} d"
+
+
+def outcome(status: str, basis: str | None) -> tuple[str, str]:
+    """Heading and meaning of an end."""
+    return OUTCOMES.get((status, basis or ""), (status.capitalize(), ""))
+
+
+def at_deadline(on_expiry: str, *, last_stage: bool) -> tuple[str, str | None]:
+    """What happens when the time is up: a sentence, and the role that is asked then, if one is.
+
+    ``last_stage`` says that the stage for after the deadline is already the open one.
+    """
+    kind, _, role = on_expiry.partition(":")
+    if kind == "allow":
+        return "it is allowed without a person: policy says so for this low-risk action", None
+    if kind == "ask" and not last_stage:
+        return "one more role is asked:", role
+    return "it expires: the agent is told that nobody decided, and must not run it", None
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """``1 approval``, ``2 approvals``."""
+    return f"{count} {one if count == 1 else many or one + 's'}"

@@ -1,0 +1,269 @@
+// Live queue, running clocks, keys. All of it is comfort: without this file every page still works,
+// by reloading. Nothing here decides anything; forms do, and only when somebody presses their button.
+
+const body = document.body;
+const find = (selector, root = document) => root.querySelector(selector);
+const findAll = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+// -- telling, without moving anything --------------------------------------------------------------
+
+const toast = find("#toast");
+let toastEnds = 0;
+
+/** Say something politely; the text also shows for a while, over the page and never in its flow. */
+function say(text, { show = false } = {}) {
+  const told = find("#announce");
+  if (told) told.textContent = text;
+  if (!show || !toast) return;
+  toast.textContent = text;
+  toast.hidden = false;
+  clearTimeout(toastEnds);
+  toastEnds = setTimeout(() => { toast.hidden = true; }, 8000);
+}
+
+// -- time: the server's clock counts, this machine's only ticks ------------------------------------
+
+const SOON_S = 15 * 60;
+const skew = Date.parse(body.dataset.now || "") - Date.now() || 0;
+const clockTime = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const fullTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+
+/** The same words as `pages.words.span`. */
+function span(seconds) {
+  if (seconds <= 0) return "time is up";
+  if (seconds < 60) return `${Math.floor(seconds)} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 24) return minutes % 60 ? `${hours} h ${minutes % 60} min` : `${hours} h`;
+  const days = Math.floor(hours / 24);
+  return hours % 24 ? `${days} d ${hours % 24} h` : `${days} d`;
+}
+
+function write(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+function tick() {
+  const now = Date.now() + skew;
+  for (const node of findAll("time[data-ends]")) {
+    const seconds = (Date.parse(node.dateTime) - now) / 1000;
+    write(node, seconds > 0 ? span(seconds) + (node.dataset.ends || "") : "time is up");
+    node.classList.toggle("soon", seconds < SOON_S);
+  }
+}
+
+function localTimes(root = document) {
+  for (const node of findAll("time[data-at]", root)) {
+    const at = new Date(node.dateTime);
+    const today = at.toDateString() === new Date().toDateString();
+    write(node, today ? clockTime.format(at) : fullTime.format(at));
+    node.title = node.dateTime;
+  }
+}
+
+// -- live: one stream while the page is looked at, the fragments fetched anew on each event ---------
+
+const queue = find("#queue");
+const request = find("#request");
+const live = find("#live");
+let source = null;
+let wanted = new Set();
+let refreshing = 0;
+let retry = 0;
+let changedAt = -Infinity;
+
+function state(on, text) {
+  if (!live) return;
+  live.hidden = false;
+  live.dataset.state = on ? "on" : "off";
+  write(live, text);
+}
+
+/** What an event says changed: ids of requests, or everything when it does not say. */
+function named(data) {
+  try {
+    const told = JSON.parse(data);
+    const ids = told.requests || (told.request ? [told.request] : told.id ? [told.id] : []);
+    return ids.length ? ids : ["*"];
+  } catch {
+    return ["*"];
+  }
+}
+
+/** Fetch what is shown again; many events within a moment are one look. */
+function refresh(ids) {
+  for (const id of ids) wanted.add(id);
+  if (refreshing) return;
+  refreshing = setTimeout(() => {
+    refreshing = 0;
+    const open = request?.dataset.id;
+    const touched = wanted.has("*") || wanted.has(open);
+    wanted = new Set();
+    queue?.dispatchEvent(new CustomEvent("refresh"));
+    if (open && touched) request.dispatchEvent(new CustomEvent("refresh"));
+  }, 120);
+}
+
+function connect() {
+  if (source || !body.dataset.events || document.hidden) return;
+  source = new EventSource(body.dataset.events);
+  source.addEventListener("open", () => {
+    state(true, "Live");
+    refresh(["*"]); // whatever happened between rendering and now
+  });
+  source.addEventListener("inbox", (event) => refresh(named(event.data)));
+  source.addEventListener("end", () => refresh(["*"])); // the session may have ended: then this says so
+  source.addEventListener("error", () => {
+    state(false, "Not live");
+    if (source?.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
+    disconnect();
+    clearTimeout(retry);
+    retry = setTimeout(() => { refresh(["*"]); connect(); }, 5000);
+  });
+}
+
+function disconnect() {
+  source?.close();
+  source = null;
+}
+
+// A hidden tab holds no stream: browsers allow only a few per server.
+document.addEventListener("visibilitychange", () => (document.hidden ? disconnect() : connect()));
+addEventListener("pagehide", disconnect);
+addEventListener("pageshow", (event) => {
+  for (const form of findAll("form[data-sent]")) delete form.dataset.sent;
+  if (event.persisted) refresh(["*"]);
+  connect();
+});
+
+function snapshot() {
+  return {
+    items: new Map(findAll("[data-item]", queue || body).map((node) => [node.dataset.item, node])),
+    version: request && find("[data-version]", request)?.dataset.version,
+    focused: document.activeElement,
+  };
+}
+
+let before = snapshot();
+
+document.addEventListener("htmx:before:swap", () => { before = snapshot(); });
+
+document.addEventListener("htmx:after:swap", (event) => {
+  tick();
+  localTimes();
+  if (event.target === queue) queueChanged();
+  if (event.target === request) requestChanged();
+});
+
+document.addEventListener("htmx:response:error", (event) => {
+  if (event.detail.ctx.response?.status !== 401) return;
+  disconnect();
+  state(false, "Signed out");
+  say("You are signed out. Reload the page to sign in again.", { show: true });
+});
+
+function queueChanged() {
+  const title = find("[data-page-title]", queue);
+  if (title && !request?.dataset.id) document.title = title.dataset.pageTitle;
+  const arrived = findAll("[data-item]", queue).filter((node) => !before.items.has(node.dataset.item));
+  if (!arrived.length) return;
+  for (const node of arrived) node.classList.add("arrived");
+  const first = find(".name", arrived[0])?.textContent.trim();
+  say(arrived.length === 1 ? `New request: ${first}` : `${arrived.length} new requests`);
+}
+
+function requestChanged() {
+  const shown = find("[data-version]", request);
+  if (!shown || shown.dataset.version === before.version) return;
+  changedAt = performance.now();
+  document.title = shown.dataset.pageTitle;
+  say(`This request changed just now: ${shown.dataset.stateLine}`, { show: true });
+  if (before.focused && !before.focused.isConnected) find("h1", request)?.focus({ preventScroll: true });
+}
+
+// What somebody opened stays open when the page around it is brought up to date.
+globalThis.htmx?.registerExtension("assentry", {
+  htmx_before_morph_attr: (element, detail) => !(element.localName === "details" && detail.attrName === "open"),
+});
+
+// -- forms: one press is one post, and never one on what appeared under the finger ------------------
+
+const SETTLE_MS = 900;
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post") return;
+  if (form.dataset.sent || (form.closest(".bar") && performance.now() - changedAt < SETTLE_MS)) {
+    event.preventDefault();
+    return;
+  }
+  form.dataset.sent = "1";
+}, true);
+
+// -- keys -------------------------------------------------------------------------------------------
+
+const help = find("#keys");
+const keysBox = find("#keys-on");
+const KEYS_OFF = "assentry.keys-off";
+
+function keysOff() {
+  try { return localStorage.getItem(KEYS_OFF) === "1"; } catch { return false; }
+}
+
+function move(step) {
+  const links = findAll("[data-item] a", queue || body).filter((link) => link.offsetParent);
+  if (!links.length) return;
+  const at = links.indexOf(document.activeElement);
+  const start = at >= 0 ? at : links.findIndex((link) => link.hasAttribute("aria-current"));
+  const next = start < 0 ? 0 : Math.min(links.length - 1, Math.max(0, start + step));
+  links[next].focus();
+}
+
+const actions = {
+  j: () => move(1),
+  k: () => move(-1),
+  a: () => {
+    const button = find("#approve");
+    if (!button) return;
+    button.focus();
+    say("Approve is in focus: press Enter to approve.", { show: true });
+  },
+  r: () => {
+    const box = find("#reject");
+    if (!box) return;
+    box.open = true;
+    find("input[type=radio], textarea", box)?.focus();
+  },
+  "?": () => help?.showModal(),
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || help?.open) return;
+  if (event.target.closest("input, textarea, select, [contenteditable]")) return;
+  const act = actions[event.key];
+  if (!act || (keysOff() && event.key !== "?") || (event.repeat && !"jk".includes(event.key))) return;
+  event.preventDefault();
+  act();
+});
+
+for (const button of findAll("[data-opens-keys]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => help?.showModal());
+}
+if (keysBox) {
+  keysBox.checked = !keysOff();
+  keysBox.addEventListener("change", () => {
+    try { localStorage.setItem(KEYS_OFF, keysBox.checked ? "0" : "1"); } catch { /* stays as it was */ }
+  });
+}
+for (const select of findAll("select[data-submits]")) {
+  select.addEventListener("change", () => select.form.requestSubmit());
+  find("button", select.form).hidden = true;
+}
+
+tick();
+localTimes();
+setInterval(tick, 1000);
+find("[data-item] a[aria-current]")?.scrollIntoView({ block: "nearest" });
+find("#problem")?.focus();
