@@ -40,6 +40,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
+    "pages.middleware.PageHeaders",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -151,7 +152,9 @@ REST_FRAMEWORK: dict[str, Any] = {
 
 # -- pages ---------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
-STATIC_ROOT = environment.data_folder() / "static"
+# Nothing is collected by default: the checkout's own files are served as they are.
+_collected = environment.data_folder() / "static"
+STATIC_ROOT = _collected if _collected.is_dir() else None
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True  # served from the checkout: there is no collectstatic step to forget
 LANGUAGE_CODE = "en"
