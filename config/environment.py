@@ -59,7 +59,9 @@ def secret_key() -> str:
                 "no secret key: set ASSENTRY_SECRET_KEY or ASSENTRY_SECRET_KEY_FILE, or run ./up once"
             ) from error
     if len(key) < 50 or len(set(key)) < 5:
-        raise ImproperlyConfigured("the secret key is too weak: 50 or more random characters are needed")
+        raise ImproperlyConfigured(
+            "the secret key is too weak: 50 or more random characters are needed"
+        )
     return key
 
 
@@ -71,7 +73,9 @@ def base_url() -> str:
     url = (os.environ.get("ASSENTRY_BASE_URL") or f"http://{shown}:{port}").rstrip("/")
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ImproperlyConfigured(f"ASSENTRY_BASE_URL must be an http or https address, not {url!r}")
+        raise ImproperlyConfigured(
+            f"ASSENTRY_BASE_URL must be an http or https address, not {url!r}"
+        )
     if (
         parts.scheme == "http"
         and parts.hostname not in LOOPBACK
@@ -82,6 +86,11 @@ def base_url() -> str:
             "ASSENTRY_BASE_URL to the https address, or set ASSENTRY_ALLOW_PLAIN_HTTP=1 to accept it"
         )
     return url
+
+
+def trusted_proxies() -> str:
+    """Whose ``X-Forwarded-For`` and ``-Proto`` are believed: addresses and networks, by comma; none."""
+    return os.environ.get("ASSENTRY_TRUSTED_PROXIES", "").strip()
 
 
 def database(url: str, **options: Any) -> dict[str, Any]:

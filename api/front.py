@@ -1,0 +1,235 @@
+"""The door everything comes through: a raw ASGI application in front of Django.
+
+Calls that carry a key and are made often are plain functions in a few threads (`api.hot`), waiting
+calls and event streams cost no thread at all (`api.waiting`), and everything else is Django's, in
+threads of its own so that a slow page cannot starve an agent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import connections
+
+from api import answers, hot, waiting
+from api.answers import Answer, Call, Hot, failure, problem_answer
+from api.threads import Threads
+from api.wire import Left, Receive, Send, encoded, header_map, read_body, send_whole
+from api.wsgi_bridge import Wsgi, environ_of
+from api.wsgi_bridge import run as run_wsgi
+from callbacks.hub import Hub, Session, Sources, Waiter
+from core import db
+from core.nudge import nudger
+from core.problems import Problem
+
+logger = logging.getLogger(__name__)
+
+#: The database pool of the hot calls has as many connections.
+HOT_THREADS: Final = 8
+DJANGO_THREADS: Final = 8
+#: What waits is read by one statement at a time, keys and sessions by another.
+HUB_THREADS: Final = 2
+READ_PREFIX: Final = "/api/v1/requests/"
+EVENTS_PATH: Final = "/api/v1/inbox/events"
+#: The environ's list in which the events view leaves (workspace, session) of whom it lets in.
+ADMITTED: Final = "assentry.admitted"
+
+
+@dataclass(slots=True)
+class Parts:
+    """What the front works with while the server runs."""
+
+    hot: Threads
+    django: Threads
+    reading: Threads
+    hub: Hub
+
+
+class Front:
+    """The ASGI application of one web process."""
+
+    def __init__(
+        self, django: Wsgi, sources: Sources, health: Mapping[str, Callable[[], Answer]]
+    ) -> None:
+        """`health` maps paths to functions that look at this process and what it needs."""
+        self._django = django
+        self._sources = sources
+        self._health = health
+        self._parts: Parts | None = None
+        self._headers = encoded(answers.security_headers())
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        """Serve one ASGI scope."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            with contextlib.suppress(Left):
+                await self._serve(scope, receive, send)
+
+    # -- life --------------------------------------------------------------------------------------
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        self.start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    def start(self) -> None:
+        """Make threads and hub, and open the pool of the hot calls.  Call it on the event loop."""
+        loop = asyncio.get_running_loop()
+        reading = Threads(HUB_THREADS, "hub", loop)
+        hub = Hub(self._sources, reading.call)
+        django = Threads(DJANGO_THREADS, "django", loop)
+        self._parts = Parts(Threads(HOT_THREADS, "hot", loop), django, reading, hub)
+        hub.start()
+        db.pool()
+        gc.collect()
+        gc.freeze()  # what was loaded stays: the collector need not look at it again
+
+    def drain(self) -> None:
+        """Answer everybody who waits with what is known now.  Call it on the event loop."""
+        if self._parts is not None:
+            self._parts.hub.drain()
+
+    async def stop(self) -> None:
+        """End everything that `start` began, and the connections of this process."""
+        parts, self._parts = self._parts, None
+        if parts is not None:
+            await parts.hub.close()
+            for threads in (parts.hot, parts.django, parts.reading):
+                threads.close()
+        nudger.close()
+        db.close()
+        connections["default"].close_pool()  # type: ignore[attr-defined]  # of the PostgreSQL backend
+
+    @property
+    def hub(self) -> Hub:
+        """Who waits in this process."""
+        return self._running.hub
+
+    @property
+    def _running(self) -> Parts:
+        if self._parts is None:
+            raise RuntimeError("the front serves only between start and stop")
+        return self._parts
+
+    # -- one call ----------------------------------------------------------------------------------
+    async def _serve(self, scope: Any, receive: Receive, send: Send) -> None:
+        headers = header_map(scope["headers"])
+        request_id = answers.request_id(headers.get("x-request-id"))
+        marks = [*self._headers, (b"x-request-id", request_id.encode())]
+        try:
+            answer = await self._answer(scope, headers, receive, send, marks)
+        except Left:
+            raise
+        except Problem as problem:
+            answer = problem_answer(problem, request_id)
+        except Exception:  # noqa: BLE001 - logged; the caller learns nothing of it
+            answer = failure(request_id)
+        if answer is not None:
+            about = encoded([("content-type", answer.content_type), *answer.headers.items()])
+            await send_whole(send, answer.status, about + marks, answer.body)
+
+    async def _answer(
+        self,
+        scope: Any,
+        headers: dict[str, str],
+        receive: Receive,
+        send: Send,
+        marks: list[tuple[bytes, bytes]],
+    ) -> Answer | None:
+        """The answer; None when it was sent already, or nobody is there to hear it."""
+        path, method = scope["path"], scope["method"]
+        known = hot.CALLS.get((method, path))
+        if known is not None:
+            body = await read_body(headers, receive)
+            return await self._hot(known, Call(headers, query_of(scope), body), receive)
+        if method == "GET" and path.startswith(READ_PREFIX) and carries_key(headers):
+            subject = path[len(READ_PREFIX) :]
+            if "/" not in subject and subject not in hot.NOT_IDS:
+                await read_body(headers, receive)
+                return await self._read_one(Call(headers, query_of(scope), b"", subject), receive)
+        if method in ("GET", "HEAD") and path in self._health:
+            return await self._running.reading.call(self._health[path])
+        if method == "GET" and path == EVENTS_PATH:
+            await self._events(scope, headers, receive, send, marks)
+        else:
+            body = await read_body(headers, receive)
+            await self._django_answers(environ_of(scope, body, marks[-1][1].decode()), send, marks)
+        return None
+
+    async def _hot(
+        self, function: Hot, call: Call, receive: Receive, waiter: Waiter | None = None
+    ) -> Answer | None:
+        """Run a hot call in a thread; where it may wait, wait here."""
+        parts = self._running
+        try:
+            answer = await parts.hot.call(function, call)
+            if answer.park is None:
+                return answer
+            park = answer.park
+            del answer, call  # a parked call keeps neither its body nor the answer of now
+            if waiter is None:
+                waiter = parts.hub.subscribe(park.ids)
+                park.read_again = True
+            return await waiting.parked(parts.hub, waiter, park, receive)
+        finally:
+            if waiter is not None:
+                parts.hub.leave(waiter)
+
+    async def _read_one(self, call: Call, receive: Receive) -> Answer | None:
+        """Read one request; one who wants to wait listens before the reading."""
+        waiter = None
+        if call.query:
+            with contextlib.suppress(Problem):  # one who has no key must not learn that first
+                waiter = self._running.hub.subscribe((hot.request_uuid(call.subject),))
+        return await self._hot(hot.read_one, call, receive, waiter)
+
+    async def _django_answers(
+        self, environ: dict[str, Any], send: Send, marks: list[tuple[bytes, bytes]]
+    ) -> None:
+        whole = await self._running.django.call(run_wsgi, self._django, environ)
+        await send_whole(send, whole.status, [*whole.headers, marks[-1]], whole.body)
+
+    async def _events(
+        self,
+        scope: Any,
+        headers: dict[str, str],
+        receive: Receive,
+        send: Send,
+        marks: list[tuple[bytes, bytes]],
+    ) -> None:
+        """An event stream, for whoever Django's own view of the same path lets in."""
+        await read_body(headers, receive)
+        admitted: list[tuple[UUID, Session]] = []
+        environ = environ_of(scope, b"", marks[-1][1].decode())
+        environ[ADMITTED] = admitted
+        parts = self._running
+        whole = await parts.django.call(run_wsgi, self._django, environ)
+        if not admitted:
+            await send_whole(send, whole.status, [*whole.headers, marks[-1]], whole.body)
+            return
+        stream = parts.hub.open_stream(*admitted[0])
+        try:
+            await waiting.stream_events(parts.hub, stream, receive, send, marks)
+        finally:
+            parts.hub.close_stream(stream)
+
+
+def carries_key(headers: dict[str, str]) -> bool:
+    """Whether a call speaks for an agent.  Then its cookies do not count."""
+    return headers.get("authorization", "")[:7].lower() == "bearer "
+
+
+def query_of(scope: Any) -> str:
+    """The query string of a scope, as it came."""
+    query: str = scope["query_string"].decode("latin-1")
+    return query

@@ -1,0 +1,135 @@
+"""The messages of the API that are not the request object: bodies that come, answers that go."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+Email = Annotated[str, Meta(min_length=3, max_length=254)]
+
+
+class Credentials(Struct, forbid_unknown_fields=True, frozen=True):
+    """The body of ``POST /session``."""
+
+    email: Email
+    password: Annotated[str, Meta(min_length=1, max_length=1_000)]
+
+
+class DecisionBody(Struct, forbid_unknown_fields=True, frozen=True):
+    """The body of ``POST /requests/{id}/decisions``: a verdict on exactly what was looked at."""
+
+    verdict: Annotated[str, Meta(description="`approve` or `reject`")]
+    stage: Annotated[int, Meta(ge=0, le=1_000, description="The request's `stage` as it was shown")]
+    payload_digest: Annotated[
+        str, Meta(description="The request's `payload_digest` as it was shown")
+    ]
+    comment: Annotated[str, Meta(max_length=4_000)] = ""
+
+
+class CancelBody(Struct, forbid_unknown_fields=True, frozen=True):
+    """The body of ``POST /requests/{id}/cancel``; it may be left out."""
+
+    reason: Annotated[str, Meta(max_length=1_000)] = ""
+
+
+class NoBody(Struct, forbid_unknown_fields=True, frozen=True):
+    """An empty object, or nothing."""
+
+
+class PolicyBody(Struct, forbid_unknown_fields=True, frozen=True):
+    """The body of ``POST /policies``: the whole document, as YAML or JSON text."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=262_144)]
+
+
+class WorkspaceRef(Struct, frozen=True):
+    """A workspace."""
+
+    id: str
+    slug: str
+    name: str
+
+
+class RoleHeld(Struct, frozen=True):
+    """A role that a person holds now."""
+
+    name: str
+    title: str
+
+
+class SignedIn(Struct, frozen=True):
+    """The answer of ``POST /session``; the session and the token also come as cookies."""
+
+    email: str
+    name: str
+    workspaces: Annotated[list[WorkspaceRef], Meta(description="Where this user is a person")]
+    csrf_token: Annotated[
+        str, Meta(description="Send it as X-CSRFToken with every call that writes")
+    ]
+
+
+class PersonMe(Struct, frozen=True):
+    """Who is signed in, in one workspace."""
+
+    kind: str
+    id: str
+    name: str
+    email: str
+    workspace: WorkspaceRef
+    roles: list[RoleHeld]
+    permissions: list[str]
+
+
+class OwnerRef(Struct, frozen=True):
+    """The person who answers for an agent."""
+
+    id: str
+    name: str
+
+
+class KeyMe(Struct, frozen=True):
+    """The key that was used, and what it may do."""
+
+    id: str
+    scopes: list[str]
+    rate_limit: Annotated[int | None, Meta(description="Calls a minute; null: unlimited")]
+
+
+class WorkspaceSlug(Struct, frozen=True):
+    """The workspace of an agent."""
+
+    id: str
+    slug: str
+
+
+class AgentMe(Struct, frozen=True):
+    """The agent behind a key."""
+
+    kind: str
+    id: str
+    name: str
+    owner: OwnerRef
+    workspace: WorkspaceSlug
+    state: Annotated[str, Meta(description="`active`, `suspended` or `retired`")]
+    stop: Annotated[bool, Meta(description="The agent must not go on: it was suspended or retired")]
+    key: KeyMe
+
+
+class Opened(Struct, frozen=True):
+    """The answer of ``POST /requests/{id}/sensitive``."""
+
+    payload: Annotated[Any, Meta(description="The whole payload; opening it was recorded")]
+
+
+class PolicyVersionShown(Struct, frozen=True):
+    """A version of a workspace's policy."""
+
+    id: str
+    number: int
+    digest: Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$")]
+    created_at: str
+    created_by: Annotated[
+        str | None, Meta(description="The person; null: a command on the machine")
+    ]
+    text: str

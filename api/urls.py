@@ -1,0 +1,28 @@
+"""The addresses of the API, below ``/api/``."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from api.views import agent, people, policy, session
+
+urlpatterns = [
+    path("v1/requests", agent.Requests.as_view(), name="api_requests"),
+    path("v1/requests/wait", agent.Wait.as_view(), name="api_wait"),
+    path("v1/requests/preview", agent.Preview.as_view(), name="api_preview"),
+    path("v1/requests/<str:request_id>", agent.RequestDetail.as_view(), name="api_request"),
+    path("v1/requests/<str:request_id>/cancel", agent.Cancel.as_view(), name="api_cancel"),
+    path(
+        "v1/requests/<str:request_id>/decisions", people.Decisions.as_view(), name="api_decisions"
+    ),
+    path(
+        "v1/requests/<str:request_id>/sensitive", people.Sensitive.as_view(), name="api_sensitive"
+    ),
+    path("v1/inbox", people.Inbox.as_view(), name="api_inbox"),
+    path("v1/inbox/events", people.InboxEvents.as_view(), name="api_inbox_events"),
+    path("v1/policies", policy.Policies.as_view(), name="api_policies"),
+    path("v1/policies/active", policy.ActivePolicy.as_view(), name="api_policy"),
+    path("v1/policy.schema.json", policy.PolicySchema.as_view(), name="api_policy_schema"),
+    path("v1/session", session.SessionDoor.as_view(), name="api_session"),
+    path("v1/me", people.Me.as_view(), name="api_me"),
+]

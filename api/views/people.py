@@ -1,0 +1,160 @@
+"""The calls of people: who am I, what waits for me, my verdict."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Q
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from agents.authentication import KeyContext
+from api.answers import Answer
+from api.doors import (
+    AnyDoor,
+    PeopleDoor,
+    Signed,
+    agent_of,
+    answer,
+    body_of,
+    limit_of,
+    listing,
+    signed,
+)
+from api.errors import respond
+from api.front import ADMITTED
+from api.hot import request_uuid
+from api.messages import (
+    AgentMe,
+    DecisionBody,
+    KeyMe,
+    NoBody,
+    OwnerRef,
+    PersonMe,
+    RoleHeld,
+    WorkspaceRef,
+    WorkspaceSlug,
+)
+from approvals import lists, read
+from approvals.decide import choice, decide
+from approvals.present import render
+from core import ids
+from core.clock import ClockTimestamp
+from people.models import Role
+
+#: What a page hears where Django is served without the front: look once, and connect again later.
+POLL_INSTEAD = b"retry: 5000\nevent: inbox\ndata: {}\n\n"
+
+
+class Me(AnyDoor):
+    """``/me``"""
+
+    def get(self, request: Request) -> HttpResponse:
+        """The agent behind the key, or the person behind the session."""
+        caller = agent_of(request)
+        if caller is not None:
+            return answer(request, agent_me(caller))
+        return answer(request, person_me(signed(request)))
+
+
+def agent_me(caller: KeyContext) -> AgentMe:
+    """What an agent may know of itself."""
+    return AgentMe(
+        kind="agent",
+        id=ids.encode("agt", caller.agent_id),
+        name=caller.agent_name,
+        owner=OwnerRef(ids.encode("per", caller.agent_owner_id), caller.agent_owner_name),
+        workspace=WorkspaceSlug(ids.encode("wsp", caller.workspace_id), caller.workspace_slug),
+        state=caller.agent_state,
+        stop=caller.agent_state != "active",
+        key=KeyMe(ids.encode("key", caller.key_id), list(caller.scopes), caller.rate_limit),
+    )
+
+
+def person_me(who: Signed) -> PersonMe:
+    """What a person may know of themselves."""
+    return PersonMe(
+        kind="person",
+        id=ids.encode("per", who.person.id),
+        name=who.person.name,
+        email=who.user.email,
+        workspace=WorkspaceRef(
+            ids.encode("wsp", who.workspace.id), who.workspace.slug, who.workspace.name
+        ),
+        roles=[RoleHeld(role.name, role.title) for role in roles_of(who)],
+        permissions=sorted(who.reader.permissions),
+    )
+
+
+def roles_of(who: Signed) -> list[Role]:
+    """The roles that the person holds now."""
+    now = ClockTimestamp()
+    ends_later = Q(membership__valid_until=None) | Q(membership__valid_until__gt=now)
+    held = Role.objects.filter(
+        ends_later, membership__person=who.person, membership__valid_from__lte=now
+    )
+    return list(held.distinct().order_by("name"))
+
+
+class Inbox(PeopleDoor):
+    """``/inbox``"""
+
+    def get(self, request: Request) -> HttpResponse:
+        """Pending requests that this person may see."""
+        query = request.query_params
+        page = lists.inbox(
+            reader=signed(request).reader,
+            view=query.get("view", "all"),
+            order=query.get("order", "created"),
+            cursor=query.get("cursor"),
+            limit=limit_of(request),
+        )
+        items = [render(row, for_person=True) for row in page.items]
+        return listing(request, items, page.next, page.previous)
+
+
+class InboxEvents(PeopleDoor):
+    """``/inbox/events``: lets a person in; the raw front holds the stream."""
+
+    def get(self, request: Request) -> HttpResponse:
+        """Leave for the front whose stream it is; without a front, tell the page to ask again."""
+        # A browser's EventSource cannot send headers.
+        who = signed(request, request.query_params.get("workspace"))
+        admitted: list[Any] | None = request.META.get(ADMITTED)
+        if admitted is None:
+            return respond(
+                Answer(200, POLL_INSTEAD, content_type="text/event-stream"), request._request
+            )
+        session = request._request.session.session_key
+        admitted.append((who.workspace.id, (session, who.person.id)))
+        return HttpResponse(status=204)
+
+
+class Decisions(PeopleDoor):
+    """``/requests/{id}/decisions``"""
+
+    def post(self, request: Request, request_id: str) -> HttpResponse:
+        """One person's verdict on exactly what they looked at."""
+        who, subject = signed(request), request_uuid(request_id)
+        body = body_of(request, DecisionBody)
+        chosen = choice(
+            verdict=body.verdict,
+            stage=body.stage,
+            payload_digest=body.payload_digest,
+            comment=body.comment,
+            channel="web",
+            assurance="session",
+        )
+        done = decide(actor=who.actor, reader=who.reader, request_id=subject, chosen=chosen)
+        return answer(request, done)
+
+
+class Sensitive(PeopleDoor):
+    """``/requests/{id}/sensitive``"""
+
+    def post(self, request: Request, request_id: str) -> HttpResponse:
+        """The whole payload; that this person looked is an event."""
+        who, subject = signed(request), request_uuid(request_id)
+        body_of(request, NoBody)
+        payload = read.show_sensitive(actor=who.actor, reader=who.reader, request_id=subject)
+        return answer(request, b'{"payload":%b}' % payload)

@@ -1,0 +1,49 @@
+"""Which address leads where, and who speaks when none does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import include, path
+from django.views import defaults
+
+from api import errors
+from api.answers import told
+from config import health
+
+Handler = Callable[..., HttpResponse]
+
+
+def health_view(look: Callable[[], tuple[int, dict[str, object]]]) -> Handler:
+    """A health function for deployments that serve Django without the front."""
+    ask = told(look)
+
+    def view(request: HttpRequest) -> HttpResponse:
+        return errors.respond(ask(), request)
+
+    return view
+
+
+urlpatterns = [
+    path("healthz", health_view(health.alive)),
+    path("readyz", health_view(health.ready)),
+    path("api/", include("api.urls")),
+    path("", include("pages.urls")),
+]
+
+
+def by_path(of_api: Handler, of_pages: Handler) -> Handler:
+    """One handler for both: the API answers in JSON, pages in HTML."""
+
+    def handler(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        chosen = of_api if request.path.startswith("/api/") else of_pages
+        return chosen(request, *args, **kwargs)
+
+    return handler
+
+
+handler400 = by_path(errors.bad_request, defaults.bad_request)
+handler403 = by_path(errors.denied, defaults.permission_denied)
+handler404 = by_path(errors.not_found, defaults.page_not_found)
+handler500 = by_path(errors.failed, defaults.server_error)
