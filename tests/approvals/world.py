@@ -1,0 +1,130 @@
+"""A workspace of its own for each test: people, roles, an agent with a key, and a policy."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from policies.services import apply
+
+from agents.services import create_agent, create_key
+from approvals.access import Reader
+from approvals.decide import choice, decide
+from approvals.submit import submit
+from audit.actor import Actor
+from core import ids
+from core.db import pool
+from people.models import Person
+from people.roles import grant_role, revoke_role
+from people.services import create_person, create_workspace
+
+TEST = Actor.operator("tests")
+
+
+class World:
+    """One workspace.  Roles are given as ``{role: [name, …]}``; Olivia owns the agent."""
+
+    def __init__(
+        self, roles: dict[str, list[str]], rules: Sequence[dict[str, Any]] = (), **action: Any
+    ):
+        self.slug = f"w-{secrets.token_hex(6)}"
+        self.workspace = create_workspace(actor=TEST, slug=self.slug)
+        names = {"olivia", *(name for members in roles.values() for name in members)}
+        self.people: dict[str, Person] = {
+            name: create_person(
+                actor=TEST,
+                workspace=self.workspace,
+                email=f"{name}@{self.slug}.example",
+                name=name.title(),
+            )
+            for name in sorted(names)
+        }
+        self.agent = create_agent(
+            actor=TEST, workspace=self.workspace, name="bot", owner=self.people["olivia"]
+        )
+        self.key = create_key(actor=TEST, agent=self.agent)
+        self.policy: dict[str, Any] = {
+            "assentry": 1,
+            "fallback": next(iter(roles)),
+            "roles": {
+                role: {"title": role.title(), "members": [self.email(name) for name in members]}
+                for role, members in roles.items()
+            },
+            "actions": {"payments.refund": {"title": "Refund", **action}},
+            "rules": list(rules),
+        }
+        self.apply()
+
+    def email(self, name: str) -> str:
+        return f"{name}@{self.slug}.example"
+
+    def apply(self, **changes: Any) -> None:
+        self.policy |= changes
+        apply(actor=TEST, workspace=self.workspace, text=json.dumps(self.policy))
+
+    def submit(
+        self, *, key: str | None = None, idempotency_key: str | None = None, **body: Any
+    ) -> dict[str, Any]:
+        body = {"action": "payments.refund", "payload": {"amount": 20}} | body
+        done = submit(
+            authorization=f"Bearer {key or self.key.token}",
+            body=json.dumps(body).encode(),
+            idempotency_key=idempotency_key,
+        )
+        return json.loads(done.rendered)
+
+    def reader(self, name: str, *permissions: str) -> Reader:
+        person = self.people[name]
+        return Reader(
+            self.workspace.id, person.id, person.user_id, person.name, frozenset(permissions)
+        )
+
+    def decide(
+        self,
+        name: str,
+        request: dict[str, Any],
+        verdict: str = "approve",
+        comment: str = "because",
+        **other: Any,
+    ) -> dict[str, Any]:
+        person = self.people[name]
+        chosen = choice(
+            verdict=verdict,
+            stage=other.get("stage", request["stage"]),
+            payload_digest=other.get("payload_digest", request["payload_digest"]),
+            comment=comment,
+            channel="web",
+            assurance="session",
+        )
+        rendered = decide(
+            actor=Actor.person(person.id, channel="web"),
+            reader=self.reader(name),
+            request_id=uuid_of(request),
+            chosen=chosen,
+        )
+        return json.loads(rendered)
+
+    def grant(self, name: str, role: str) -> None:
+        grant_role(actor=TEST, workspace=self.workspace, role=role, person=self.people[name])
+
+    def revoke(self, name: str, role: str) -> None:
+        revoke_role(actor=TEST, workspace=self.workspace, role=role, person=self.people[name])
+
+    def events(self, request: dict[str, Any]) -> list[dict[str, Any]]:
+        """The request's events, oldest first."""
+        with pool().connection() as conn:
+            found = conn.execute(
+                "SELECT body FROM audit_event WHERE subject = %s ORDER BY at, id",
+                [uuid_of(request)],
+            ).fetchall()
+        return [json.loads(body) for (body,) in found]
+
+    def kinds(self, request: dict[str, Any]) -> list[str]:
+        return [event["kind"] for event in self.events(request)]
+
+
+def uuid_of(request: dict[str, Any]) -> UUID:
+    return ids.decode("req", request["id"])
