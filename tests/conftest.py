@@ -9,7 +9,10 @@ from django.db import connections
 from pytest_django import DjangoDbBlocker
 from pytest_django.plugin import blocking_manager_key
 
+from core import db
+from core.nudge import nudger
 from tests import databases
+from tests.server import Live, serving
 
 _server = pytest.StashKey[databases.Server]()
 
@@ -43,4 +46,13 @@ def _database_is_open(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """Tests commit like the product does; what keeps them apart is the workspace, not a rollback."""
     with django_db_blocker.unblock():
         yield
+        nudger.close()
+        db.close()
         connections.close_all()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Live]:
+    """The product under uvicorn, over real HTTP; one for all tests of a worker process."""
+    with serving() as live:
+        yield live

@@ -1,0 +1,110 @@
+"""What every command of ours does: one JSON object for scripts, a sentence for people, honest ends."""
+
+from __future__ import annotations
+
+import json
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error, OperationalError, ProgrammingError
+
+from audit.actor import Actor
+from core.nudge import nudger
+from people.errors import Refusal
+from people.models import Workspace
+from people.services import workspace_by_slug
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a command did: a sentence or more for people, members of one object for scripts."""
+
+    text: str
+    data: dict[str, Any]
+
+
+class Failed(Exception):
+    """The command cannot do it; `text` is for people, `data` for scripts beside it."""
+
+    def __init__(self, text: str, data: dict[str, Any] | None = None) -> None:
+        super().__init__(text)
+        self.text = text
+        self.data = data or {}
+
+
+class Command(BaseCommand):
+    """Base of the commands; they implement `arguments` and `run`.
+
+    With ``--json`` the last line of the output is one object, also when it failed (``error``).
+    Exit codes: 0 done, 1 refused or impossible, 2 wrong arguments.
+    """
+
+    requires_system_checks = []
+    #: How this command calls an input that services call otherwise: ``{"email": "--owner"}``.
+    spelling: ClassVar[dict[str, str]] = {}
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--json", action="store_true", help="print one JSON object on the last line"
+        )
+        self.arguments(parser)
+
+    @abstractmethod
+    def arguments(self, parser: CommandParser) -> None:
+        """Declare the command's own arguments."""
+
+    @abstractmethod
+    def run(self, **options: Any) -> Said:
+        """Do it.  May raise `Refusal` and `Failed`."""
+
+    def handle(self, **options: Any) -> None:
+        as_json = options["json"]
+        try:
+            said = self.run(**options)
+        except (Refusal, Failed, Error) as error:
+            failed = self._failed(error)
+            if as_json:
+                self.stdout.write(json.dumps({"error": failed.text, **failed.data}))
+            raise CommandError(failed.text) from error
+        finally:
+            nudger.flush()
+        self.stdout.write(json.dumps(said.data) if as_json else said.text)
+
+    def _failed(self, error: Exception) -> Failed:
+        match error:
+            case Failed():
+                return error
+            case Refusal():
+                named = self.spelling.get(error.argument, error.argument.upper())
+                return Failed(f"{named}: {error}" if named else str(error), {"argument": named})
+            case OperationalError():
+                return Failed(
+                    f"The database does not answer ({_line(error)}): "
+                    "start ./up, or set DATABASE_URL to the one that runs."
+                )
+            case ProgrammingError() if "does not exist" in str(error):
+                return Failed("The database is not up to date: run manage.py migrate.")
+            case _:
+                return Failed(f"The database refused it: {_line(error)}")
+
+    @property
+    def actor(self) -> Actor:
+        """Whoever runs this command."""
+        return Actor.operator(type(self).__module__.rpartition(".")[2])
+
+
+def add_workspace(parser: CommandParser) -> None:
+    """The argument that most commands begin with."""
+    parser.add_argument("slug", metavar="SLUG", help="the workspace")
+
+
+def workspace_of(options: dict[str, Any]) -> Workspace:
+    """The workspace that `add_workspace` asked for."""
+    return workspace_by_slug(options["slug"])
+
+
+def _line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,101 @@
+"""Applying a policy: from a text to the version that plans every request from now on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from audit import kinds
+from audit.actor import Actor
+from audit.log import record
+from core import canonical, ids
+from people.models import Workspace
+from people.roles import PolicyRole, Reconciled, people_by_email, reconcile_policy_roles
+from policies import document
+from policies.active import active_version
+from policies.errors import PolicyError, PolicyErrors, quoted
+from policies.models import Policy, PolicyVersion
+from policies.terms import Document, Member
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What applying did.  ``is_new`` is false where the active version has this very text."""
+
+    version: PolicyVersion
+    is_new: bool
+    roles: Reconciled
+
+
+def apply(*, actor: Actor, workspace: Workspace, text: str) -> Applied:
+    """Check a document, save it as the next version, make it active, and reconcile its roles.
+
+    All of it or nothing.  Requests that are pending keep the plan they have.
+
+    Raises:
+        PolicyErrors: everything that is wrong with it, each with line and column.
+    """
+    parsed = document.parse(text)
+    with transaction.atomic():
+        # One at a time: the number follows from the last one, and there may be no policy row yet.
+        Workspace.objects.select_for_update(no_key=True).get(id=workspace.id)
+        roles = _roles(workspace, parsed)
+        version, is_new = _save(actor, workspace, text)
+        changes = reconcile_policy_roles(actor=actor, workspace=workspace, roles=roles)
+    return Applied(version, is_new, changes)
+
+
+def _roles(workspace: Workspace, parsed: Document) -> dict[str, PolicyRole]:
+    """The declared roles with their members' ids; every address must be an active person's."""
+    members = [member for role in parsed.roles.values() for member in role.members or ()]
+    known = people_by_email(workspace, [member.email for member in members])
+    active = {email: person.id for email, person in known.items() if person.active}
+    faults = list(_strangers(members, set(known), set(active)))
+    if faults:
+        raise PolicyErrors(faults)
+    return {
+        name: PolicyRole(role.title, frozenset(active[email] for email in role.emails))
+        for name, role in parsed.roles.items()
+    }
+
+
+def _strangers(members: list[Member], known: set[str], active: set[str]) -> Iterator[PolicyError]:
+    for member in members:
+        if member.email in active:
+            continue
+        place = member.place
+        said = (
+            "was deactivated: take the address out, or add them again with person_create."
+            if member.email in known
+            else "is nobody in this workspace: add them with person_create, or correct the address."
+        )
+        detail = f"{quoted(member.email)} {said}"
+        yield PolicyError(place.line, place.column, place.path, detail)
+
+
+def _save(actor: Actor, workspace: Workspace, text: str) -> tuple[PolicyVersion, bool]:
+    digest = canonical.digest(text.encode())
+    before = active_version(workspace.id)
+    if before is not None and bytes(before.digest) == digest:
+        return before, False
+    version = PolicyVersion.objects.create(
+        workspace=workspace,
+        number=before.number + 1 if before else 1,
+        text=text,
+        digest=digest,
+        created_by_id=actor.id if actor.kind == "person" else None,
+    )
+    Policy.objects.update_or_create(workspace=workspace, defaults={"active": version})
+    record(
+        actor=actor,
+        workspace=workspace.id,
+        subject=("pol", version.id),
+        data=kinds.PolicyApplied(
+            version=ids.encode("pol", version.id),
+            number=version.number,
+            digest=canonical.show_digest(digest),
+        ),
+    )
+    return version, True

@@ -1,0 +1,295 @@
+"""Each command through its own door: arguments in, one JSON object and honest exit codes out."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+from django.conf import settings
+from django.core.management import CommandError, call_command
+
+from agents import keys
+from agents.models import Agent, Key
+from people.models import Membership, Person
+from policies.models import PolicyVersion
+from tests.events import events_of, kinds_of
+from tests.factories import PASSWORD, PersonFactory, RoleFactory, WorkspaceFactory, user_of
+
+POLICY = """
+assentry: 1
+fallback: lead
+roles:
+  lead: {{title: Lead, members: [{member}]}}
+actions:
+  site.publish: {{title: Publish}}
+rules: []
+"""
+
+
+@pytest.fixture
+def stdin(monkeypatch):
+    """Write to what the command reads."""
+
+    def write(text: str) -> None:
+        content = io.BytesIO(text.encode())
+        fake = SimpleNamespace(buffer=content, read=lambda: content.read().decode())
+        monkeypatch.setattr(sys, "stdin", fake)
+
+    return write
+
+
+def run(*arguments: str):
+    """The object that the command printed on its last line."""
+    out = io.StringIO()
+    call_command(*arguments, "--json", stdout=out)
+    return json.loads(out.getvalue().splitlines()[-1])
+
+
+def refuse(*arguments: str):
+    """The object and the text of a command that must fail."""
+    out = io.StringIO()
+    with pytest.raises(CommandError) as caught:
+        call_command(*arguments, "--json", stdout=out)
+    return json.loads(out.getvalue().splitlines()[-1]), str(caught.value)
+
+
+@pytest.fixture
+def workspace():
+    return WorkspaceFactory()
+
+
+@pytest.fixture
+def person(workspace):
+    return PersonFactory(workspace=workspace)
+
+
+def test_workspace_create():
+    slug = "made-by-command"
+    said = run("workspace_create", slug, "--name", "Made")
+    assert (said["slug"], said["name"], said["id"][:4]) == (slug, "Made", "wsp_")
+    failed, text = refuse("workspace_create", slug)
+    assert failed["argument"] == "SLUG"
+    assert text.startswith("SLUG: There is already")
+
+
+def test_person_create_reads_the_password_and_makes_an_administrator(workspace, stdin):
+    stdin(PASSWORD + "\n")
+    said = run(
+        "person_create", workspace.slug, "Ana@One.example", "--password-stdin", "--administrator"
+    )
+    assert (said["email"], said["user_existed"]) == ("ana@one.example", False)
+    person = Person.objects.get(workspace=workspace)
+    assert user_of(person).check_password(PASSWORD)
+    assert kinds_of(workspace.id)[-2:] == ["person.created", "permission.granted"]
+    [event] = events_of(workspace.id, "person.created")
+    assert event["actor"] == {"type": "operator", "id": None, "via": "person_create"}
+
+
+def test_person_create_never_changes_the_password_of_who_exists(workspace, stdin):
+    first = PersonFactory()
+    stdin("another long passphrase")
+    said = run("person_create", workspace.slug, first.user.email, "--password-stdin")
+    assert said["user_existed"] is True
+    assert user_of(first).check_password(PASSWORD)
+
+
+def test_person_create_refuses_a_weak_password_and_makes_nobody(workspace, stdin):
+    stdin("short\n")
+    _, text = refuse("person_create", workspace.slug, "weak@one.example", "--password-stdin")
+    assert text.startswith("--password-stdin: The password is too weak. This password is too short")
+    assert not Person.objects.filter(workspace=workspace).exists()
+
+
+def test_person_deactivate(workspace, person):
+    assert run("person_deactivate", workspace.slug, person.user.email)["changed"] is True
+    assert run("person_deactivate", workspace.slug, person.user.email)["changed"] is False
+
+
+def test_role_grant_and_revoke(workspace, person):
+    role = RoleFactory(workspace=workspace, name="lead")
+    run("role_grant", workspace.slug, "lead", person.user.email)
+    assert Membership.objects.get(role=role).person_id == person.id
+    assert run("role_revoke", workspace.slug, "lead", person.user.email)["still_held_by"] == []
+    _, text = refuse("role_revoke", workspace.slug, "lead", person.user.email)
+    assert text == f"EMAIL: “{person.user.email}” does not hold the role “lead”."
+
+
+def test_agent_and_keys(workspace, person):
+    agent = run("agent_create", workspace.slug, "bot", "--owner", person.user.email)
+    assert agent["id"].startswith("agt_")
+    assert keys.parse(agent["key"]).kind == "agt"
+    second = run(
+        *("key_create", workspace.slug, "--kind", "agt", "--agent", "bot"),
+        *("--expires-in", "30d", "--rate-limit", "10"),
+    )
+    key = Key.objects.get(agent__workspace=workspace, rate_limit=10)
+    assert keys.parse(second["key"]).id == key.id
+    assert second["expires_at"].endswith("Z")
+    assert (key.expires_at - key.created_at).days in (29, 30)
+    assert run("key_revoke", workspace.slug, second["id"])["changed"] is True
+    assert run("key_revoke", workspace.slug, second["id"])["changed"] is False
+    assert [k for k in kinds_of(workspace.id) if k.startswith("key.")] == [
+        "key.created",
+        "key.created",
+        "key.revoked",
+    ]
+    secret = second["key"].rpartition("_")[2]
+    assert not any(secret in str(event) for event in events_of(workspace.id))
+
+
+def test_agent_create_makes_no_agent_without_an_owner(workspace):
+    _, text = refuse("agent_create", workspace.slug, "bot", "--owner", "nobody@one.example")
+    assert text.startswith("--owner: “nobody@one.example” is nobody in workspace")
+    assert not Agent.objects.filter(workspace=workspace).exists()
+
+
+def test_policy_apply(workspace, person, tmp_path):
+    file = tmp_path / "policy.yaml"
+    file.write_text(POLICY.format(member=person.user.email))
+    first = run("policy_apply", workspace.slug, str(file))
+    assert (first["version"], first["changed"], first["roles_created"]) == (1, True, ["lead"])
+    again = run("policy_apply", workspace.slug, str(file))
+    assert (again["version"], again["changed"]) == (1, False)
+
+
+def test_policy_apply_says_line_and_column(workspace, tmp_path):
+    file = tmp_path / "policy.yaml"
+    file.write_text(POLICY.format(member="nobody@one.example"))
+    failed, text = refuse("policy_apply", workspace.slug, str(file))
+    [error] = failed["errors"]
+    assert (error["line"], error["column"]) == (5, 33)
+    assert f"{file}:5:33: “nobody@one.example” is nobody in this workspace" in text
+    assert not PolicyVersion.objects.filter(workspace=workspace).exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "cannot be read"), (b"\xff\xfe", "is not UTF-8"), (b"", "1:1"), (b"- [", "not YAML")],
+)
+def test_policy_apply_refuses_what_is_no_policy(workspace, tmp_path, content, said):
+    file = tmp_path / "policy.yaml"
+    if content is not None:
+        file.write_bytes(content)
+    _, text = refuse("policy_apply", workspace.slug, str(file))
+    assert said in text
+
+
+def test_policy_apply_reads_standard_input(workspace, person, stdin):
+    stdin(POLICY.format(member=person.user.email))
+    assert run("policy_apply", workspace.slug, "-")["version"] == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("person_create", "no-such", "ana@one.example"),
+        ("person_deactivate", "no-such", "ana@one.example"),
+        ("role_grant", "no-such", "lead", "ana@one.example"),
+        ("role_revoke", "no-such", "lead", "ana@one.example"),
+        ("agent_create", "no-such", "bot", "--owner", "ana@one.example"),
+        ("key_create", "no-such", "--kind", "agt", "--agent", "bot"),
+        ("key_revoke", "no-such", "key_01h455vb4pex5vsknk084sn02q"),
+        ("policy_apply", "no-such", "-"),
+    ],
+)
+def test_an_unknown_workspace_is_named_with_the_fix(arguments, stdin):
+    stdin("")
+    failed, text = refuse(*arguments)
+    assert failed["argument"] == "SLUG"
+    assert text == (
+        "SLUG: There is no workspace “no-such”: create it with workspace_create, or check the spelling."
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "begins"),
+    [
+        (("person_create", "{w}", "ana"), "EMAIL: “ana” is not an e-mail address"),
+        (("person_create", "{w}", "{p}"), "EMAIL: “{p}” is in workspace “{w}” already."),
+        (("person_create", "{w}", "b@c.example", "--name", "a\u200bb"), "--name: It must have"),
+        (("person_deactivate", "{w}", "b@c.example"), "EMAIL: “b@c.example” is nobody"),
+        (("role_grant", "{w}", "lead", "{p}"), "ROLE: Workspace “{w}” has no role “lead”"),
+        (("agent_create", "{w}", " ", "--owner", "{p}"), "NAME: It must have 1 to 80"),
+        (("key_create", "{w}", "--kind", "agt", "--agent", "x"), "--agent: Workspace “{w}” has no"),
+        (
+            ("key_create", "{w}", "--kind", "agt", "--agent", "x", "--expires-in", "1w"),
+            "--expires-in: Write a duration",
+        ),
+        (("key_revoke", "{w}", "agt_1"), "ID: The id of a key starts with “key_”."),
+        (("key_revoke", "{w}", "key_01h455vb4pex5vsknk084sn02q"), "ID: Workspace “{w}” has no key"),
+    ],
+)
+def test_wrong_arguments_are_named_with_the_fix(workspace, person, arguments, begins):
+    known = {"w": workspace.slug, "p": person.user.email}
+    _, text = refuse(*(argument.format(**known) for argument in arguments))
+    assert text.startswith(begins.format(**known))
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "1000001", "99999999999999999999"])
+def test_key_create_refuses_a_silly_rate_limit(workspace, person, limit):
+    run("agent_create", workspace.slug, "bot", "--owner", person.user.email)
+    arguments = ("key_create", workspace.slug, "--kind", "agt", "--agent", "bot")
+    _, text = refuse(*arguments, f"--rate-limit={limit}")
+    assert text.startswith("--rate-limit: A rate limit is a number of calls per minute")
+
+
+def test_another_workspaces_key_and_people_are_unknown(workspace, person):
+    elsewhere = WorkspaceFactory()
+    made = run("agent_create", workspace.slug, "bot", "--owner", person.user.email)
+    assert "has no key" in refuse("key_revoke", elsewhere.slug, made["key_id"])[1]
+    assert "is nobody" in refuse("person_deactivate", elsewhere.slug, person.user.email)[1]
+
+
+def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A command as a shell runs it."""
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=settings.BASE_DIR,
+        env={**os.environ, **environment},
+        input=PASSWORD,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_from_a_shell(workspace):
+    done = manage("person_create", workspace.slug, "sh@one.example", "--password-stdin", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout.splitlines()[-1])["email"] == "sh@one.example"
+    assert Person.objects.get(workspace=workspace).user.check_password(PASSWORD)
+
+    again = manage("person_create", workspace.slug, "sh@one.example")
+    assert again.returncode == 1
+    assert again.stdout == ""
+    assert again.stderr.startswith("CommandError: EMAIL:")
+    assert "Traceback" not in again.stderr
+
+    usage = manage("key_create", workspace.slug, "--kind", "root")
+    assert usage.returncode == 2
+    assert "invalid choice: 'root'" in usage.stderr
+
+
+def test_without_a_database_it_says_what_to_do(tmp_path):
+    nowhere = f"postgresql://assentry@/assentry?host={tmp_path}"
+    done = manage("workspace_create", "x", DATABASE_URL=nowhere, ASSENTRY_OWNER_URL=nowhere)
+    assert done.returncode == 1
+    assert "start ./up, or set DATABASE_URL" in done.stderr
+    assert "Traceback" not in done.stderr
+
+    unset = manage(
+        "workspace_create",
+        "x",
+        DATABASE_URL="",
+        ASSENTRY_DATA=str(tmp_path),
+        DJANGO_SETTINGS_MODULE="config.settings",
+    )
+    assert unset.returncode == 1
+    assert "start the embedded one with ./up" in unset.stderr
+    assert "Traceback" not in unset.stderr
