@@ -28,8 +28,13 @@ class World:
     """One workspace.  Roles are given as ``{role: [name, …]}``; Olivia owns the agent."""
 
     def __init__(
-        self, roles: dict[str, list[str]], rules: Sequence[dict[str, Any]] = (), **action: Any
-    ):
+        self,
+        roles: dict[str, list[str]],
+        rules: Sequence[dict[str, Any]] = (),
+        *,
+        password: str | None = None,
+        **action: Any,
+    ) -> None:
         self.slug = f"w-{secrets.token_hex(6)}"
         self.workspace = create_workspace(actor=TEST, slug=self.slug)
         names = {"olivia", *(name for members in roles.values() for name in members)}
@@ -39,6 +44,7 @@ class World:
                 workspace=self.workspace,
                 email=f"{name}@{self.slug}.example",
                 name=name.title(),
+                password=password,
             )
             for name in sorted(names)
         }
