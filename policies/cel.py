@@ -23,7 +23,7 @@ from policies.tokens import ConditionError
 
 #: Counters of one whole document: each is a variable of the environment.
 MAX_VARIABLES: Final = 64
-#: What one evaluation may cost, in µs by the estimate of `Work.units`.
+#: What the conditions of one plan may cost together, in µs by the estimate of `Work.units`.
 MAX_UNITS: Final = 50_000
 
 _OPERATORS: Final = {
@@ -60,18 +60,19 @@ class Condition:
     expression: Any = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Situation:
     """What conditions are evaluated on, prepared once for all rules of one plan.
 
     `values` and `size` (bytes, about) measure the payload; `broken` says why nothing can be
-    evaluated on it.
+    evaluated on it; `spent` is what the rules have cost so far, in units.
     """
 
     activation: Any
     values: int
     size: int
     broken: str | None
+    spent: float = 0.0
 
 
 class Variables:
@@ -133,8 +134,11 @@ def holds(condition: Condition, on: Situation) -> bool:
     if on.broken is not None:
         raise EvaluationError(on.broken)
     work = condition.work
-    if work.needs_size and work.units(on.values, on.size) > MAX_UNITS:
-        raise EvaluationError("the payload is too large for what this condition compares")
+    if work.needs_size:
+        units = work.units(on.values, on.size)
+        if on.spent + units > MAX_UNITS:
+            raise EvaluationError("the payload is too large for what is compared")
+        on.spent += units
     try:
         result = condition.expression.eval(on.activation)
         kind = result.type()

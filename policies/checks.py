@@ -107,8 +107,10 @@ def _quorums(document: Document, rule: Rule, node: Node) -> Iterator[PolicyError
             if able is not None and votes > len(able):
                 short = True
                 place = node.at(["ask", "stages", at, key]).place
-                detail = f"{votes} {key} can never be met: {_count(able)} in these roles."
+                word = key if votes > 1 else key[:-1]
+                detail = f"{votes} {word} can never be met: {_count(able)} in these roles."
                 yield _error(place, detail)
+                break
     if short:
         return
     for at, stage in enumerate(stages):
@@ -127,14 +129,16 @@ def _count(people: frozenset[str]) -> str:
 
 
 def _people(document: Document, stage: Stage) -> frozenset[str] | None:
-    """Return everybody who may vote in the stage; None when that is not the document's to say."""
+    """Return everybody who may vote in the stage; None when the document does not say it."""
+    if not stage.any_of:
+        return None
     everybody: set[str] = set()
     for name in stage.any_of:
         role = document.roles.get(name)
         if role is None or role.members is None:
             return None
         everybody |= role.emails
-    return None if stage.confirm else frozenset(everybody)
+    return frozenset(everybody)
 
 
 def _possible(stages: Sequence[Stage], people: Sequence[frozenset[str] | None], last: int) -> bool:

@@ -16,9 +16,11 @@ list, and because its library neither lists the variables of an expression nor b
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NoReturn
 
+from core.canonical import MAX_INTEGER
 from policies import counters, language, regexes
 from policies.errors import nearest
 from policies.language import Piece, Translation, Work
@@ -439,7 +441,12 @@ def _written_out(piece: Piece) -> bool:
 
 def _double(token: Token) -> str:
     written = token.written
-    number = float(int(written, 16)) if written[:2] in ("0x", "0X") else float(written)
-    if number > language.MAX_NUMBER or (written.isdigit() and number > 2**53):
+    hexadecimal = written[:2] in ("0x", "0X")
+    if hexadecimal or written.isdigit():
+        whole = int(written, 16 if hexadecimal else 10)
+        number = math.inf if whole > MAX_INTEGER else float(whole)
+    else:
+        number = float(written)
+    if number > language.MAX_NUMBER:
         raise ConditionError(token.offset, "This number is too large to be exact.")
     return repr(number)

@@ -7,16 +7,21 @@ schema may neither refer to itself nor unfold into more than MAX_UNFOLDED parts.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import jsonschema_rs
 
 from core.canonical import JSON
 from core.problems import FieldError
-from policies import pointers
+from policies import pointers, regexes
 
 MAX_UNFOLDED: Final = 5_000
 MAX_CHAIN: Final = 100
+#: Characters of text times busy states of patterns: 22 ns each at worst, so about 0.1 s.
+MAX_PATTERN_WORK: Final = 4_000_000
+#: No payload has more text than this (api: 256 KiB), so lighter schemas need no measuring.
+_LONGEST: Final = 256 * 1024
 MAX_ERRORS: Final = 20
 
 _DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -39,7 +44,9 @@ class PayloadSchema:
     def __init__(self, source: dict[str, JSON]) -> None:
         """Compile `source`; SchemaError when it is not valid, or not bounded."""
         self.source = source
-        _Unfolding(source).check()
+        unfolding = _Unfolding(source)
+        unfolding.check()
+        self._weight = unfolding.weight
         try:
             self._validator = jsonschema_rs.validator_for(
                 source,
@@ -47,7 +54,7 @@ class PayloadSchema:
                 validate_formats=True,
                 mask="the value",
                 pattern_options=jsonschema_rs.RegexOptions(
-                    size_limit=1 << 20, dfa_size_limit=1 << 20
+                    size_limit=1 << 18, dfa_size_limit=1 << 20
                 ),
             )
         except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
@@ -62,6 +69,11 @@ class PayloadSchema:
         """
         if not isinstance(payload, dict):
             return [FieldError("/payload", "type", "A payload is a JSON object.")]
+        if self._weight * _LONGEST > MAX_PATTERN_WORK:
+            most = MAX_PATTERN_WORK // self._weight
+            if _text(payload) > most:
+                detail = f"The patterns of this action read at most {most} characters of text."
+                return [FieldError("/payload", "too_long", detail)]
         if self._validator.is_valid(payload):
             return []
         found = []
@@ -74,20 +86,22 @@ class PayloadSchema:
 
 
 class _Unfolding:
-    """Counts the parts of a schema with every reference written out."""
+    """Counts the parts of a schema, and weighs its patterns, with every reference written out."""
 
     def __init__(self, root: dict[str, JSON]) -> None:
         self.root = root
-        self.sizes: dict[int, int] = {}
+        self.weight = 0
+        self.sizes: dict[int, tuple[int, int]] = {}
         self.open: set[int] = set()
 
     def check(self) -> None:
-        if self._size(self.root, []) > MAX_UNFOLDED:
+        size, self.weight = self._size(self.root, [])
+        if size > MAX_UNFOLDED:
             raise SchemaError([], f"This schema unfolds into more than {MAX_UNFOLDED} parts.")
 
-    def _size(self, node: JSON, path: list[str | int]) -> int:
+    def _size(self, node: JSON, path: list[str | int]) -> tuple[int, int]:
         if not isinstance(node, dict | list):
-            return 0
+            return 0, 0
         known = self.sizes.get(id(node))
         if known is not None:
             return known
@@ -96,19 +110,25 @@ class _Unfolding:
         if len(self.open) > MAX_CHAIN:
             raise SchemaError(path, "This schema is nested, or refers on, too deeply.")
         self.open.add(id(node))
-        size = 1
-        if isinstance(node, dict):
-            self._refuse(node, path)
-            for key, child in node.items():
-                if key not in _DATA_KEYS:
-                    size += self._size(child, [*path, key])
-            if isinstance(node.get("$ref"), str):
-                size += self._size(self._target(str(node["$ref"]), path), path)
-        else:
-            size += sum(self._size(child, [*path, at]) for at, child in enumerate(node))
+        parts = [self._size(child, where) for child, where in self._children(node, path)]
         self.open.discard(id(node))
+        size = 1 + sum(size for size, _ in parts), _weight(node) + sum(own for _, own in parts)
         self.sizes[id(node)] = size
         return size
+
+    def _children(
+        self, node: dict[str, JSON] | list[JSON], path: list[str | int]
+    ) -> Iterator[tuple[JSON, list[str | int]]]:
+        if isinstance(node, list):
+            for at, child in enumerate(node):
+                yield child, [*path, at]
+            return
+        self._refuse(node, path)
+        for key, child in node.items():
+            if key not in _DATA_KEYS:
+                yield child, [*path, key]
+        if isinstance(node.get("$ref"), str):
+            yield self._target(str(node["$ref"]), path), path
 
     def _target(self, reference: str, path: list[str | int]) -> JSON:
         where = [*path, "$ref"]
@@ -128,6 +148,26 @@ class _Unfolding:
                 raise SchemaError([*path, key], f"{key} is not read here: refer to “#/$defs/name”.")
         if isinstance(node.get("$schema"), str) and node["$schema"] != _DRAFT:
             raise SchemaError([*path, "$schema"], f"Schemas follow {_DRAFT}.")
+
+
+def _weight(node: dict[str, JSON] | list[JSON]) -> int:
+    if not isinstance(node, dict):
+        return 0
+    pattern, named = node.get("pattern"), node.get("patternProperties")
+    patterns = [pattern] if isinstance(pattern, str) else []
+    patterns += list(named) if isinstance(named, dict) else []
+    return sum(regexes.weight(one) for one in patterns)
+
+
+def _text(value: JSON) -> int:
+    """Return how many characters the texts and names in `value` have."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(len(name) + _text(child) for name, child in value.items())
+    if isinstance(value, list):
+        return sum(_text(child) for child in value)
+    return 0
 
 
 def compiled(**keywords: Any) -> PayloadSchema:

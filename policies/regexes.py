@@ -39,3 +39,21 @@ def states(pattern: str) -> int:
             width = len(charset[0]) if charset else 2 if character == "\\" else 1
         at += width
     return sum(sizes)
+
+
+def weight(pattern: str) -> int:
+    """Return the states that may be busy all along a long text.
+
+    0 when the pattern starts at the beginning and has an end: then it is decided early.
+    """
+    depth, bounded = 0, pattern.startswith("^")
+    at = 0
+    while at < len(pattern) and bounded:
+        charset = _CLASS.match(pattern, at)
+        repeat = _REPEAT.match(pattern, at)
+        character = pattern[at]
+        open_ended = repeat is not None and repeat[2] == ","
+        bounded = not (character in "*+" or open_ended or (character == "|" and depth == 0))
+        depth += (character == "(") - (character == ")")
+        at += len(charset[0]) if charset else 2 if character == "\\" else 1
+    return 0 if bounded else states(pattern)
