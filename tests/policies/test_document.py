@@ -1,0 +1,440 @@
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+
+import jsonschema_rs
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.problems import FieldError
+from policies import regexes
+from policies.document import PolicyErrors, parse
+from policies.payloads import PayloadSchema, SchemaError
+from policies.schema import POLICY_SCHEMA
+from tests.policies.documents import HEAD, policy
+
+EXAMPLES = sorted(Path("docs/examples/policies").iterdir())
+EDITOR = jsonschema_rs.validator_for(POLICY_SCHEMA, offline=True)
+
+
+def errors(text):
+    with pytest.raises(PolicyErrors) as raised:
+        parse(text)
+    return [(error.line, error.column, error.path, error.detail) for error in raised.value.errors]
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_the_examples_are_policies(path):
+    text = path.read_text()
+    assert parse(text).rules
+    EDITOR.validate(yaml.safe_load(text))
+
+
+def test_what_is_left_out_has_its_default():
+    document = parse(HEAD)
+    action = document.action("pay.refund")
+    assert action is not None
+    assert (action.title, action.owner, action.risk) == ("pay.refund", "lead", "medium")
+    assert document.action("pay.nothing") is None
+    assert document.roles["lead"].title == "Lead"
+    assert document.roles["money"].emails == {"caro@example.com", "dan@example.com"}
+    member = (document.roles["lead"].members or ())[1]
+    assert (member.email, member.place.line, member.place.column) == ("ben@example.com", 4, 37)
+
+
+RULE = HEAD + "rules:\n  - "
+ASK = "name: r, action: pay.refund, effect: ask, "
+STAGES = "{" + ASK + "ask: {stages: ["
+
+TABLE = [
+    (HEAD.replace("assentry: 1", "assentry: 2"), (1, 11, "/assentry"), "format 1"),
+    (HEAD.replace("assentry: 1", "assentry: true"), (1, 11, "/assentry"), "format 1"),
+    (HEAD.replace("fallback: lead", "falback: lead"), (2, 1, "/falback"), "“fallback”?"),
+    (HEAD.replace("fallback: lead\n", ""), (1, 1, ""), "needs “fallback”"),
+    (HEAD.replace("fallback: lead", "fallback: leed"), (2, 11, "/fallback"), "“lead”?"),
+    (HEAD + "schedules: {}\n", (10, 1, "/schedules"), "not a key of the document"),
+    (HEAD + "limits: []\n", (10, 1, "/limits"), "not a key"),
+    (HEAD + "tests: []\n", (10, 1, "/tests"), "not a key"),
+    (HEAD.replace("lead: {", "lead: {slack: C1, "), (4, 10, "/roles/lead/slack"), "not a key"),
+    (HEAD.replace("ana@", "ana"), (4, 20, "/roles/lead/members/0"), "e-mail"),
+    (HEAD.replace("ben@", "Ana@"), (4, 37, "/roles/lead/members/1"), "twice"),
+    (HEAD.replace("[ana@example.com, ben@example.com]", "[]"), (2, 11, "/fallback"), "Nobody"),
+    (HEAD.replace("lead: {", "Lead: {"), (4, 3, "/roles/Lead"), "not a role name"),
+    (HEAD.replace("pay.tip:", "pay..tip:"), (8, 3, "/actions/pay..tip"), "not an action"),
+    (HEAD.replace("web.get: {", "web.get: {owner: x, "), (9, 20, "/actions/web.get/owner"), "role"),
+    (
+        HEAD.replace("risk: medium", "risk: extreme"),
+        (7, 22, "/actions/pay.refund/risk"),
+        "low, medium, high, critical",
+    ),
+    (
+        HEAD.replace("risk: medium", "editable: [amount]"),
+        (7, 27, "/actions/pay.refund/editable/0"),
+        "RFC 6901",
+    ),
+    (
+        HEAD.replace("risk: medium", "sensitive: [/a~2]"),
+        (7, 28, "/actions/pay.refund/sensitive/0"),
+        "RFC 6901",
+    ),
+    (
+        HEAD.replace("risk: medium", 'show: "Pay {payload.a} {0.__class__}"'),
+        (7, 39, "/actions/pay.refund/show"),
+        "{payload.name}",
+    ),
+    (
+        HEAD.replace("risk: medium", 'show: "{% if x %}"'),
+        (7, 23, "/actions/pay.refund/show"),
+        "nothing else runs",
+    ),
+    (
+        HEAD.replace("risk: medium", "schema: {properties: {a: {type: strin}}}"),
+        (7, 48, "/actions/pay.refund/schema/properties/a/type"),
+        "not a JSON Schema",
+    ),
+    (
+        HEAD.replace("risk: medium", 'schema: {$ref: "http://127.0.0.1/x"}'),
+        (7, 31, "/actions/pay.refund/schema/$ref"),
+        "not fetched",
+    ),
+    (
+        HEAD.replace("risk: medium", 'schema: {properties: {a: {pattern: "(?=a)"}}}'),
+        (7, 51, "/actions/pay.refund/schema/properties/a/pattern"),
+        "regex",
+    ),
+    (RULE + "{name: r, action: pay.refund}", (11, 5, "/rules/0"), "needs “effect”"),
+    (RULE + "{action: pay.refund, effect: deny}", (11, 5, "/rules/0"), "needs “name”"),
+    (RULE + "{name: r, action: pay.x, effect: deny}", (11, 23, "/rules/0/action"), "No declared"),
+    (RULE + '{name: r, action: "db.*", effect: deny}', (11, 23, "/rules/0/action"), "No declared"),
+    (RULE + "{name: r, action: pay.tip, effect: no}", (11, 40, "/rules/0/effect"), "allow, ask, deny"),
+    (RULE + "{name: r, action: pay.tip, effect: ask}", (11, 40, "/rules/0/effect"), "needs “ask”"),
+    (
+        RULE + "{name: r, action: pay.tip, effect: allow, ask: {confirm: owner}}",
+        (11, 47, "/rules/0/ask"),
+        "asks nobody",
+    ),
+    (RULE + "{" + ASK + "ask: {}}", (11, 53, "/rules/0/ask"), "either “stages” or"),
+    (RULE + "{" + ASK + "ask: {confirm: initiator}}", (11, 63, "/rules/0/ask/confirm"), "owner"),
+    (
+        RULE + "{" + ASK + "ask: {confirm: owner, escalation: x}}",
+        (11, 70, "/rules/0/ask/escalation"),
+        "not a key of ask",
+    ),
+    (RULE + STAGES + "]}}", (11, 62, "/rules/0/ask/stages"), "At least one stage"),
+    (RULE + STAGES + "{any_of: []}]}}", (11, 72, "/rules/0/ask/stages/0/any_of"), "one role"),
+    (
+        RULE + STAGES + "{any_of: [leed]}]}}",
+        (11, 73, "/rules/0/ask/stages/0/any_of/0"),
+        "not declared. Did you mean “lead”?",
+    ),
+    (
+        RULE + STAGES + "{any_of: [lead], approvals: 0}]}}",
+        (11, 91, "/rules/0/ask/stages/0/approvals"),
+        "whole number from 1",
+    ),
+    (
+        RULE + STAGES + "{any_of: [lead], approvals: -1}]}}",
+        (11, 91, "/rules/0/ask/stages/0/approvals"),
+        "whole number from 1",
+    ),
+    (
+        RULE + STAGES + "{any_of: [lead], approvals: 3}]}}",
+        (11, 91, "/rules/0/ask/stages/0/approvals"),
+        "3 approvals can never be met: 2 people",
+    ),
+    (
+        RULE + STAGES + "{any_of: [lead], rejections: 3}]}}",
+        (11, 92, "/rules/0/ask/stages/0/rejections"),
+        "3 rejections can never be met",
+    ),
+    (
+        RULE + STAGES + "{any_of: [lead]}, {any_of: [lead], approvals: 2, "
+        "distinct_from_earlier: true}]}}",
+        (11, 135, "/rules/0/ask/stages/1/distinct_from_earlier"),
+        "too few people are left",
+    ),
+    (
+        RULE + "{" + ASK + "ask: {confirm: owner, expires_in: soon}}",
+        (11, 82, "/rules/0/ask/expires_in"),
+        "90s, 15m, 4h or 2d",
+    ),
+    (
+        RULE + "{" + ASK + "ask: {confirm: owner, on_expiry: allow}}",
+        (11, 81, "/rules/0/ask/on_expiry"),
+        "low risk; “pay.refund” is not",
+    ),
+    (
+        RULE + "{" + ASK + "ask: {confirm: owner, on_expiry: 'ask:boss'}}",
+        (11, 81, "/rules/0/ask/on_expiry"),
+        "not declared",
+    ),
+    (
+        RULE + "{name: r, action: pay.tip, effect: deny}\n  - {name: r, action: pay.tip, effect: deny}",
+        (12, 12, "/rules/1/name"),
+        "Another rule is named",
+    ),
+    # Conditions: the column is that of the fault.
+    (
+        RULE + "{name: r, action: pay.tip, effect: deny, when: payload.a > 1 && foo == 2}",
+        (11, 69, "/rules/0/when"),
+        "“foo” is not known",
+    ),
+    (
+        RULE + "{name: r, action: pay.tip, effect: deny, when: 'payload.a > 1 && foo == 2'}",
+        (11, 70, "/rules/0/when"),
+        "“foo” is not known",
+    ),
+    (
+        RULE + "name: r\n    action: pay.tip\n    effect: deny\n    when: |\n"
+        "      payload.a > 1 &&\n        foo == 2\n",
+        (16, 9, "/rules/0/when"),
+        "“foo” is not known",
+    ),
+    (
+        RULE + "name: r\n    action: pay.tip\n    effect: deny\n    when: >-\n"
+        "      payload.a > 1 &&\n      foo == 2\n",
+        (14, 11, "/rules/0/when"),
+        "“foo” is not known",
+    ),
+    (
+        RULE + "{name: r, action: pay.tip, effect: deny, when: payload.a}",
+        (11, 52, "/rules/0/when"),
+        "yes or no",
+    ),
+    (
+        RULE + "{name: r, action: pay.tip, effect: deny, "
+        "when: 'agent.count(\"pay.tipp\", \"1d\") > 1'}",
+        (11, 52, "/rules/0/when"),
+        "Did you mean “pay.tip”?",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "says"), TABLE, ids=[str(at) for at in range(len(TABLE))]
+)
+def test_a_fault_is_reported_with_its_place(text, place, says):
+    found = errors(text)
+    assert [error for error in found if error[:3] == place and says in error[3]], found
+    # A name that is spelled wrong is also missing where it is used.
+    assert len(found) == 1 or place[2] in ("/falback", "/roles/Lead"), found
+
+
+def test_all_faults_come_at_once_in_the_order_of_the_text():
+    text = HEAD.replace("ana@", "ana").replace("risk: medium", "risk: none") + "x: 1\n"
+    assert [error[0] for error in errors(text)] == [4, 7, 10]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "empty"),
+        ("[" * 200_000, "levels deep"),
+        ("- " * 100_000, "levels deep"),
+        ("a: " * 3 + "{" * 100_000, "YAML"),
+        ("a: &a [x, x]\nb: &b [*a, *a]\n", "Anchors"),
+        ("a: *b", "Aliases"),
+        ("a: !!python/object/apply:os.system [id]", "Tags"),
+        ("a: !x y", "Tags"),
+        ("<<: {a: 1}", "Merge"),
+        (HEAD + "fallback: x", "twice"),
+        (HEAD + "---\na: 1", "one document"),
+        ("? [a]\n: b", "key"),
+        ("a: \x00", "Control"),
+        ("\x89PNG\r\n\x1a\n\x00", "Control"),
+        ("a: \ud800", "surrogate"),
+        ("x" * 300_000, "256 KiB"),
+        ("".join(f"k{n}: v\n" for n in range(22_000)), "values"),
+        ("a: " + "9" * 5_000, "too large"),
+        ("a: 99999999999999999999", "2^53"),
+        ('a: "' + "\\n" * 100_000, "YAML"),
+        ("just text", "mapping"),
+        ("a: b: c", "YAML"),
+    ],
+    ids=[str(n) for n in range(22)],
+)
+def test_a_hostile_document_is_one_clear_error(text, says):
+    began = time.process_time()
+    assert any(says in error[3] for error in errors(text))
+    assert time.process_time() - began < 2
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_read_or_refused(text):
+    with pytest.raises(PolicyErrors):
+        parse(text)
+
+
+def test_words_of_old_yaml_stay_texts():
+    on = HEAD.replace("risk: medium", "title: on, schema: {enum: [no, 1:30, 2026-01-05, 010]}")
+    action = parse(on).actions["pay.refund"]
+    assert action.title == "on"
+    assert action.schema.source == {"enum": ["no", "1:30", "2026-01-05", 10]}
+
+
+def test_roles_that_are_filled_elsewhere_are_not_counted():
+    text = HEAD.replace("{title: Finance, members: [caro@example.com, dan@example.com]}", "{}")
+    rule = (
+        "{name: r, action: pay.tip, effect: ask, ask: {stages: [{any_of: [money], approvals: 9}]}}"
+    )
+    assert parse(text + "rules:\n  - " + rule).roles["money"].members is None
+
+
+@pytest.mark.parametrize(
+    ("stages", "possible"),
+    [
+        ("{any_of: [lead]}, {any_of: [lead], distinct_from_earlier: true}", True),
+        ("{any_of: [lead], approvals: 2}, {any_of: [lead], distinct_from_earlier: true}", False),
+        ("{any_of: [lead], approvals: 2}, {any_of: [lead], approvals: 2}", True),
+        ("{any_of: [lead, money], approvals: 4}", True),
+        (
+            (
+                "{any_of: [lead, money], approvals: 2}, "
+                "{any_of: [lead], approvals: 2, distinct_from_earlier: true}"
+            ),
+            True,
+        ),
+        (
+            (
+                "{any_of: [lead]}, {any_of: [lead, money], approvals: 2, distinct_from_earlier: true}, "
+                "{any_of: [money], approvals: 2, distinct_from_earlier: true}"
+            ),
+            False,
+        ),
+        (
+            "{any_of: [lead]}, {any_of: [lead]}, {any_of: [lead], distinct_from_earlier: true}",
+            True,
+        ),
+    ],
+)
+def test_quorums_that_share_people(stages, possible):
+    rule = "{name: r, action: pay.tip, effect: ask, ask: {stages: [" + stages + "]}}"
+    if possible:
+        policy(rule)
+    else:
+        with pytest.raises(PolicyErrors, match="too few people"):
+            policy(rule)
+
+
+#: What the form alone shows, so that an editor with the schema must show it too.
+FORM = (
+    "format 1", "not a key", "needs “effect”", "needs “name”", "needs “fallback”", "e-mail",
+    "not a role name", "low, medium", "RFC 6901", "either “", "At least one", "one role",
+    "whole number", "90s",
+)  # fmt: skip
+STRUCTURE = [text for text, _, says in TABLE if says in FORM or says.startswith("not a key")]
+
+
+@pytest.mark.parametrize("text", STRUCTURE, ids=[str(at) for at in range(len(STRUCTURE))])
+def test_the_schema_for_editors_refuses_what_the_parser_refuses_for_its_form(text):
+    assert not EDITOR.is_valid(yaml.safe_load(text))
+
+
+def test_the_schema_for_editors_is_a_schema():
+    jsonschema_rs.meta.validate(POLICY_SCHEMA)
+    EDITOR.validate(yaml.safe_load(HEAD))
+
+
+REFUND = PayloadSchema(
+    {
+        "type": "object",
+        "required": ["amount"],
+        "additionalProperties": False,
+        "properties": {
+            "amount": {"type": "number", "minimum": 0},
+            "iban": {"type": "string", "pattern": "^(a+)+$"},
+            "a/b": {"type": "integer"},
+        },
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("payload", "pointer", "code"),
+    [
+        ({}, "/payload", "required"),
+        ({"amount": -1}, "/payload/amount", "minimum"),
+        ({"amount": "x"}, "/payload/amount", "type"),
+        ({"amount": 1, "iban": "secret"}, "/payload/iban", "pattern"),
+        ({"amount": 1, "a/b": 1.5}, "/payload/a~1b", "type"),
+        ({"amount": 1, "more": 1}, "/payload", "additionalProperties"),
+        ([], "/payload", "type"),
+        (None, "/payload", "type"),
+    ],
+)
+def test_a_payload_error_says_where_and_repeats_nothing(payload, pointer, code):
+    (error,) = REFUND.errors(payload)
+    assert isinstance(error, FieldError)
+    assert (error.pointer, error.code) == (pointer, code)
+    assert "secret" not in error.detail
+
+
+def test_a_good_payload_has_no_errors_and_many_are_bounded():
+    assert REFUND.errors({"amount": 50, "iban": "aaa", "a/b": 1.0}) == []
+    lists = PayloadSchema({"additionalProperties": {"type": "string"}})
+    assert len(lists.errors({str(n): n for n in range(500)})) == 20
+    began = time.process_time()
+    REFUND.errors({"amount": 1, "iban": "a" * 250_000 + "b"})
+    assert time.process_time() - began < 0.5
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"allOf": [{"$ref": "#"}, {"$ref": "#"}]},
+        {"$defs": {"a": {"properties": {"b": {"$ref": "#/$defs/a"}}}}, "$ref": "#/$defs/a"},
+        {
+            "$defs": {
+                **{f"a{n}": {"allOf": [{"$ref": f"#/$defs/a{n + 1}"}] * 2} for n in range(30)},
+                "a30": {},
+            }
+        },
+        {"$defs": {**{f"a{n}": {"$ref": f"#/$defs/a{n + 1}"} for n in range(2_000)}, "a2000": {}}},
+        {"$ref": "file:///etc/passwd"},
+        {"$ref": "other.json"},
+        {"$ref": "#/$defs/none"},
+        {"$id": "http://127.0.0.1/x"},
+        {"$dynamicRef": "#x"},
+        {"$schema": "http://json-schema.org/draft-07/schema#"},
+        {"pattern": "(a{1000}){1000}"},
+        {"pattern": r"(a)\1"},
+        {"minimum": "x"},
+    ],
+    ids=[str(n) for n in range(13)],
+)
+def test_a_schema_without_bounds_is_refused(schema):
+    with pytest.raises(SchemaError):
+        PayloadSchema(schema)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "states", "weight"),
+    [
+        ("^[A-Z]{3}$", 5, 0),
+        ("[A-Z]{3}", 3, 3),
+        (r"^\d{4}-\d{2}$", 9, 0),
+        ("^(a+)+$", 4, 4),
+        ("^a|b", 3, 3),
+        ("^(a|b)$", 5, 0),
+        ("^a{2,}$", 4, 4),
+        ("^[*+|]$", 3, 0),
+        (r"^\*\+$", 4, 0),
+        ("(.{200}.{200}.{200}){3}q", 1_804, 1_804),
+    ],
+)
+def test_patterns_are_weighed(pattern, states, weight):
+    assert (regexes.states(pattern), regexes.weight(pattern)) == (states, weight)
+
+
+def test_patterns_that_could_be_slow_read_no_long_text():
+    slow = PayloadSchema({"additionalProperties": {"pattern": "[ab]*a[ab]{200}[^ab]"}})
+    text = "".join(random.Random(1).choice("ab") for _ in range(250_000))
+    began = time.process_time()
+    assert [error.code for error in slow.errors({"a": text})] == ["too_long"]
+    assert [error.code for error in slow.errors({"a": text[:15_000]})] == ["pattern"]
+    assert time.process_time() - began < 1
+    assert REFUND.errors({"amount": 1, "iban": "a" * 250_000}) == []
