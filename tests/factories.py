@@ -27,6 +27,8 @@ from audit.actor import Actor
 from people.models import Membership, Person, Role, User, Workspace
 from people.roles import grant_role
 from people.services import create_person, create_workspace
+from policies.models import PolicyVersion
+from policies.services import apply
 
 ACTOR = Actor.operator("tests")
 PASSWORD = "correct horse battery staple"
@@ -138,6 +140,34 @@ class _Key(ServiceFactory):
 
 
 KeyFactory: Any = _Key
+
+
+POLICY = """
+assentry: 1
+fallback: lead
+roles:
+  lead: {title: Lead}
+actions:
+  site.publish: {title: Publish}
+rules: []
+"""
+
+
+class _Policy(ServiceFactory):
+    """The version that is active once ``text`` was applied; roles without ``members`` by default."""
+
+    class Meta:
+        model = PolicyVersion
+
+    workspace = SubFactory(WorkspaceFactory)
+    text = POLICY
+
+    @classmethod
+    def _create(cls, model_class: type[Model], *args: Any, **kwargs: Any) -> PolicyVersion:
+        return apply(actor=ACTOR, **kwargs).version
+
+
+PolicyFactory: Any = _Policy
 
 
 def bearer(token: str) -> dict[str, str]:

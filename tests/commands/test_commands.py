@@ -130,6 +130,7 @@ def test_agent_and_keys(workspace, person):
     key = Key.objects.get(agent__workspace=workspace, rate_limit=10)
     assert keys.parse(second["key"]).id == key.id
     assert second["expires_at"].endswith("Z")
+    assert key.expires_at is not None
     assert (key.expires_at - key.created_at).days in (29, 30)
     assert run("key_revoke", workspace.slug, second["id"])["changed"] is True
     assert run("key_revoke", workspace.slug, second["id"])["changed"] is False

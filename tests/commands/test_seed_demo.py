@@ -22,6 +22,13 @@ def seed(*arguments: str):
     return json.loads(out.getvalue().splitlines()[-1])
 
 
+def policy_of(workspace: Workspace) -> document.Document:
+    """The policy that is active."""
+    version = active_version(workspace.id)
+    assert version is not None
+    return document.parse(version.text)
+
+
 def test_it_does_nothing_where_there_is_a_workspace():
     WorkspaceFactory()
     before = Workspace.objects.count()
@@ -37,6 +44,7 @@ def test_again_makes_what_a_newcomer_needs():
     for person in said["people"]:
         assert authenticate(username=person["email"], password=person["password"]) is not None
     user = authenticate(username=owner["email"], password=owner["password"])
+    assert user is not None
     assert permissions_of(user, workspace) == {"administer"}
     with pool().connection() as conn:
         caller = authenticate_key(conn, f"Bearer {said['agent_key']}")
@@ -46,7 +54,7 @@ def test_again_makes_what_a_newcomer_needs():
     assert "\n" not in said["curl"]
     assert "Prefer: wait=55" in curl
     body = json.loads(curl[curl.index("-d") + 1])
-    policy = document.parse(active_version(workspace.id).text)
+    policy = policy_of(workspace)
     action = policy.action(body["action"])
     assert action is not None
     assert seed("--again")["workspace"] != said["workspace"]
@@ -55,8 +63,6 @@ def test_again_makes_what_a_newcomer_needs():
 def test_the_demo_policy_shows_both_controls():
     said = seed("--again")
     workspace = Workspace.objects.get(slug=said["workspace"])
-    asks = [
-        rule.ask for rule in document.parse(active_version(workspace.id).text).rules if rule.ask
-    ]
+    asks = [rule.ask for rule in policy_of(workspace).rules if rule.ask]
     stages = [stage for ask in asks for stage in ask.stages]
     assert {stage.confirm for stage in stages} == {None, "owner"}
