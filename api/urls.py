@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from api.views import agent, people, policy, session
+from api.views import agent, docs, people, policy, session
 
 urlpatterns = [
     path("v1/requests", agent.Requests.as_view(), name="api_requests"),
@@ -23,6 +23,8 @@ urlpatterns = [
     path("v1/policies", policy.Policies.as_view(), name="api_policies"),
     path("v1/policies/active", policy.ActivePolicy.as_view(), name="api_policy"),
     path("v1/policy.schema.json", policy.PolicySchema.as_view(), name="api_policy_schema"),
+    path("v1/openapi.json", docs.OpenApi.as_view(), name="api_openapi"),
+    path("docs", docs.docs_page, name="api_docs"),
     path("v1/session", session.SessionDoor.as_view(), name="api_session"),
     path("v1/me", people.Me.as_view(), name="api_me"),
 ]

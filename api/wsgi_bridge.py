@@ -91,5 +91,9 @@ def run(application: Wsgi, environ: Environ) -> Whole:
     if written:
         body = b"".join(written) + body
     status, headers = started
-    raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    raw = [
+        (name.lower().encode("latin-1"), value.encode("latin-1"))
+        for name, value in headers
+        if name.lower() != "x-request-id"  # the server in front says it for all
+    ]
     return Whole(int(status[:3]), raw, body)

@@ -1,20 +1,11 @@
-"""A live server for every test of this worker process, and one small tenant for each test."""
+"""One small tenant for each test of the API."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import pytest
 
 from tests.api.tenant import Tenant
-from tests.server import Live, serving
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[Live]:
-    """The product under uvicorn, over real HTTP."""
-    with serving() as live:
-        yield live
+from tests.server import Live
 
 
 @pytest.fixture
