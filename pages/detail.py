@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -118,7 +118,7 @@ def detail(
     *,
     seen: Seen,
     members: Mapping[str, Sequence[str]],
-    opened: Mapping[str, Any] | None = None,
+    revealed: bool = False,
 ) -> Detail:
     """The page of one request.
 
@@ -126,23 +126,21 @@ def detail(
         shown: the request object as people see it.
         seen: the reader: id (``per_…``), whether and why not they may decide, role names held now.
         members: names of the people who hold each role now, by role name.
-        opened: values of sensitive places by pointer, where the reader asked for them just now.
+        revealed: the payload holds its sensitive values, because the reader asked for them just now.
     """
     rows = payload.rows(shown.payload, shown.facts, seen.covered)
-    if opened is not None:
-        rows = payload.uncovered(rows, opened)
     stages = _stages(shown, seen, members)
     open_stage = _open_stage(shown)
     state = _state_line(shown, stages)
     return Detail(
         shown=shown,
-        version=_version(shown, seen, opened is not None),
+        version=_version(shown, seen, revealed=revealed),
         created=words.moment(shown.created_at),
         expires=words.moment(shown.expires_at),
         ended=words.moment(shown.ended_at) if shown.ended_at else None,
         rows=rows[: payload.FIRST_ROWS],
         folded=rows[payload.FIRST_ROWS :],
-        has_covered=bool(seen.covered) and opened is None,
+        has_covered=any(row.covered for row in rows) and not revealed,
         raw=payload.pretty(shown.payload),
         context=payload.rows(shown.context),
         evidence=payload.rows(shown.evidence),
@@ -159,7 +157,7 @@ def detail(
         why_not=_why_not(seen) if shown.status == "pending" else None,
         asked_as=_asked_as(open_stage, seen),
         may_cancel=shown.status == "pending" and shown.agent.owner.id == seen.person,
-        revealed=opened is not None,
+        revealed=revealed,
     )
 
 
@@ -311,8 +309,8 @@ def _state_line(shown: RequestObject, stages: Sequence[StageLine]) -> str:
     return "waiting"
 
 
-def _version(shown: RequestObject, seen: Seen, opened: bool) -> str:
+def _version(shown: RequestObject, seen: Seen, *, revealed: bool) -> str:
     told = msgspec.json.encode(
-        (shown, seen.may_decide, seen.why_not, seen.approved_earlier, opened)
+        (shown, seen.may_decide, seen.why_not, seen.approved_earlier, revealed)
     )
     return hashlib.sha256(told).hexdigest()[:16]

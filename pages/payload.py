@@ -1,13 +1,13 @@
 """What will run, as rows a person can read: every value the agent sent, none left out.
 
-The facts that policy chose come first, under its labels; every other value follows under its own
-path.  A value stands where it was found, so that nothing can be hidden by depth or by order.
+What policy has a label for comes first, in its order; every other value follows under its own path.
+A value is never taken from a label's summary, so that nothing can be cut, or hidden by depth.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from approvals.shape import FactShown
@@ -28,7 +28,6 @@ class Row:
     label: str
     text: str
     pointer: str
-    fact: bool = False
     note: str = ""
     covered: bool = False
 
@@ -41,37 +40,32 @@ class Row:
 def rows(
     payload: Any, facts: Sequence[FactShown] = (), covered: frozenset[str] = frozenset()
 ) -> list[Row]:
-    """All rows of a payload.  ``covered`` are pointers whose values policy calls sensitive.
+    """All rows of a payload: labels and order are policy's, every value is the payload's own.
 
-    A value repeats below its fact only where the fact says less than the value itself.
+    ``covered`` are pointers whose values policy calls sensitive and the payload holds only masked.
     """
-    leaves = list(_leaves(payload, "", ()))
-    plain = {row.pointer: row.text for row in leaves}
-    shown = [
-        Row(fact.label, fact.value, fact.pointer, fact=True, covered=fact.pointer in covered)
-        for fact in facts
-    ]
-    told = {row.pointer for row in shown if row.covered or plain.get(row.pointer) == row.text}
-    rest = [
-        Row(row.label, row.text, row.pointer, note=row.note, covered=row.pointer in covered)
-        for row in leaves
-        if row.pointer not in told
-    ]
-    return shown + rest
+    listed: list[Row] = []
+    for fact in facts:
+        # A fact of the whole ("", as in "37 more members") names nothing that is not listed below.
+        for value in at(payload, fact.pointer) if fact.pointer else ():
+            listed.extend(_leaves(value, fact.pointer, (fact.label,)))
+    told = {row.pointer for row in listed}
+    listed.extend(row for row in _leaves(payload, "", ()) if row.pointer not in told)
+    return [replace(row, covered=row.pointer in covered) for row in listed]
 
 
-def uncovered(listed: Sequence[Row], values: Mapping[str, Any]) -> list[Row]:
-    """The same rows with the opened values (by pointer) in their places."""
-    opened: list[Row] = []
-    for row in listed:
-        if row.pointer not in values:
-            opened.append(row)
-            continue
-        inner = list(_leaves(values[row.pointer], row.pointer, (row.label,)))
-        if row.fact and len(inner) == 1:
-            inner = [Row(row.label, inner[0].text, row.pointer, fact=True, note=inner[0].note)]
-        opened.extend(inner)
-    return opened
+def at(payload: Any, pointer: str) -> list[Any]:
+    """The value a JSON pointer (RFC 6901) leads to, in a list; an empty one where it leads nowhere."""
+    value = payload
+    for part in pointer.split("/")[1:]:
+        key = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(value, dict) and key in value:
+            value = value[key]
+        elif isinstance(value, list) and key.isdecimal() and int(key) < len(value):
+            value = value[int(key)]
+        else:
+            return []
+    return [value]
 
 
 def _leaves(value: Any, pointer: str, path: tuple[str, ...]) -> Iterator[Row]:

@@ -6,6 +6,7 @@ a refusal shows the request as it stands now, and says that nothing was decided.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,6 +38,10 @@ from pages.visitor import CHANNEL, Visitor, choose, signed_in
 ASSURANCE = "session"
 
 
+#: Services say it too; the page says it once, first and in bold.
+_SAID_ALREADY = re.compile(r"Nothing was decided(: look again)?\.")
+
+
 class SeeOther(HttpResponseRedirect):
     """After a POST: look there, with GET."""
 
@@ -51,8 +56,8 @@ class Said:
     problem: Problem | None = None
     wrong: str = ""
     kept: Mapping[str, str] = field(default_factory=dict)
-    opened: Mapping[str, Any] | None = None
-    payload: Any = None
+    #: The payload with its sensitive values, as canonical JSON, where they were asked for.
+    revealed: bytes | None = None
 
 
 @require_safe
@@ -117,10 +122,7 @@ def reveal_view(request: HttpRequest, visitor: Visitor, req_id: str) -> HttpResp
     if request.method != "POST":
         return _back(request, row)
     whole = read.show_sensitive(actor=visitor.actor, reader=visitor.reader, request_id=row.id)
-    payload = msgspec.json.decode(whole)
-    places = decode_plan(row.plan).sensitive
-    opened = {place: value for place in places for value in _at(payload, place)}
-    return _page(request, visitor, row, Said(opened=opened, payload=payload))
+    return _page(request, visitor, row, Said(revealed=whole))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -236,13 +238,13 @@ def _detail(visitor: Visitor, row: Row, said: Said) -> Detail:
     plan: FrozenPlan = decode_plan(row.plan)
     members = members_of(row.workspace_id, roles_of(plan))
     shown = decode(present.render(row, for_person=True))
-    if said.opened is not None:
-        shown = msgspec.structs.replace(shown, payload=said.payload)
+    if said.revealed is not None:
+        shown = msgspec.structs.replace(shown, payload=msgspec.json.decode(said.revealed))
     return detail(
         shown,
         seen=standing(row, plan, visitor.reader, members),
         members=names_by_role(plan, members),
-        opened=said.opened,
+        revealed=said.revealed is not None,
     )
 
 
@@ -261,7 +263,9 @@ def present_title(looked: Detail) -> str:
 
 def _problem_text(problem: Problem | None) -> str:
     """The detail without the sentence the page says itself, in bold."""
-    return "" if problem is None else problem.detail.replace("Nothing was decided.", "").strip()
+    if problem is None:
+        return ""
+    return _SAID_ALREADY.sub("", problem.detail).strip()
 
 
 def _done(rendered: bytes, verdict: str) -> tuple[str, str]:
@@ -276,17 +280,3 @@ def _done(rendered: bytes, verdict: str) -> tuple[str, str]:
 
 def _back(request: HttpRequest, row: Row) -> HttpResponse:
     return SeeOther(Choice.of(request.GET).url("request", ids.encode("req", row.id)))
-
-
-def _at(payload: Any, pointer: str) -> list[Any]:
-    """The value a JSON pointer leads to, in a list; none where it leads nowhere."""
-    value = payload
-    for part in pointer.split("/")[1:]:
-        key = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(value, dict) and key in value:
-            value = value[key]
-        elif isinstance(value, list) and key.isdecimal() and int(key) < len(value):
-            value = value[int(key)]
-        else:
-            return []
-    return [value]
