@@ -113,6 +113,8 @@ def masked(payload: bytes, sensitive: tuple[str, ...]) -> Any:
     """The payload with every sensitive place covered; the stored bytes where nothing is sensitive."""
     if not sensitive:
         return Raw(payload)
+    if "" in sensitive:  # the payload as a whole
+        return MASK
     value = msgspec.json.decode(payload)
     for pointer in sensitive:
         _cover(
