@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 from psycopg import Connection
 
+from agents import limits
 from agents.authentication import CALLER_COLUMNS, CALLER_FROM, KeyContext, Presented, caller_from
 from agents.sql import LOCK_FOR_COUNTING
 from approvals.frozen import FrozenPlan, FrozenRole, RoleNow, freeze
@@ -81,10 +82,11 @@ def read_intake(conn: Connection[Any], presented: Presented) -> Intake:
     """Authenticate the key and read what planning needs, in one statement.
 
     Raises:
-        Problem: 401 for a key that is unknown, wrong, revoked or expired.
+        Problem: 401 for a key that is unknown, wrong, revoked or expired, 429 beyond its limit.
     """
     row = conn.execute(READ_INTAKE, {"key": presented.id}).fetchone()
     caller = caller_from(row, presented)
+    limits.spend(conn, caller)
     assert row is not None  # noqa: S101  # caller_from raised otherwise; tells the type checker
     active, roles, owner_active, owner_email = row[-4:]
     return Intake(
