@@ -81,14 +81,19 @@ class Pool(ConnectionPool[Connection]):
 
     @contextmanager
     def connection(self, timeout: float | None = None) -> Iterator[Connection]:
-        """Lend a connection; one that breaks meanwhile becomes `Unavailable`."""
-        with super().connection(timeout) as conn:
-            try:
-                yield conn
-            except psycopg.OperationalError as error:
-                if conn.closed or isinstance(error, errors.QueryCanceled):
-                    raise Unavailable from error
-                raise
+        """Lend a connection; one that breaks meanwhile becomes `Unavailable`.
+
+        In autocommit there is nothing to commit at the end; an open transaction is rolled back.
+        """
+        conn = self.getconn(timeout)
+        try:
+            yield conn
+        except psycopg.OperationalError as error:
+            if conn.closed or isinstance(error, errors.QueryCanceled):
+                raise Unavailable from error
+            raise
+        finally:
+            self.putconn(conn)
 
 
 def _alive(conn: Connection) -> bool:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from celery import Celery
+from celery.beat import ScheduleEntry
 from celery.schedules import crontab
 
 from config import metronome
@@ -26,18 +27,20 @@ def clock(monkeypatch) -> Clock:
     return made
 
 
-def metronome_of(sent: list[str], **schedules: object) -> Metronome:
-    class Recording(Metronome):
-        producer = None
-
-        def apply_async(self, entry, **_):
-            sent.append(entry.name)
-
-    app = Celery("test", set_as_current=False, fixups=[])
-    app.conf.beat_schedule = {
+def application(**schedules: object) -> Celery:
+    made = Celery("test", broker="memory://", set_as_current=False, fixups=[])
+    made.conf.beat_schedule = {
         name: {"task": name, "schedule": schedule} for name, schedule in schedules.items()
     }
-    return Recording(app=app)
+    return made
+
+
+def metronome_of(sent: list[str], **schedules: object) -> Metronome:
+    class Recording(Metronome):
+        def _send(self, entry: ScheduleEntry) -> None:
+            sent.append(str(entry.name))
+
+    return Recording(app=application(**schedules))
 
 
 def test_each_entry_is_sent_at_once_and_then_in_step(clock):
@@ -70,19 +73,19 @@ def test_a_late_tick_does_not_move_the_step_and_missed_beats_are_not_caught_up(c
     assert len(sent) == 4
 
 
-def test_a_broker_that_is_away_is_told_once(clock, caplog):
+def test_a_broker_that_is_away_is_told_once(clock, caplog, monkeypatch):
     sent: list[str] = []
-    beat = metronome_of(sent, second=timedelta(seconds=1))
-    works = beat.apply_async
+    beat = Metronome(app=application(second=timedelta(seconds=1)))
 
     def refuse(*_: object, **__: object) -> None:
         raise OSError("no broker")
 
-    beat.apply_async = refuse
-    for _ in range(5):
-        beat.tick()
-        clock.now += 1
-    beat.apply_async = works
+    with monkeypatch.context() as patch:
+        patch.setattr(beat, "apply_async", refuse)
+        for _ in range(5):
+            beat.tick()
+            clock.now += 1
+    monkeypatch.setattr(beat, "apply_async", lambda entry, **_: sent.append(entry.name))
     beat.tick()
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
     assert sent == ["second"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
 
 from core import db
@@ -59,5 +60,5 @@ def test_a_crowded_pool_is_unavailable_after_the_patience():
 
 
 def test_an_error_in_a_statement_stays_what_it_is():
-    with pytest.raises(db.psycopg.errors.DivisionByZero), db.pool().connection() as conn:
+    with pytest.raises(psycopg.errors.DivisionByZero), db.pool().connection() as conn:
         conn.execute("SELECT 1 / 0")
