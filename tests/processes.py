@@ -21,10 +21,10 @@ class Process:
     """One process with the environment of an instance in development."""
 
     def __init__(
-        self, folder: Path, module: str, *options: str, fds: tuple[int, ...] = (), **more: str
-    ):
+        self, folder: Path, command: list[str], more: dict[str, str], fds: tuple[int, ...] = ()
+    ) -> None:
         folder.mkdir(exist_ok=True)
-        self.log = folder / f"{module}-{secrets.token_hex(3)}.log"
+        self.log = folder / f"{command[0]}-{secrets.token_hex(3)}.log"
         environment = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "config.settings",
@@ -34,7 +34,7 @@ class Process:
         }
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", module, *options],
+                [sys.executable, "-m", *command],
                 cwd=ROOT,
                 pass_fds=fds,
                 env=environment,
@@ -61,28 +61,21 @@ class Web(Process):
         self.listener = listener or socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
         number = self.listener.fileno()
-        super().__init__(
-            folder,
-            "config.web",
-            "--fd",
-            str(number),
-            fds=(number,),
-            ASSENTRY_BASE_URL=self.url,
-            **more,
-        )
+        command = ["config.web", "--fd", str(number)]
+        super().__init__(folder, command, {"ASSENTRY_BASE_URL": self.url, **more}, (number,))
         assert requests.get(f"{self.url}/readyz", timeout=30).json()["status"] in {"ok", "degraded"}
 
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
         """One call of the API, on a connection of its own."""
-        options.setdefault("timeout", 60)
-        return requests.request(method, f"{self.url}/api/v1{path}", **options)
+        timeout = options.pop("timeout", 60)
+        return requests.request(method, f"{self.url}/api/v1{path}", timeout=timeout, **options)
 
 
 class Worker(Process):
     """The embedded worker; ready once it says so."""
 
     def __init__(self, folder: Path, **more: str) -> None:
-        super().__init__(folder, "config.worker", **more)
+        super().__init__(folder, ["config.worker"], more)
         eventually(lambda: "is ready" in self.log.read_text() or self.ended is not None)
         assert self.ended is None, self.log.read_text()
 

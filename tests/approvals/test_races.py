@@ -18,8 +18,9 @@ from core import due
 from core.db import pool
 from core.problems import Problem
 from escalations.expiry import expire_due
-from tests.approvals.world import World, uuid_of
+from tests.approvals.world import World, told, uuid_of
 from tests.clock import travel
+from tests.promises import ask as rows
 from tests.together import together
 
 ROUNDS = 500
@@ -39,20 +40,15 @@ def ask(approvals, rejections=1, **more):
 
 def state(request):
     """Status, outcome events and live votes of a request, straight from the rows."""
-    with pool().connection() as conn:
-        status = conn.execute(
-            "SELECT status FROM approvals_request WHERE id = %s", [uuid_of(request)]
-        )
-        ends = conn.execute(
-            "SELECT count(*) FROM audit_event WHERE subject = %s AND kind IN "
-            "('request.approved', 'request.rejected', 'request.expired', 'request.cancelled')",
-            [uuid_of(request)],
-        )
-        votes = conn.execute(
-            "SELECT count(*) FROM approvals_decision WHERE request_id = %s AND void_at IS NULL",
-            [uuid_of(request)],
-        )
-        return (status.fetchone()[0], ends.fetchone()[0], votes.fetchone()[0])
+    found = rows(
+        """SELECT r.status,
+                  (SELECT count(*) FROM audit_event e WHERE e.subject = r.id AND e.kind IN
+                   ('request.approved', 'request.rejected', 'request.expired', 'request.cancelled')),
+                  (SELECT count(*) FROM approvals_decision d WHERE d.request_id = r.id AND d.void_at IS NULL)
+             FROM approvals_request r WHERE r.id = %s""",
+        uuid_of(request),
+    )
+    return found[0]
 
 
 def test_two_voters_in_the_same_instant_are_never_stuck():
@@ -88,7 +84,7 @@ def test_five_voters_with_a_threshold_against_end_it_once():
         # Four for and one against can only be approved; with two against the order of commits decides.
         assert status in ({"approved", "rejected"} if len(against) == 2 else {"approved"})
         assert (ends, votes) == (1, 5 - len(refused))
-        assert all(answer.extra["request"]["status"] == status for answer in refused)
+        assert all(told(answer)["status"] == status for answer in refused)
     assert outcomes == {"approved", "rejected"}
 
 
@@ -104,7 +100,7 @@ def test_a_hundred_decisions_at_once_have_one_winner():
     won = [answer for answer in answers if not isinstance(answer, Exception)]
     lost = [answer for answer in answers if isinstance(answer, Problem) and answer.status == 409]
     assert (len(won), len(lost)) == (1, 99)
-    assert {problem.extra["request"]["id"] for problem in lost} == {request["id"]}
+    assert {told(problem)["id"] for problem in lost} == {request["id"]}
     assert state(request) == (won[0]["status"], 1, 1)
 
 
@@ -135,3 +131,26 @@ def test_decide_expire_and_cancel_in_the_same_instant(round_):
         assert not isinstance(answer, Exception) or (
             isinstance(answer, Problem) and answer.status == 409
         )
+
+
+def test_a_decision_survives_meeting_a_policy_head_on():
+    world = World({"lead": ["ana", "ben"]}, [ask(2)])
+    request = world.submit()
+    world.decide("ana", request)
+    seats = rows(
+        "SELECT m.id FROM people_membership m WHERE m.workspace_id = %s ORDER BY m.ctid",
+        world.workspace.id,
+    )
+    (first,), (second,) = seats
+    touch = "UPDATE people_membership SET valid_until = NULL WHERE id = %s"
+
+    def reconcile():
+        with pool().connection() as conn, conn.transaction():
+            conn.execute(touch, [second])
+            conn.execute("SELECT pg_sleep(0.3)")  # the decision holds the other row by now
+            conn.execute(touch, [first])
+
+    answers = together([reconcile, partial(world.decide, "ben", request)])
+    # PostgreSQL ends whichever noticed the deadlock first: the decision never fails by it.
+    assert answers[1] == {**answers[1], "status": "approved"}
+    assert state(request) == ("approved", 1, 2)

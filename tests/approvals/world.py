@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from policies.services import apply
-
 from agents.services import create_agent, create_key
 from approvals.access import Reader
 from approvals.decide import choice, decide
@@ -20,6 +18,7 @@ from core.db import pool
 from people.models import Person
 from people.roles import grant_role, revoke_role
 from people.services import create_person, create_workspace
+from policies.services import apply
 
 TEST = Actor.operator("tests")
 
@@ -80,7 +79,7 @@ class World:
             body=json.dumps(body).encode(),
             idempotency_key=idempotency_key,
         )
-        return json.loads(done.rendered)
+        return value(done.rendered)
 
     def reader(self, name: str, *permissions: str) -> Reader:
         person = self.people[name]
@@ -111,7 +110,7 @@ class World:
             request_id=uuid_of(request),
             chosen=chosen,
         )
-        return json.loads(rendered)
+        return value(rendered)
 
     def grant(self, name: str, role: str) -> None:
         grant_role(actor=TEST, workspace=self.workspace, role=role, person=self.people[name])
@@ -130,6 +129,18 @@ class World:
 
     def kinds(self, request: dict[str, Any]) -> list[str]:
         return [event["kind"] for event in self.events(request)]
+
+
+def value(rendered: bytes) -> dict[str, Any]:
+    """A rendered request object as a value."""
+    found: dict[str, Any] = json.loads(rendered)
+    return found
+
+
+def told(refused: Any) -> dict[str, Any]:
+    """The present state of the request that a refusal carries."""
+    found: dict[str, Any] = refused.extra["request"]
+    return found
 
 
 def uuid_of(request: dict[str, Any]) -> UUID:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 import msgspec
@@ -27,10 +28,15 @@ texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
 
 def samples():
     """Data of every registered kind, with any text in its texts."""
-    values = {str: texts, bool: st.booleans(), int: st.integers(0, 2**31), list[str]: st.lists(texts, max_size=3)}
+    values = {
+        str: texts,
+        bool: st.booleans(),
+        int: st.integers(0, 2**31),
+        list[str]: st.lists(texts, max_size=3),
+    }
 
     def build(kind):
-        fields = {}
+        fields: dict[str, Any] = {}
         for field in msgspec.structs.fields(kind):
             fields[field.name] = values.get(field.type)
             if field.type == str | None:
@@ -149,6 +155,7 @@ def test_an_unregistered_kind_cannot_be_written():
     class Invented(msgspec.Struct, frozen=True):
         KIND = "request.submitted"
 
-    fact = Fact(uuid4(), ACTOR, ("wsp", uuid4()), Invented())
+    data: Any = Invented()
+    fact = Fact(uuid4(), ACTOR, ("wsp", uuid4()), data)
     with pytest.raises(LookupError, match="registry"):
         event_rows([fact], AT)
