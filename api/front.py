@@ -17,9 +17,11 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import connections
+from django.urls import get_resolver
 
 from api import answers, hot, waiting
-from api.answers import Answer, Call, Hot, failure, problem_answer
+from api.answers import Answer, Call, Hot
+from api.errors import answer_to
 from api.threads import Threads
 from api.wire import Left, Receive, Send, encoded, header_map, read_body, send_whole
 from api.wsgi_bridge import Wsgi, environ_of
@@ -91,8 +93,7 @@ class Front:
         self._parts = Parts(Threads(HOT_THREADS, "hot", loop), django, reading, hub)
         hub.start()
         db.pool()
-        gc.collect()
-        gc.freeze()  # what was loaded stays: the collector need not look at it again
+        django.call(warm)
 
     def drain(self) -> None:
         """Answer everybody who waits with what is known now.  Call it on the event loop."""
@@ -130,10 +131,8 @@ class Front:
             answer = await self._answer(scope, headers, receive, send, marks)
         except Left:
             raise
-        except Problem as problem:
-            answer = problem_answer(problem, request_id)
-        except Exception:  # noqa: BLE001 - logged; the caller learns nothing of it
-            answer = failure(request_id)
+        except Exception as error:  # noqa: BLE001 - what nobody foresaw is logged, and not told
+            answer = answer_to(error, request_id)
         if answer is not None:
             about = encoded([("content-type", answer.content_type), *answer.headers.items()])
             await send_whole(send, answer.status, about + marks, answer.body)
@@ -222,6 +221,13 @@ class Front:
             await waiting.stream_events(parts.hub, stream, receive, send, marks)
         finally:
             parts.hub.close_stream(stream)
+
+
+def warm() -> None:
+    """Load what the first page would have to wait for."""
+    _ = get_resolver().url_patterns
+    gc.collect()
+    gc.freeze()  # what was loaded stays: the collector need not look at it again
 
 
 def carries_key(headers: dict[str, str]) -> bool:

@@ -114,7 +114,7 @@ class Tenant:
         def run() -> None:
             try:
                 future.set_result(self.call(method, path, **options))
-            except BaseException as error:
+            except Exception as error:  # noqa: BLE001 - raised where the result is asked for
                 future.set_exception(error)
 
         threading.Thread(target=run, daemon=True).start()

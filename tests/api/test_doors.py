@@ -256,8 +256,11 @@ def test_off_the_schema_and_unknown(tenant: Tenant) -> None:
     assert found["errors"][0]["pointer"] == "/payload/to"
     for extra in ("status", "tenant", "approved_by", "risk", "id", "created_at", "expires_at"):
         refused(tenant.call("POST", "/requests", json={**GOOD, extra: "x"}), 422, "invalid_input")
-    for body in ([], "x", 5, None, {}):
-        assert tenant.call("POST", "/requests", json=body).status_code in (400, 422)
+    for body in ("[]", '"x"', "5", "null", "{}", "true"):
+        answer = tenant.call(
+            "POST", "/requests", data=body, headers={"Content-Type": "application/json"}
+        )
+        refused(answer, 422, "invalid_input")
 
 
 # -- methods and paths -----------------------------------------------------------------------------
@@ -300,7 +303,6 @@ def test_paths_there_are_not(tenant: Tenant) -> None:
         "/requests/x/y/z",
         "/requests/req_1",
         "/requests/%00",
-        "/../../etc/passwd",
         "/requests/",
     ):
         refused(tenant.call("GET", path), 404, "not_found")
