@@ -269,13 +269,12 @@ def _problem_text(problem: Problem | None) -> str:
 
 
 def _done(rendered: bytes, verdict: str) -> tuple[str, str]:
-    """What the vote came to, and its tone."""
+    """What this person did, and its tone; what it came to, the page itself says below."""
     shown = decode(rendered)
     said = "You approved." if verdict == "approve" else "You rejected."
     if shown.status == "pending":
         return "quiet", f"{said} It still waits for others."
-    heading, meaning = words.outcome(shown.status, shown.basis)
-    return words.TONES.get(shown.status, "quiet"), f"{said} {heading}. {meaning}"
+    return words.TONES.get(shown.status, "quiet"), said
 
 
 def _back(request: HttpRequest, row: Row) -> HttpResponse:

@@ -226,6 +226,8 @@ const actions = {
   a: () => {
     const button = find("#approve");
     if (!button) return;
+    const box = find("#reject");
+    if (box) box.open = false;
     button.focus();
     say("Approve is in focus: press Enter to approve.", { show: true });
   },
