@@ -7,11 +7,13 @@ lock.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
-from psycopg import Connection
+from psycopg import Connection, errors
 
 from approvals import read
 from approvals.access import Reader
@@ -32,6 +34,7 @@ from core.nudge import nudger
 from core.problems import FieldError, Problem, conflict, forbidden, invalid
 
 MAX_COMMENT = 4_000
+DEADLOCK_TRIES = 3
 #: Why a vote became void; the only reason there is so far.
 LOST_ELIGIBILITY = "The voter may no longer decide at this stage."
 
@@ -118,22 +121,43 @@ def decide(*, actor: Actor, reader: Reader, request_id: UUID, chosen: Choice) ->
             already, with the present state in ``request``; 422 a comment is missing.
     """
     with pool().connection() as conn:
-        with conn.transaction():
-            ballot = lock_ballot(conn, reader, request_id)
-            refusal = _refusal(ballot, reader, chosen)
-            if refusal is None:
-                _count(conn, actor, reader, ballot, chosen)
-            elif refusal.status == 403:
-                _record_refusal(conn, actor, ballot, refusal, chosen)
+        refusal = _decide_patiently(conn, actor, reader, request_id, chosen)
         row = read.rows(conn, [request_id])[0]
     rendered = render(row, for_person=True)
     if refusal is not None:
-        if refusal.status == 409:
+        if refusal.status == HTTPStatus.CONFLICT:
             refusal.extra["request"] = read.as_value(rendered)
         raise refusal
     failpoints.hit("after_commit_before_nudge")
     nudger.wake(waiters_of(request_id), inbox_of(reader.workspace_id))
     return rendered
+
+
+def _decide_patiently(
+    conn: Connection[Any], actor: Actor, reader: Reader, request_id: UUID, chosen: Choice
+) -> Problem | None:
+    """Decide in a transaction; once more where PostgreSQL broke a deadlock by ending this one.
+
+    Whoever takes several roles away at once (a policy being applied) locks memberships in an order
+    of its own, so a decision may meet it head on.
+    """
+    for _ in range(DEADLOCK_TRIES - 1):
+        with contextlib.suppress(errors.DeadlockDetected):
+            return _decide(conn, actor, reader, request_id, chosen)
+    return _decide(conn, actor, reader, request_id, chosen)
+
+
+def _decide(
+    conn: Connection[Any], actor: Actor, reader: Reader, request_id: UUID, chosen: Choice
+) -> Problem | None:
+    with conn.transaction():
+        ballot = lock_ballot(conn, reader, request_id)
+        refusal = _refusal(ballot, reader, chosen)
+        if refusal is None:
+            _count(conn, actor, reader, ballot, chosen)
+        elif refusal.status == HTTPStatus.FORBIDDEN:
+            _record_refusal(conn, actor, ballot, refusal, chosen)
+        return refusal
 
 
 def _refusal(ballot: Ballot, reader: Reader, chosen: Choice) -> Problem | None:

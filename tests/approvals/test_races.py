@@ -151,6 +151,7 @@ def test_a_decision_survives_meeting_a_policy_head_on():
             conn.execute(touch, [first])
 
     answers = together([reconcile, partial(world.decide, "ben", request)])
+    assert not isinstance(answers[1], Exception), repr(answers[1])
     # PostgreSQL ends whichever noticed the deadlock first: the decision never fails by it.
     assert answers[1] == {**answers[1], "status": "approved"}
     assert state(request) == ("approved", 1, 2)
