@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 
-os.environ.setdefault("ASSENTRY_SECRET_KEY", "the-test-suite-signs-with-this-key-and-nothing-else-ever-does")
+os.environ.setdefault(
+    "ASSENTRY_SECRET_KEY", "the-test-suite-signs-with-this-key-and-nothing-else-ever-does"
+)
 os.environ.setdefault("ASSENTRY_BASE_URL", "http://127.0.0.1:8750")
 os.environ.setdefault("DATABASE_URL", "postgresql://assentry@localhost/unset")
 os.environ.setdefault("ASSENTRY_OWNER_URL", "postgresql://assentry_owner@localhost/unset")
 
-from config.settings import *  # noqa: E402, F403
+from config.settings import *  # noqa: F403
 
 # The work of Argon2 is not under test; its parameters are asserted in tests/people.
 PASSWORD_HASHERS = ["tests.hashers.QuickArgon2"]

@@ -49,7 +49,7 @@ _TAIL_BITS: Final = 74
 _STEP_BITS: Final = 32
 
 
-class BadId(ValueError):  # noqa: N818  # reads as the sentence it is
+class BadId(ValueError):
     """The text is not an id of the kind asked for. The message never repeats the text."""
 
 

@@ -30,7 +30,9 @@ class Due(models.Model):
             models.Index(fields=["subject"], name="due_subject"),
         ]
         constraints = [
-            models.CheckConstraint(condition=models.Q(ready_at__gte=F("due_at")), name="due_ready_after_due"),
+            models.CheckConstraint(
+                condition=models.Q(ready_at__gte=F("due_at")), name="due_ready_after_due"
+            ),
         ]
 
 

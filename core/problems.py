@@ -32,7 +32,7 @@ class FieldError:
     detail: str
 
 
-class Problem(Exception):  # noqa: N818  # the word of RFC 9457
+class Problem(Exception):
     """An error with a status and a stable code that clients may switch on.
 
     `extra` adds members of its own to the body (RFC 9457, 3.2), such as the present state in a

@@ -18,7 +18,9 @@ class PolicyVersion(models.Model):
     number = models.PositiveIntegerField()
     text = models.TextField()
     digest = models.BinaryField(max_length=32)
-    created_by = models.ForeignKey(Person, on_delete=models.DO_NOTHING, db_constraint=False, null=True)
+    created_by = models.ForeignKey(
+        Person, on_delete=models.DO_NOTHING, db_constraint=False, null=True
+    )
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
