@@ -1,0 +1,92 @@
+"""What the documents name exists: tests, files, functions, variables of the environment."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+from pathlib import Path
+
+import pytest
+
+from audit.kinds import KINDS
+from tests.docs.pages import DOCUMENTS, ROOT, code, name, section
+
+GUARANTEES = ROOT / "docs" / "guarantees.md"
+TESTS = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", GUARANTEES.read_text(encoding="utf-8"))
+_VARIABLE = re.compile(r"\b(?:ASSENTRY_[A-Z_]+|DATABASE_URL|REDIS_URL)\b")
+#: Sources that run: what they read from outside has to be described.
+SOURCES = [
+    path
+    for path in [*ROOT.rglob("*.py"), ROOT / "up", ROOT / "test"]
+    if not {".venv", ".data", "tests", "benchmarks"} & set(path.relative_to(ROOT).parts)
+]
+
+
+@functools.cache
+def names_in(path: Path) -> frozenset[str]:
+    """Functions, classes, methods and module constants that a file defines."""
+    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                found.add(node.name)
+            case ast.Assign():
+                found |= {each.id for each in node.targets if isinstance(each, ast.Name)}
+            case ast.AnnAssign(target=ast.Name()):
+                found.add(ast.unparse(node.target))
+            case _:
+                pass
+    return frozenset(found)
+
+
+@pytest.mark.parametrize(("file", "test"), TESTS, ids=lambda value: str(value))
+def test_a_guarantee_names_tests_that_exist(file: str, test: str) -> None:
+    assert test.startswith("test_")
+    assert test in names_in(ROOT / file)
+
+
+def test_every_guarantee_names_a_test() -> None:
+    text = GUARANTEES.read_text(encoding="utf-8")
+    headings = re.findall(r"^## (\d+)\. ", text, re.MULTILINE)
+    assert headings == [str(number) for number in range(1, len(headings) + 1)]
+    for heading in re.findall(r"^(## \d+\. .+)$", text, re.MULTILINE):
+        assert "`tests/" in section(GUARANTEES, heading), heading
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
+def test_files_that_are_named_exist(document: Path) -> None:
+    for word in code(document):
+        if re.fullmatch(r"[\w./-]+/[\w.-]+\.(py|md|html|js|css|yaml)", word):
+            assert (ROOT / word).exists() or (document.parent / word).exists(), word
+
+
+def test_functions_that_are_named_exist_where_the_flow_says() -> None:
+    """The first name after a file is one of that file; later ones may be of any."""
+    present: Path | None = None
+    everywhere = frozenset().union(*map(names_in, SOURCES))
+    for word in code(ROOT / "docs" / "how-a-request-flows.md"):
+        if re.fullmatch(r"[\w/]+\.py", word):
+            present = ROOT / word
+        elif _NAME.fullmatch(word) and word not in KINDS:
+            known = everywhere if present is None else names_in(present)
+            assert word.rpartition(".")[2] in known, f"{word} is not in {present}"
+            present = None
+
+
+#: A name of the code: with an underscore or a dot in it, or a class.
+_NAME = re.compile(r"\w*_\w+|[A-Z][a-z]+(\.\w+)?|[a-z]+\.[a-z_]+")
+
+
+def test_every_variable_that_is_read_is_described_and_the_reverse() -> None:
+    told: set[str] = set()
+    for document in DOCUMENTS:
+        told |= set(_VARIABLE.findall(document.read_text(encoding="utf-8")))
+    read = {found for path in SOURCES for found in _VARIABLE.findall(path.read_text("utf-8"))}
+    of_tests = {found for found in told if found.startswith("ASSENTRY_TEST_")}
+    assert told - of_tests == read
+    table = section(ROOT / "docs" / "operate.md", "## Environment variables")
+    assert read == set(_VARIABLE.findall(table))
+    databases = (ROOT / "tests" / "databases.py").read_text(encoding="utf-8")
+    assert all(found in databases for found in of_tests)

@@ -1,0 +1,87 @@
+"""Every policy in the documents can be applied, and every condition says what it is said to say."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from core.canonical import JSON
+from policies import cel
+from policies.document import DEADLINES, parse
+from policies.schema import POLICY_SCHEMA
+from tests.docs.pages import ROOT, Block, blocks, section
+
+POLICY = ROOT / "docs" / "policy.md"
+FILES = sorted((ROOT / "docs" / "examples" / "policies").iterdir())
+CONDITIONS = [
+    line
+    for block in blocks("cel", of=POLICY)
+    for line in block.text.splitlines()
+    if line.rpartition("//")[1]
+]
+
+
+@pytest.mark.parametrize("block", blocks("yaml", "yml"), ids=lambda block: block.place)
+def test_every_yaml_block_is_a_policy_that_can_be_applied(block: Block) -> None:
+    assert block.text.startswith("assentry: 1\n")
+    assert parse(block.text).rules
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_every_example_file_can_be_applied(file: Path) -> None:
+    assert parse(file.read_text(encoding="utf-8")).rules
+
+
+def _payload() -> JSON:
+    (block,) = blocks("json", of=POLICY)
+    found: JSON = json.loads(block.text)
+    return found
+
+
+@pytest.mark.parametrize("line", CONDITIONS)
+def test_conditions_come_to_what_the_document_says(line: str) -> None:
+    written, _, expected = (part.strip() for part in line.rpartition("//"))
+    variables = cel.Variables()
+    condition = cel.compile_condition(written, variables)
+    on = cel.situation(
+        variables=variables,
+        action="payments.refund",
+        payload=_payload(),
+        agent={"id": "agt_x", "name": "bot", "owner": "ana@example.com"},
+        workspace={"id": "wsp_x", "slug": "acme"},
+        now=datetime(2026, 1, 5, 12, tzinfo=UTC),
+        counters={},
+    )
+    try:
+        came_to = str(cel.holds(condition, on)).lower()
+    except cel.EvaluationError:
+        came_to = "error"
+    assert came_to == expected
+
+
+def test_the_counters_of_the_document_compile() -> None:
+    lines = [
+        line
+        for block in blocks("cel", of=POLICY)
+        for line in block.text.splitlines()
+        if "//" not in line
+    ]
+    assert len(lines) == 3
+    for line in lines:
+        assert len(cel.compile_condition(line, cel.Variables()).counters) == 1
+
+
+def test_every_key_of_the_format_is_described() -> None:
+    shapes = [POLICY_SCHEMA, *POLICY_SCHEMA["$defs"].values()]
+    keys = {key for shape in shapes for key in shape["properties"]}
+    text = POLICY.read_text(encoding="utf-8")
+    assert {key for key in keys if f"`{key}`" not in text and f"`{key}:" not in text} == set()
+
+
+def test_default_deadlines_are_those_of_the_code() -> None:
+    said = section(POLICY, "## Asking")
+    for risk, deadline in DEADLINES.items():
+        assert f"{risk} {int(deadline.total_seconds()) // 3600}h" in said
