@@ -25,8 +25,8 @@ from approvals.submission import convert
 from audit.actor import Actor
 from core import problems
 from core.problems import bad_request, forbidden
-from people.models import Person, User, Workspace
-from people.permissions import permissions_of
+from people.here import Here, here
+from people.models import User
 
 Shape = TypeVar("Shape")
 WORKSPACE_HEADER = "Assentry-Workspace"
@@ -37,8 +37,7 @@ class Signed:
     """A signed-in person in one workspace, and how they act."""
 
     user: User
-    person: Person
-    workspace: Workspace
+    here: Here
     reader: Reader
     actor: Actor
 
@@ -134,23 +133,21 @@ def signed(request: Request, slug: str | None = None) -> Signed:
     """
     user = request.user
     assert isinstance(user, User)  # noqa: S101  # the door's permission saw to it
-    found = Person.objects.select_related("workspace").filter(user=user, active=True)
     slug = slug or request.headers.get(WORKSPACE_HEADER)
-    persons = list(found.filter(workspace__slug=slug) if slug else found[:10])
-    if not persons:
+    found = here(user.id, slug)
+    if not found:
         if slug:
             raise problems.not_found()
         raise forbidden("You are in no workspace any more.", code="no_workspace")
-    if len(persons) > 1:
-        slugs = ", ".join(sorted(person.workspace.slug for person in persons))
+    if len(found) > 1:
+        slugs = ", ".join(one.slug for one in found)
         raise bad_request(
             "workspace_required",
             f"You are in several workspaces: send {WORKSPACE_HEADER} with one of {slugs}.",
         )
-    person = persons[0]
-    workspace, person.user = person.workspace, user
-    reader = Reader(workspace.id, person.id, user.id, person.name, permissions_of(user, workspace))
-    return Signed(user, person, workspace, reader, Actor.person(person.id, channel="web"))
+    (one,) = found
+    reader = Reader(one.workspace_id, one.person_id, user.id, str(user), one.permissions)
+    return Signed(user, one, reader, Actor.person(one.person_id, channel="web"))
 
 
 def limit_of(request: Request) -> int:

@@ -75,11 +75,11 @@ def person_me(who: Signed) -> PersonMe:
     """What a person may know of themselves."""
     return PersonMe(
         kind="person",
-        id=ids.encode("per", who.person.id),
-        name=who.person.name,
+        id=ids.encode("per", who.here.person_id),
+        name=who.reader.name,
         email=who.user.email,
         workspace=WorkspaceRef(
-            ids.encode("wsp", who.workspace.id), who.workspace.slug, who.workspace.name
+            ids.encode("wsp", who.here.workspace_id), who.here.slug, who.here.workspace_name
         ),
         roles=[RoleHeld(role.name, role.title) for role in roles_of(who)],
         permissions=sorted(who.reader.permissions),
@@ -91,7 +91,7 @@ def roles_of(who: Signed) -> list[Role]:
     now = ClockTimestamp()
     ends_later = Q(membership__valid_until=None) | Q(membership__valid_until__gt=now)
     held = Role.objects.filter(
-        ends_later, membership__person=who.person, membership__valid_from__lte=now
+        ends_later, membership__person_id=who.here.person_id, membership__valid_from__lte=now
     )
     return list(held.distinct().order_by("name"))
 
@@ -126,7 +126,7 @@ class InboxEvents(PeopleDoor):
                 Answer(200, POLL_INSTEAD, content_type="text/event-stream"), request._request
             )
         session = request._request.session.session_key
-        admitted.append((who.workspace.id, (session, who.person.id)))
+        admitted.append((who.here.workspace_id, (session, who.here.person_id)))
         return HttpResponse(status=204)
 
 

@@ -17,6 +17,7 @@ from approvals.present import instant
 from core import ids
 from core.canonical import show_digest
 from core.problems import FieldError, forbidden, invalid, not_found
+from people.models import Workspace
 from policies import services
 from policies.active import active_version
 from policies.errors import PolicyErrors
@@ -30,7 +31,7 @@ def may(who: Signed, permission: str) -> bool:
     """Whether a person has a permission on the policy; who administers the workspace has them all."""
     if "administer" in who.reader.permissions:
         return True
-    policy = Policy.objects.filter(workspace=who.workspace).first()
+    policy = Policy.objects.filter(workspace_id=who.here.workspace_id).first()
     if policy is None:
         return False
     held = {*get_user_perms(who.user, policy), *get_group_perms(who.user, policy)}
@@ -54,7 +55,7 @@ class ActivePolicy(PeopleDoor):
         who = signed(request)
         if not (may(who, "edit") or may(who, "approve")):
             raise forbidden("Reading the policy takes its permission edit or approve.")
-        version = active_version(who.workspace.id)
+        version = active_version(who.here.workspace_id)
         if version is None:
             raise not_found()
         return answer(request, shown(version))
@@ -69,8 +70,9 @@ class Policies(PeopleDoor):
         if not may(who, "approve"):
             raise forbidden("Making a policy active takes its permission approve.")
         body = body_of(request, PolicyBody)
+        workspace = Workspace.objects.get(id=who.here.workspace_id)
         try:
-            applied = services.apply(actor=who.actor, workspace=who.workspace, text=body.text)
+            applied = services.apply(actor=who.actor, workspace=workspace, text=body.text)
         except PolicyErrors as error:
             raise invalid(
                 [

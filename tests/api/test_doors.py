@@ -12,9 +12,14 @@ from typing import Any
 import psycopg
 import pytest
 import requests
+from django.contrib.auth.models import Group
+from guardian.shortcuts import assign_perm
 
 from agents.services import revoke_key
 from core.problems import TYPE_PREFIX
+from people.here import here
+from people.permissions import permissions_of
+from people.services import create_person
 from tests.api.tenant import Person, Tenant
 from tests.factories import ACTOR, KeyFactory, bearer
 from tests.server import Live
@@ -62,7 +67,7 @@ def test_without_a_key_nothing_is_told(server: Live) -> None:
         ("GET", "/inbox"),
         ("GET", "/inbox/events"),
     ):
-        options = {"json": {}} if method == "POST" else {}
+        options: dict[str, Any] = {"json": {}} if method == "POST" else {}
         answer = server.call(method, path, **options)
         refused(answer, 401, "unauthorized")
         assert "WWW-Authenticate" in answer.headers
@@ -476,7 +481,6 @@ def test_policies_by_api(tenant: Tenant) -> None:
 
 
 def test_a_user_of_two_workspaces_says_which(server: Live) -> None:
-    from people.services import create_person
 
     one, two = Tenant(server), Tenant(server)
     create_person(actor=ACTOR, workspace=two.workspace, email=one.one.user.email)
@@ -493,7 +497,9 @@ def test_a_user_of_two_workspaces_says_which(server: Live) -> None:
 
 def test_lists_page_both_ways(tenant: Tenant) -> None:
     made = [tenant.submit()["id"] for _ in range(5)]
-    seen, url = [], "/requests?limit=2&action=mail.send"
+    seen: list[str] = []
+    last: dict[str, Any] = {}
+    url = "/requests?limit=2&action=mail.send"
     while url:
         page = tenant.call("GET", url.removeprefix(tenant.server.api)).json()
         seen += [item["id"] for item in page["results"]]
@@ -504,3 +510,14 @@ def test_lists_page_both_ways(tenant: Tenant) -> None:
     for bad in ("limit=0", "limit=201", "limit=x", "limit=1e9"):
         refused(tenant.call("GET", f"/requests?{bad}"), 400, "invalid_query")
     refused(tenant.call("GET", "/requests?cursor=zzz"), 422, "invalid_input")
+
+
+def test_permissions_are_read_as_guardian_reads_them(tenant: Tenant) -> None:
+    tenant.administrator()
+    group = Group.objects.create(name=secrets.token_hex(8))
+    tenant.owner.user.groups.add(group)
+    assign_perm("people.view", group, tenant.workspace)
+    for person in (tenant.owner, tenant.one):
+        (found,) = here(person.user_id)
+        assert found.permissions == permissions_of(person.user, tenant.workspace)
+    assert {"administer", "view"} == here(tenant.owner.user_id)[0].permissions

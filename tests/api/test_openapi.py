@@ -26,7 +26,7 @@ def routes() -> set[tuple[str, str]]:
                 walk(pattern.url_patterns, here)
             elif isinstance(pattern, URLPattern) and here.startswith("api/v1/"):
                 path = "/" + re.sub(r"<(?:\w+:)?\w+>", "{id}", here)
-                view: Any = getattr(pattern.callback, "view_class", None) or pattern.callback.cls
+                view: Any = getattr(pattern.callback, "view_class")  # noqa: B009 - Django sets it
                 found.update(
                     (method, path)
                     for method in ("get", "post", "put", "patch", "delete")

@@ -173,7 +173,7 @@ class Events:
         """The name of the next event; "" at the end."""
         for line in self._lines:
             if line.startswith(b"event: "):
-                return line[7:].decode()
+                return str(line[7:], "utf-8")
         return ""
 
 
