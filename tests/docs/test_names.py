@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.kinds import KINDS
-from tests.docs.pages import DOCUMENTS, ROOT, code, name, section
+from tests.docs.pages import DOCUMENTS, ROOT, code, name, prose, section
 
 GUARANTEES = ROOT / "docs" / "guarantees.md"
 TESTS = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", GUARANTEES.read_text(encoding="utf-8"))
@@ -63,20 +62,14 @@ def test_files_that_are_named_exist(document: Path) -> None:
 
 
 def test_functions_that_are_named_exist_where_the_flow_says() -> None:
-    """The first name after a file is one of that file; later ones may be of any."""
-    present: Path | None = None
+    flow = ROOT / "docs" / "how-a-request-flows.md"
+    pairs = re.findall(r"`([\w/]+\.py)`,\s+`([\w.]+)`", prose(flow))
+    assert len(pairs) > 40
+    for file, named in pairs:
+        assert named.rpartition(".")[2] in names_in(ROOT / file), f"{file} has no {named}"
     everywhere = frozenset().union(*map(names_in, SOURCES))
-    for word in code(ROOT / "docs" / "how-a-request-flows.md"):
-        if re.fullmatch(r"[\w/]+\.py", word):
-            present = ROOT / word
-        elif _NAME.fullmatch(word) and word not in KINDS:
-            known = everywhere if present is None else names_in(present)
-            assert word.rpartition(".")[2] in known, f"{word} is not in {present}"
-            present = None
-
-
-#: A name of the code: with an underscore or a dot in it, or a class.
-_NAME = re.compile(r"\w*_\w+|[A-Z][a-z]+(\.\w+)?|[a-z]+\.[a-z_]+")
+    others = {word for word in code(flow) if re.fullmatch(r"\w*_\w+|[A-Z]\w+\.\w+", word)}
+    assert {word for word in others if word.rpartition(".")[2] not in everywhere} == set()
 
 
 def test_every_variable_that_is_read_is_described_and_the_reverse() -> None:
