@@ -6,7 +6,7 @@ nothing of any workspace.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import wraps
 from typing import Concatenate, ParamSpec
@@ -55,11 +55,11 @@ class Visitor:
         """The person, as services want to be told."""
         return Actor.person(self.person.id, channel=CHANNEL)
 
-    @property
-    def elsewhere(self) -> tuple[Visitor, ...]:
-        """The same user in their other workspaces."""
-        others = (person for person in self.people if person.id != self.person.id)
-        return tuple(visitor(self.user, person, self.people) for person in others)
+    def elsewhere(self) -> Iterator[Visitor]:
+        """The same user in their other workspaces, one at a time as they are needed."""
+        for person in self.people:
+            if person.id != self.person.id:
+                yield visitor(self.user, person, self.people)
 
 
 def people_of(user: User) -> tuple[Person, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -161,7 +162,7 @@ def _locate(request: HttpRequest, visitor: Visitor, req_id: str) -> tuple[Visito
         request_id = ids.decode("req", req_id)
     except ids.BadId:
         raise not_found() from None
-    for each in (visitor, *visitor.elsewhere):
+    for each in chain([visitor], visitor.elsewhere()):
         try:
             row = read.for_person(reader=each.reader, request_id=request_id)
         except Problem as problem:
