@@ -174,6 +174,6 @@ LOGGING: dict[str, Any] = {
         # They tell of every connection lent and every task run.
         "psycopg.pool": {"level": "WARNING"},
         "celery": {"level": "WARNING"},
-        "kombu": {"level": "WARNING"},
+        "kombu": {"level": "ERROR"},
     },
 }

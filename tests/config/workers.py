@@ -73,7 +73,7 @@ class Workers:
         parts = [line.split() for line in self._notes.read_text().splitlines()]
         return [Note(subject, float(late), int(fence)) for subject, late, fence in parts]
 
-    def await_notes(self, count: int, timeout: float = 15) -> list[Note]:
+    def await_notes(self, count: int, timeout: float = 60) -> list[Note]:
         """Wait for so many notes, and return them."""
         eventually(lambda: len(self.notes) >= count, timeout)
         return self.notes
@@ -87,7 +87,7 @@ class Workers:
         ask("DELETE FROM core_due WHERE kind LIKE %s RETURNING 1", f"{self.kind}%")
 
 
-def eventually(condition: Callable[[], bool], timeout: float = 15) -> None:
+def eventually(condition: Callable[[], bool], timeout: float = 60) -> None:
     """Wait until the condition holds."""
     until = time.monotonic() + timeout
     while not condition():
