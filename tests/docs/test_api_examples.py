@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 import requests
 
+from api.openapi import document
 from policies.management.commands.seed_demo import POLICY
 from policies.services import apply
 from tests.docs import curl
@@ -86,6 +88,16 @@ def test_curl_lines_answer_what_is_said(server: Live, document: Path) -> None:
 
 def test_the_api_is_shown_by_example() -> None:
     assert [name(document) for document in WITH_CURL] == ["docs/api.md", "docs/quickstart.md"]
+
+
+def test_every_endpoint_is_described() -> None:
+    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    told = re.findall(r"\b(GET|POST|DELETE) (/[\w/{}.]+)", text)
+    described = {(method, path.removeprefix("/api/v1")) for method, path in told}
+    for path, operations in document()["paths"].items():
+        for method in operations:
+            call = (method.upper(), path.removeprefix("/api/v1"))
+            assert call in described or path in ("/healthz", "/readyz"), call
 
 
 def test_the_wrapper_of_the_quickstart_works(
