@@ -20,7 +20,7 @@ POLICY = Path(__file__).resolve().parents[2] / "demo.yaml"
 EXAMPLE = {
     "action": "payments.refund",
     "payload": {"order": "A-1042", "amount": 180, "reason": "Arrived broken"},
-    "summary": "Refund order A-1042",
+    "summary": "The customer sent photos of the damage.",
 }
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 
