@@ -18,24 +18,34 @@ from agents import limits
 from agents.alive import alive_keys
 from agents.authentication import READ, KeyContext, authenticate, require_scope
 from api.answers import Answer, Call, Hot, Park
-from api.prefer import MAX_WAIT_S, idempotency_key, preferred_wait, query_wait, require_json
+from api.prefer import (
+    ID_PATTERN,
+    MAX_WAIT_S,
+    idempotency_key,
+    preferred_wait,
+    query_wait,
+    require_json,
+)
 from approvals import preview as previewing
 from approvals import read
 from approvals import submit as submitting
 from approvals.submission import convert
 from core import ids, strict_json
 from core.db import pool
-from core.problems import FieldError, Problem, invalid, not_found, unauthorized
+from core.problems import Problem, not_found, unauthorized
 
 #: How often a waiting call looks again where it has a thread of its own (plain WSGI).
 LOOK_EVERY_S: Final = 0.25
 NO_HEADERS: Final[Mapping[str, str]] = {}
 
 
+RequestId = Annotated[str, Meta(pattern=ID_PATTERN)]
+
+
 class WaitFor(Struct, forbid_unknown_fields=True, frozen=True):
     """The body of ``POST /requests/wait``."""
 
-    ids: Annotated[list[str], Meta(min_length=1, max_length=100)]
+    ids: Annotated[list[RequestId], Meta(min_length=1, max_length=100)]
     timeout: Annotated[int, Meta(ge=0, le=MAX_WAIT_S, description="Seconds")] = MAX_WAIT_S
 
 
@@ -96,9 +106,7 @@ def wait_any(call: Call) -> Answer:
     caller, headers = caller_of(call)
     require_json(call.headers.get("content-type"), call.headers.get("content-encoding"))
     asked = convert(strict_json.loads(call.body), WaitFor)
-    wanted = tuple(
-        dict.fromkeys(request_uuid(text, f"/ids/{at}") for at, text in enumerate(asked.ids))
-    )
+    wanted = tuple(dict.fromkeys(request_uuid(text) for text in asked.ids))
     found = read.many_for_agent(caller=caller, request_ids=wanted)
 
     def finish(rendered: Mapping[UUID, bytes]) -> Answer:
@@ -125,18 +133,12 @@ def caller_of(call: Call, scope: str = READ) -> tuple[KeyContext, Mapping[str, s
     return caller, NO_HEADERS if spent is None else spent.headers()
 
 
-def request_uuid(text: str, pointer: str | None = None) -> UUID:
-    """The id of a request as it stands in a path, or at a place of the body.
-
-    Raises:
-        Problem: 404 for a path, 422 for a body, that is no such id.
-    """
+def request_uuid(text: str) -> UUID:
+    """The id of a request; Problem 404 for what is none."""
     try:
         return ids.decode("req", text)
     except ids.BadId as error:
-        if pointer is None:
-            raise not_found() from error
-        raise invalid([FieldError(pointer, "bad_id", str(error))]) from error
+        raise not_found() from error
 
 
 def settled(answer: Answer) -> Answer:

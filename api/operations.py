@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from api.prefer import MAX_IDEMPOTENCY_KEY, MAX_WAIT_S
+from api.prefer import ID_PATTERN, MAX_WAIT_S
 from approvals.paging import DEFAULT_LIMIT, MAX_LIMIT
 from approvals.status import Status
 
@@ -140,7 +140,7 @@ ID: Final = {
     "in": "path",
     "required": True,
     "description": "The request",
-    "schema": {"type": "string", "pattern": "^req_[0-7][0-9a-hjkmnp-tv-z]{25}$"},
+    "schema": {"type": "string", "pattern": ID_PATTERN},
 }
 WORKSPACE: Final = header(
     "Assentry-Workspace", "The workspace's slug, where a person is in several"
@@ -194,7 +194,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
             header(
                 "Idempotency-Key",
                 "The same key and body give the same request, for as long as it is kept",
-                maxLength=MAX_IDEMPOTENCY_KEY + 2,
+                pattern='^("[!#-Z^-~]{1,255}"|[!#-Z^-~]{1,255})$',
             ),
         ),
         body="Submission",

@@ -11,6 +11,8 @@ from core.problems import FieldError, Problem, bad_request, unsupported_media_ty
 #: The longest wait of one call, in seconds: below the minute after which proxies give up.
 MAX_WAIT_S: Final = 55
 MAX_IDEMPOTENCY_KEY: Final = 255
+#: The TypeID of a request.
+ID_PATTERN: Final = "^req_[0-7][0-9a-hjkmnp-tv-z]{25}$"
 
 _PREFERENCE: Final = re.compile(
     r"""(?:^|,)\s*(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:\s*=\s*(?:"(?P<quoted>[^"]*)"|(?P<bare>[^\s",;]+)))?"""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -49,12 +50,13 @@ class Threads:
         self._queue.put((future, function, args))
         return future
 
-    def close(self, timeout: float = 1.0) -> None:
-        """Let the threads end after what stands in line; wait at most `timeout` seconds for each."""
+    def close(self, timeout: float = 0.5) -> None:
+        """Let the threads end after what stands in line; wait at most `timeout` seconds for them."""
         for _ in self._threads:
             self._queue.put(None)
+        until = time.monotonic() + timeout
         for thread in self._threads:
-            thread.join(timeout)
+            thread.join(max(0.0, until - time.monotonic()))
 
     def _work(self) -> None:
         while (item := self._queue.get()) is not None:

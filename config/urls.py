@@ -9,8 +9,9 @@ from django.urls import include, path
 from django.views import defaults
 
 from api import errors
-from api.answers import told
+from api.answers import problem_answer, told
 from config import health
+from core.problems import method_not_allowed
 
 Handler = Callable[..., HttpResponse]
 
@@ -20,6 +21,9 @@ def health_view(look: Callable[[], tuple[int, dict[str, object]]]) -> Handler:
     ask = told(look)
 
     def view(request: HttpRequest) -> HttpResponse:
+        if request.method not in ("GET", "HEAD"):
+            refusal = method_not_allowed(["GET", "HEAD"])
+            return errors.respond(problem_answer(refusal, errors.id_of(request)), request)
         return errors.respond(ask(), request)
 
     return view

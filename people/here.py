@@ -45,4 +45,7 @@ def here(user_id: UUID, slug: str | None = None) -> list[Here]:
     """The user's active persons, by slug; only the one of a workspace where its slug is given."""
     with pool().connection() as conn:
         found = conn.execute(_HERE, {"user": user_id, "slug": slug}, prepare=True).fetchall()
-    return [Here(*row[:4], frozenset(row[4])) for row in found]
+    return [
+        Here(person, workspace, slug, name, frozenset(held))
+        for person, workspace, slug, name, held in found
+    ]

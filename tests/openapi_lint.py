@@ -72,9 +72,8 @@ def main() -> int:
     from api.openapi import document  # needs settings
 
     found = list(faults(document()))
-    for fault in found:
-        print(fault)
-    print(f"openapi: {len(found)} faults in {len(document()['paths'])} paths")
+    said = [*found, f"openapi: {len(found)} faults in {len(document()['paths'])} paths"]
+    sys.stdout.write("\n".join(said) + "\n")
     return 1 if found else 0
 
 

@@ -36,8 +36,8 @@ class Live:
 
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
         """One call to the API, over a connection of its own."""
-        options.setdefault("timeout", 70)
-        return requests.request(method, self.api + path, **options)
+        timeout = options.pop("timeout", 70)
+        return requests.request(method, self.api + path, timeout=timeout, **options)
 
     def parked(self) -> int:
         """How many calls wait and streams are open."""

@@ -1,4 +1,4 @@
-"""One small tenant for each test of the API."""
+"""One small tenant for each test, on the live server of this worker process."""
 
 from __future__ import annotations
 

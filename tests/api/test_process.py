@@ -60,7 +60,7 @@ def web(tmp_path: Path) -> Iterator[Web]:
 
 def test_it_ends_at_once_when_idle(web: Web) -> None:
     kept = requests.Session()
-    assert kept.get(f"{web.url}/healthz", timeout=5).status_code == 200
+    assert kept.get(f"{web.url}/api/docs", timeout=30).status_code == 200
     web.process.send_signal(signal.SIGTERM)
     assert web.ended_after(5) < 1.0
 

@@ -83,7 +83,14 @@ def test_any_of_many(tenant: Tenant) -> None:
     assert [item["status"] for item in found] == ["pending", "rejected", "pending"]
     at_once = tenant.call("POST", "/requests/wait", json={"ids": ids}, timeout=5)
     assert at_once.json()["results"][1]["status"] == "rejected"
-    for bad in ({"ids": []}, {"ids": ids * 34}, {"ids": ids, "timeout": 56}, {"ids": ["x"]}, {}):
+    bodies: list[dict[str, Any]] = [
+        {"ids": []},
+        {"ids": ids * 34},
+        {"ids": ids, "timeout": 56},
+        {"ids": ["x"]},
+        {},
+    ]
+    for bad in bodies:
         assert tenant.call("POST", "/requests/wait", json=bad).status_code == 422
 
 
