@@ -22,6 +22,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from core.problems import Problem
+from core.statements import HotConnection, spare
 
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
@@ -156,6 +157,7 @@ def _open() -> Pool:
         if _pool is None:
             _pool = Pool(
                 conninfo(),
+                connection_class=HotConnection,
                 kwargs={"autocommit": True, "prepare_threshold": 0},
                 min_size=1,
                 max_size=MAX_SIZE,
@@ -171,6 +173,7 @@ def _open() -> Pool:
 
 def _configure(conn: Connection) -> None:
     conn.execute(_CONFIGURE, (STATEMENT_TIMEOUT, IDLE_IN_TRANSACTION_TIMEOUT), prepare=False)
+    spare(conn)
 
 
 def close() -> None:
