@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,16 @@ def test_every_variable_that_is_read_is_described_and_the_reverse() -> None:
     assert read == set(_VARIABLE.findall(table))
     databases = (ROOT / "tests" / "databases.py").read_text(encoding="utf-8")
     assert all(found in databases for found in of_tests)
+
+
+def test_the_architecture_has_every_folder_in_the_order_of_the_import_contract() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = settings["tool"]["importlinter"]["contracts"]
+    layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+    wanted = [folder for layer in layers for folder in layer.split(" | ")]
+    table = section(ROOT / "docs" / "architecture.md", "## Folders")
+    told = re.findall(r"`([a-z]+)/`", "\n".join(re.findall(r"^\| ([^|]+) \|", table, re.MULTILINE)))
+    assert [folder for folder in told if folder in wanted] == wanted
+    assert all((ROOT / folder).is_dir() for folder in told if folder != "benchmarks")
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert packages <= set(told)
