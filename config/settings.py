@@ -83,7 +83,7 @@ REDIS_URL = os.environ.get("REDIS_URL", "")
 # -- people --------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "people.User"
 AUTHENTICATION_BACKENDS = [
-    "django.contrib.auth.backends.ModelBackend",
+    "people.backends.UserBackend",
     "guardian.backends.ObjectPermissionBackend",
 ]
 ANONYMOUS_USER_NAME = None  # guardian: nobody who is not signed in holds a permission
@@ -103,6 +103,7 @@ LOGIN_REDIRECT_URL = "/"
 # -- cookies and headers -------------------------------------------------------------------------
 # The __Host- prefix and Secure go together, and browsers refuse both on plain http.
 _prefix = "__Host-" if HTTPS else ""
+SESSION_ENGINE = "people.sessions"
 SESSION_COOKIE_NAME = f"{_prefix}sessionid"
 CSRF_COOKIE_NAME = f"{_prefix}csrftoken"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS

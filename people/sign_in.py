@@ -23,7 +23,7 @@ MAX_PASSWORD: Final = 1_000
 MAX_EMAIL: Final = 254
 #: Every failure takes as long, whatever was wrong: more than any of them needs.
 FAILURE_TAKES_S: Final = 0.3
-_BACKEND: Final = "django.contrib.auth.backends.ModelBackend"
+_BACKEND: Final = "people.backends.UserBackend"
 
 
 def sign_in(request: HttpRequest, *, email: str, password: str, address: str) -> User:

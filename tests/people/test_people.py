@@ -4,13 +4,13 @@ from functools import partial
 
 import pytest
 from django.contrib.auth import get_user
-from django.contrib.sessions.backends.db import SessionStore
 from django.http import HttpRequest
 
 from people import errors
 from people.models import Person, User
 from people.permissions import grant_permission, permissions_of
 from people.services import create_person, create_workspace, deactivate_person, person_by_email
+from people.sessions import SessionStore
 from tests.events import events_of, kinds_of, side_of
 from tests.factories import ACTOR, PASSWORD, PersonFactory, WorkspaceFactory, user_of
 from tests.together import together
@@ -126,7 +126,7 @@ def session_of(user: User) -> SessionStore:
     """A session as signing in makes it."""
     session = SessionStore()
     session["_auth_user_id"] = str(user.id)
-    session["_auth_user_backend"] = "django.contrib.auth.backends.ModelBackend"
+    session["_auth_user_backend"] = "people.backends.UserBackend"
     session["_auth_user_hash"] = user.get_session_auth_hash()
     session.save()
     return session

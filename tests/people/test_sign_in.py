@@ -8,7 +8,6 @@ from django.conf import settings
 from django.contrib.auth import get_user
 from django.contrib.auth.hashers import Argon2PasswordHasher, identify_hasher
 from django.contrib.auth.models import AnonymousUser
-from django.contrib.sessions.backends.db import SessionStore
 from django.http import HttpRequest
 
 from config import settings as real_settings
@@ -17,6 +16,7 @@ from people import sign_in as door
 from people import throttle
 from people.models import SignInFailure, User
 from people.services import deactivate_person
+from people.sessions import SessionStore
 from people.sign_in import authenticate, sign_in, sign_out
 from tests.events import events_of, side_of
 from tests.factories import ACTOR, PASSWORD, PersonFactory, user_of
