@@ -23,6 +23,7 @@ from core import durations, ids
 from core.canonical import canonical
 from core.problems import FieldError, Problem, conflict, invalid, too_large
 from people.sql import PERSON_IS_ACTIVE, ROLES_NOW
+from policies import pointers
 from policies.compiled import Compiled, cached
 from policies.compiled import get as compile_once
 from policies.counters import Counter
@@ -198,15 +199,14 @@ def lock_for_counting(conn: Connection[Any], agent_id: UUID) -> None:
 def _count(conn: Connection[Any], agent_id: UUID, counter: Counter, payload: Any) -> float:
     from_where, values = _EARLIER, _window(counter, agent_id)
     if counter.by is not None:
-        wanted, found = _lookup(payload, _path(counter.by))
-        if not found:
-            return 0.0
+        steps = pointers.parse(counter.by)
+        wanted = pointers.follow(payload, steps)  # counters_for leaves out what is not there
         from_where += " AND convert_from(v.payload, 'UTF8')::jsonb #> %(by)s = %(wanted)s::jsonb"
-        values |= {"by": _path(counter.by), "wanted": canonical(wanted).decode()}
+        values |= {"by": list(steps), "wanted": canonical(wanted).decode()}
     if counter.kind == "count":
         columns = "count(*)"
     else:
-        values["path"] = _path(counter.pointer or "")
+        values["path"] = list(pointers.parse(counter.pointer or ""))
         columns = (
             f"coalesce(sum(CASE WHEN jsonb_typeof({_AT_POINTER}) = 'number' "
             f"THEN ({_AT_POINTER})::text::numeric ELSE 0 END), 0)"
@@ -219,21 +219,6 @@ def _count(conn: Connection[Any], agent_id: UUID, counter: Counter, payload: Any
 def _window(counter: Counter, agent_id: UUID) -> dict[str, Any]:
     window = durations.scaled(timedelta(seconds=counter.window_s))
     return {"agent": agent_id, "action": counter.action, "window": window}
-
-
-def _path(pointer: str) -> list[str]:
-    return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
-
-
-def _lookup(value: Any, path: list[str]) -> tuple[Any, bool]:
-    for part in path:
-        if isinstance(value, dict) and part in value:
-            value = value[part]
-        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
-            value = value[int(part)]
-        else:
-            return None, False
-    return value, True
 
 
 def suspended(caller: KeyContext) -> Problem:

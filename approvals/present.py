@@ -20,9 +20,7 @@ from approvals.frozen import FrozenPlan, FrozenStage, decode
 from approvals.status import Basis, Status
 from core import ids
 from core.canonical import show_digest
-
-#: What stands in the place of a sensitive value.
-MASK = "••••"
+from policies import pointers
 
 _decode_stated = msgspec.json.Decoder(shape.Stated).decode
 _encode = msgspec.json.Encoder().encode
@@ -113,30 +111,7 @@ def masked(payload: bytes, sensitive: tuple[str, ...]) -> Any:
     """The payload with every sensitive place covered; the stored bytes where nothing is sensitive."""
     if not sensitive:
         return Raw(payload)
-    if "" in sensitive:  # the payload as a whole
-        return MASK
-    value = msgspec.json.decode(payload)
-    for pointer in sensitive:
-        _cover(
-            value, [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
-        )
-    return value
-
-
-def _cover(value: Any, path: list[str]) -> None:
-    """Replace what a JSON pointer (RFC 6901) leads to; nothing happens where it leads nowhere."""
-    for part in path[:-1]:
-        if isinstance(value, list) and part.isdecimal() and int(part) < len(value):
-            value = value[int(part)]
-        elif isinstance(value, dict) and part in value:
-            value = value[part]
-        else:
-            return
-    last = path[-1] if path else ""
-    if isinstance(value, dict) and last in value:
-        value[last] = MASK
-    elif isinstance(value, list) and last.isdecimal() and int(last) < len(value):
-        value[int(last)] = MASK
+    return pointers.hide(msgspec.json.decode(payload), [pointers.parse(one) for one in sensitive])
 
 
 def _plan(plan: FrozenPlan) -> shape.PlanShown:

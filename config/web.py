@@ -14,6 +14,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 import argparse
 import ctypes
+import logging
 import resource
 import socket
 import sys
@@ -25,7 +26,10 @@ import uvicorn
 from api.protocol import Protocol
 from config import environment, nudges
 from config.asgi import application
+from core import durations, failpoints
 from runtime import parent
+
+logger = logging.getLogger(__name__)
 
 #: Parked callers are answered within this time after SIGTERM; what is left is cut off.
 GRACE_S = 2
@@ -59,6 +63,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--fd", type=int, help="an inherited listening socket")
     options = parser.parse_args(arguments)
     parent.watch()
+    try:
+        failpoints.check_environment()
+        durations.time_scale()
+    except ValueError as error:
+        logger.critical("%s", error)
+        return 1
     allow_many_connections()
     spare_memory()
     nudges.arrange()

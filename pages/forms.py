@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 
+from approvals.cancel import MAX_REASON
 from pages.words import REASONS
 
 MAX_COMMENT = 3_900  # leaves room for the preset's words below the limit of a decision's comment
@@ -59,4 +60,4 @@ class DecisionForm(forms.Form):
 class CancelForm(forms.Form):
     """The owner's withdrawal of their agent's request."""
 
-    reason = forms.CharField(max_length=MAX_COMMENT, required=False)
+    reason = forms.CharField(max_length=MAX_REASON, required=False)

@@ -198,7 +198,7 @@ def test_sensitive_values_are_covered_until_asked_for_and_that_is_recorded(offic
     browser = office.browser(office.rita)
     page = browser.get(f"/requests/{request_id}")
     assert "4711" not in page.answer.text
-    assert "••••" in rows(page)["secret"]
+    assert "•••" in rows(page)["secret"]
     assert events_of(office.workspace.id, "request.sensitive_shown") == []
     page = browser.submit(page.form(f"/requests/{request_id}/reveal"))
     shown = rows(page)
