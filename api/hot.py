@@ -59,6 +59,8 @@ def submit(call: Call) -> Answer:
     )
     request_id, seconds = done.request_id, preferred_wait(call.headers.get("prefer"))
     headers = {"Location": f"{settings.BASE_URL}/api/v1/requests/{ids.encode('req', request_id)}"}
+    if done.spent is not None:
+        headers |= done.spent.headers()
     if done.replayed:
         headers["Idempotent-Replayed"] = "true"
     if seconds is not None:

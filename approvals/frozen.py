@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from policies.plan import Plan
 from policies.plan import Stage as PlannedStage
+from policies.terms import Action, Document
 
 Effect = Literal["allow", "deny", "ask"]
 
@@ -73,6 +74,8 @@ class FrozenPlan(Struct, frozen=True):
     facts: tuple[FrozenFact, ...]
     sensitive: tuple[str, ...]
     trace: tuple[FrozenTrace, ...]
+    labels: tuple[str, ...] = ()
+    editable: tuple[str, ...] = ()
     reason: str | None = None
     after_deadline: FrozenStage | None = None
     notes: tuple[str, ...] = ()
@@ -106,7 +109,7 @@ class RoleNow:
 
 
 def freeze(
-    plan: Plan, *, roles: Mapping[str, RoleNow], fallback: str, owner_active: bool
+    plan: Plan, *, policy: Document, action: Action, roles: Mapping[str, RoleNow], owner_active: bool
 ) -> FrozenPlan:
     """Resolve a plan's role names, and put the fallback role where nobody could decide.
 
@@ -114,6 +117,7 @@ def freeze(
     decide"): a request nobody can answer must not wait for its deadline.  The number of approvals
     stays what the rule says: a fallback never makes anything easier.
     """
+    fallback = policy.fallback
     stages: list[FrozenStage] = []
     notes: list[str] = []
     effect: Effect = plan.effect
@@ -147,6 +151,8 @@ def freeze(
         trace=tuple(
             FrozenTrace(line.rule, line.when, line.result, line.error) for line in plan.trace
         ),
+        labels=action.labels,
+        editable=action.editable,
         reason=plan.reason,
         after_deadline=_after_deadline(plan, roles),
         notes=tuple(notes),

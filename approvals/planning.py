@@ -56,6 +56,7 @@ class Intake:
     """What one statement reads before a submission is planned."""
 
     caller: KeyContext
+    spent: limits.Spent | None
     policy_version: UUID | None
     roles: dict[str, RoleNow]
     owner_active: bool
@@ -87,11 +88,12 @@ def read_intake(conn: Connection[Any], presented: Presented) -> Intake:
     """
     row = conn.execute(READ_INTAKE, {"key": presented.id}).fetchone()
     caller = caller_from(row, presented)
-    limits.spend(conn, caller)
+    spent = limits.spend(conn, caller)
     assert row is not None  # noqa: S101  # caller_from raised otherwise; tells the type checker
     active, roles, owner_active, owner_email = row[-4:]
     return Intake(
         caller=caller,
+        spent=spent,
         policy_version=active,
         roles={
             name: RoleNow(FrozenRole(UUID(role_id), name, title), eligible)
@@ -178,8 +180,9 @@ def plan(
     )
     frozen = freeze(
         made,
+        policy=policy.document,
+        action=policy.document.actions[submission.action],
         roles=intake.roles,
-        fallback=policy.document.fallback,
         owner_active=intake.owner_active,
     )
     assert intake.policy_version is not None  # noqa: S101  # policy_of raised otherwise

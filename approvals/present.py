@@ -126,6 +126,8 @@ def _plan(plan: FrozenPlan) -> shape.PlanShown:
         stages=stages,
         on_expiry=plan.on_expiry,
         comment=plan.comment,
+        labels=list(plan.labels),
+        editable=list(plan.editable),
         notes=list(plan.notes),
     )
 

@@ -51,6 +51,8 @@ def preview(*, authorization: str | None, body: bytes) -> bytes:
         expires_in=durations.show(timedelta(seconds=plan.expires_in_s)),
         on_expiry=plan.on_expiry,
         comment=plan.comment,
+        labels=list(plan.labels),
+        editable=list(plan.editable),
         trace=[
             shape.TraceShown(line.rule, line.when, line.result, line.error) for line in plan.trace
         ],

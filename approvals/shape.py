@@ -65,6 +65,8 @@ class PlanShown(Struct, frozen=True):
     stages: list[StageShown]
     on_expiry: str
     comment: str
+    labels: Annotated[list[str], Meta(description="What the policy calls this kind of action")]
+    editable: Annotated[list[str], Meta(description="JSON pointers that the policy calls editable")]
     notes: list[str]
 
 
@@ -175,5 +177,7 @@ class Preview(Struct, frozen=True):
     expires_in: str
     on_expiry: str
     comment: str
+    labels: list[str]
+    editable: list[str]
     trace: list[TraceShown]
     notes: list[str]

@@ -16,6 +16,7 @@ from uuid import UUID
 from psycopg import Connection, errors
 
 from agents.authentication import Presented, presented_key, require_scope
+from agents.limits import Spent
 from approvals import planning, read
 from approvals.ends import EXPIRE, inbox_of, outcome_fact
 from approvals.present import Row, render
@@ -50,6 +51,8 @@ class Submitted:
     sequence: int
     rendered: bytes
     replayed: bool = False
+    #: What is left of the key's limit, where it has one.
+    spent: Spent | None = None
     #: The deadline is nearer than the next sweep.
     soon: bool = False
 
@@ -174,6 +177,7 @@ def _replay(
         sequence=row.sequence,
         rendered=render(row, for_person=False),
         replayed=True,
+        spent=intake.spent,
     )
 
 
@@ -199,6 +203,7 @@ def _write(
         pending=row.status == Status.PENDING,
         sequence=row.sequence,
         rendered=render(row, for_person=False),
+        spent=intake.spent,
         soon=row.status == Status.PENDING and row.expires_at - row.created_at < SOON,
     )
 

@@ -125,6 +125,10 @@ def test_a_limited_key(tenant: Tenant) -> None:
     last = answers[-1]
     refused(last, 429, "rate_limited")
     assert int(last.headers["Retry-After"]) >= 1
+    fresh = KeyFactory(agent=tenant.agent, rate_limit=3)
+    body = {"action": "mail.send", "payload": {"to": "ana@example.com"}}
+    sent = tenant.server.call("POST", "/requests", json=body, headers=bearer(fresh.token))
+    assert (sent.status_code, sent.headers["RateLimit"][:9]) == (201, '"key";r=2')
 
 
 def test_a_key_counts_and_the_cookie_beside_it_does_not(tenant: Tenant) -> None:

@@ -113,6 +113,14 @@ def test_the_submission_commitment_opens_with_salt_and_rows(world):
     )
 
 
+def test_labels_and_editable_pointers_are_shown_and_change_nothing():
+    world = World({"lead": ["ana"]}, [ask()], labels=["money.out"], editable=["/amount"])
+    request = world.submit()
+    assert request["plan"]["labels"] == ["money.out"]
+    assert request["plan"]["editable"] == ["/amount"]
+    assert world.decide("ana", request)["status"] == "approved"
+
+
 def test_policy_allows_and_refuses_at_once():
     world = World({"lead": ["ana"]}, [ALLOW_SMALL, DENY_HUGE, ask()])
     allowed = world.submit(payload={"amount": 50})

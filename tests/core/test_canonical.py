@@ -144,7 +144,7 @@ def test_all_control_characters_are_escaped_as_in_the_reference() -> None:
         {"a": 1, 2: 1},
         b"bytes",
         {"a": {1, 2}},
-        object(),
+        pytest.param(object(), id="an object"),
     ],
     ids=label,
 )
