@@ -7,14 +7,16 @@ import runpy
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import requests
 
 from api.openapi import document
+from approvals import shape, submission
 from policies.management.commands.seed_demo import POLICY
 from policies.services import apply
 from tests.docs import curl
-from tests.docs.pages import DOCUMENTS, ROOT, blocks, name
+from tests.docs.pages import DOCUMENTS, ROOT, blocks, name, section
 from tests.factories import (
     ACTOR,
     PASSWORD,
@@ -98,6 +100,19 @@ def test_every_endpoint_is_described() -> None:
         for method in operations:
             call = (method.upper(), path.removeprefix("/api/v1"))
             assert call in described or path in ("/healthz", "/readyz"), call
+
+
+def test_every_member_of_the_answers_is_described() -> None:
+    api = ROOT / "docs" / "api.md"
+    shapes: dict[str, tuple[Any, ...]] = {
+        "## The request object": (shape.RequestObject, shape.PlanShown, shape.DecisionShown),
+        "## Preview": (shape.Preview,),
+        "## Submit": (submission.Submission,),
+    }
+    for heading, structs in shapes.items():
+        text = section(api, heading)
+        members = {each.name for struct in structs for each in msgspec.structs.fields(struct)}
+        assert {each for each in members if not re.search(rf"\b{each}\b", text)} == set()
 
 
 def test_the_wrapper_of_the_quickstart_works(
