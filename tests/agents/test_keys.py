@@ -66,4 +66,4 @@ def test_any_text_is_a_key_or_not_and_nothing_else(text):
 
 def test_the_documented_pattern_is_the_one_in_force():
     text = (settings.BASE_DIR / "docs" / "keys.md").read_text(encoding="utf-8")
-    assert f"    {keys.PATTERN}\n" in text
+    assert f"\n{keys.PATTERN}\n" in text
