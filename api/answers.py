@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
@@ -13,6 +12,7 @@ from uuid import UUID
 import msgspec
 from django.conf import settings
 
+from core.ids import uuid7
 from core.problems import CONTENT_TYPE, Problem
 
 logger = logging.getLogger(__name__)
@@ -105,7 +105,7 @@ def request_id(sent: str | None) -> str:
     """The caller's own X-Request-Id where it is harmless, else a new one."""
     if sent and _OWN_ID.fullmatch(sent):
         return sent
-    return secrets.token_hex(12)
+    return uuid7().hex
 
 
 def security_headers() -> list[tuple[str, str]]:

@@ -48,6 +48,9 @@ _MAX_MS: Final = (1 << 48) - 1
 _TAIL_BITS: Final = 74
 _STEP_BITS: Final = 32
 
+#: Randomness that is asked for at once: some hundred ids.
+_RANDOM_BYTES: Final = 4096
+
 
 class BadId(ValueError):
     """The text is not an id of the kind asked for. The message never repeats the text."""
@@ -60,24 +63,35 @@ class _Clock:
         self._lock = threading.Lock()
         self._ms = -1
         self._tail = 0
+        self._random = b""
+        self._used = 0
 
     def next(self, ms: int, *, exact: bool) -> tuple[int, int]:
         """Return a pair greater than the one before; with `exact` only among equal `ms`."""
         with self._lock:
             if ms > self._ms or (exact and ms != self._ms):
-                self._ms, self._tail = ms, _fresh_tail()
+                self._ms, self._tail = ms, self._fresh_tail()
             else:
-                self._tail += 1 + secrets.randbits(_STEP_BITS)
+                self._tail += 1 + self._bits(_STEP_BITS)
                 if self._tail >> _TAIL_BITS:
                     if exact:
                         raise OverflowError(f"too many ids were made for millisecond {ms}")
-                    self._ms, self._tail = self._ms + 1, _fresh_tail()
+                    self._ms, self._tail = self._ms + 1, self._fresh_tail()
             return self._ms, self._tail
 
+    def _fresh_tail(self) -> int:
+        # The top bit stays clear: there is always room to count up within a millisecond.
+        return self._bits(_TAIL_BITS - 1)
 
-def _fresh_tail() -> int:
-    # The top bit stays clear: there is always room to count up within a millisecond.
-    return secrets.randbits(_TAIL_BITS - 1)
+    def _bits(self, count: int) -> int:
+        # Asking the system lets go of the interpreter's lock, and then every thread of the process
+        # stands in line behind ours: so seldom, and much at a time.
+        size = (count + 7) // 8
+        if self._used + size > len(self._random):
+            self._random, self._used = secrets.token_bytes(_RANDOM_BYTES), 0
+        taken = self._random[self._used : self._used + size]
+        self._used += size
+        return int.from_bytes(taken, "big") >> (8 * size - count)
 
 
 _now_clock = _Clock()
