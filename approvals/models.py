@@ -20,10 +20,15 @@ class Request(models.Model):
     """One action waiting for, or past, its decision."""
 
     id = models.UUIDField(primary_key=True, default=uuid7)
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_constraint=False)
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, db_constraint=False, db_index=False
+    )
     kind = models.CharField(max_length=10, default="request")
     # Composite keys (migration 0002) hold every relation inside one workspace.
-    agent = models.ForeignKey(Agent, on_delete=models.DO_NOTHING, db_constraint=False)
+    # Indexes below begin with workspace or agent: one of the column alone would only be kept up.
+    agent = models.ForeignKey(
+        Agent, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False
+    )
     #: The key that submitted it; keys may be removed, the fact stays.
     key_id = models.UUIDField()
     action = models.CharField(max_length=120)
@@ -97,9 +102,15 @@ class Revision(models.Model):
     """One version of a request's payload, and the plan that policy made for exactly these bytes."""
 
     id = models.UUIDField(primary_key=True, default=uuid7)
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_constraint=False)
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, db_constraint=False, db_index=False
+    )
     request = models.ForeignKey(
-        Request, on_delete=models.DO_NOTHING, db_constraint=False, related_name="revisions"
+        Request,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="revisions",
     )
     number = models.PositiveIntegerField()
     #: RFC 8785 bytes: what is shown, digested, evaluated and, one day, permitted.
@@ -123,9 +134,15 @@ class Stage(models.Model):
     """A step of a plan that has been opened: whom it asks, and how many must say what."""
 
     id = models.UUIDField(primary_key=True, default=uuid7)
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_constraint=False)
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, db_constraint=False, db_index=False
+    )
     request = models.ForeignKey(
-        Request, on_delete=models.DO_NOTHING, db_constraint=False, related_name="stages"
+        Request,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="stages",
     )
     revision = models.PositiveIntegerField()
     index = models.PositiveSmallIntegerField()
@@ -156,13 +173,21 @@ class Decision(models.Model):
     """One person's verdict at one stage of one revision; void where it no longer counts."""
 
     id = models.UUIDField(primary_key=True, default=uuid7)
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_constraint=False)
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, db_constraint=False, db_index=False
+    )
     request = models.ForeignKey(
-        Request, on_delete=models.DO_NOTHING, db_constraint=False, related_name="decisions"
+        Request,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="decisions",
     )
     revision = models.PositiveIntegerField()
     stage = models.PositiveSmallIntegerField()
-    person = models.ForeignKey(Person, on_delete=models.DO_NOTHING, db_constraint=False)
+    person = models.ForeignKey(
+        Person, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False
+    )
     verdict = models.CharField(max_length=10, choices=Verdict)
     comment = models.TextField(blank=True)
     channel = models.CharField(max_length=10)

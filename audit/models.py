@@ -64,7 +64,7 @@ class Side(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7)
     workspace_id = models.UUIDField()
-    event = models.ForeignKey(Event, on_delete=models.DO_NOTHING)
+    event = models.ForeignKey(Event, on_delete=models.DO_NOTHING, db_index=False)
     name = models.CharField(max_length=40)
     salt = models.BinaryField(max_length=16)
     body = models.BinaryField(null=True)
