@@ -78,12 +78,12 @@ def test_every_variable_that_is_read_is_described_and_the_reverse() -> None:
     for document in DOCUMENTS:
         told |= set(_VARIABLE.findall(document.read_text(encoding="utf-8")))
     read = {found for path in SOURCES for found in _VARIABLE.findall(path.read_text("utf-8"))}
-    of_tests = {found for found in told if found.startswith("ASSENTRY_TEST_")}
-    assert told - of_tests == read
-    table = section(ROOT / "docs" / "operate.md", "## Environment variables")
-    assert read == set(_VARIABLE.findall(table))
     databases = (ROOT / "tests" / "databases.py").read_text(encoding="utf-8")
-    assert all(found in databases for found in of_tests)
+    assert told <= read | set(_VARIABLE.findall(databases))
+    assert read <= told
+    table = section(ROOT / "docs" / "operate.md", "## Environment variables")
+    of_tests = {found for found in read if found.startswith("ASSENTRY_TEST_")}
+    assert read - of_tests == set(_VARIABLE.findall(table))
 
 
 def test_the_architecture_has_every_folder_in_the_order_of_the_import_contract() -> None:
