@@ -159,6 +159,11 @@ class PermissionGranted(Data, frozen=True, kw_only=True):
     permission: str
 
 
+class PermissionRevoked(Data, frozen=True, kw_only=True):
+    KIND = "permission.revoked"
+    permission: str
+
+
 class AgentCreated(Data, frozen=True, kw_only=True):
     KIND = "agent.created"
     name: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 from django.db import transaction
-from guardian.shortcuts import assign_perm, get_group_perms, get_user_perms
+from guardian.shortcuts import assign_perm, get_group_perms, get_user_perms, remove_perm
 
 from audit import kinds
 from audit.actor import Actor
@@ -18,23 +18,38 @@ from people.models import Person, User, Workspace
 Permission = Literal["administer", "audit", "view", "decide_fallback"]
 
 
-@transaction.atomic
 def grant_permission(
     *, actor: Actor, workspace: Workspace, person: Person, permission: Permission
-) -> None:
-    """Give a person one permission on their workspace; nothing happens where they have it."""
+) -> bool:
+    """Give a person one permission on their workspace; false where they have it."""
+    return _set(actor, workspace, person, permission, held=True)
+
+
+def revoke_permission(
+    *, actor: Actor, workspace: Workspace, person: Person, permission: Permission
+) -> bool:
+    """Take one permission on the workspace from a person; false where they do not have it."""
+    return _set(actor, workspace, person, permission, held=False)
+
+
+@transaction.atomic
+def _set(
+    actor: Actor, workspace: Workspace, person: Person, permission: Permission, *, held: bool
+) -> bool:
     if person.workspace_id != workspace.id:
         raise ValueError("a permission is given to a person of the same workspace")
     user = User.objects.select_for_update(no_key=True).get(id=person.user_id)
-    if permission in get_user_perms(user, workspace):
-        return
-    assign_perm(f"people.{permission}", user, workspace)
+    if (permission in get_user_perms(user, workspace)) == held:
+        return False
+    (assign_perm if held else remove_perm)(f"people.{permission}", user, workspace)
+    kind = kinds.PermissionGranted if held else kinds.PermissionRevoked
     record(
         actor=actor,
         workspace=workspace.id,
         subject=("per", person.id),
-        data=kinds.PermissionGranted(permission=permission),
+        data=kind(permission=permission),
     )
+    return True
 
 
 def permissions_of(user: User, workspace: Workspace) -> frozenset[str]:

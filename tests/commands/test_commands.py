@@ -12,11 +12,13 @@ from types import SimpleNamespace
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
+from guardian.shortcuts import get_user_perms
 
 from agents import keys
 from agents.models import Agent, Key
 from people.models import Membership, Person
-from policies.models import PolicyVersion
+from people.permissions import permissions_of
+from policies.models import Policy, PolicyVersion
 from tests.events import events_of, kinds_of
 from tests.factories import PASSWORD, PersonFactory, RoleFactory, WorkspaceFactory, user_of
 
@@ -294,3 +296,41 @@ def test_without_a_database_it_says_what_to_do(tmp_path):
     assert unset.returncode == 1
     assert "start the embedded one with ./up" in unset.stderr
     assert "Traceback" not in unset.stderr
+
+
+def test_agent_state(workspace, person):
+    said = run("agent_create", workspace.slug, "bot", "--owner", person.user.email)
+    assert run("agent_state", workspace.slug, "bot", "suspended") == {
+        "id": said["id"],
+        "state": "suspended",
+        "changed": True,
+    }
+    assert run("agent_state", workspace.slug, "bot", "suspended")["changed"] is False
+    run("agent_state", workspace.slug, "bot", "retired")
+    _, text = refuse("agent_state", workspace.slug, "bot", "active")
+    assert text.startswith("AGENT: Agent “bot” is retired")
+    assert kinds_of(workspace.id)[-2:] == ["agent.state_changed", "agent.state_changed"]
+
+
+def test_permissions_are_given_and_taken(workspace, person):
+    _, text = refuse("permission_grant", workspace.slug, "approve", person.user.email)
+    assert text.startswith("PERMISSION: Workspace")
+    for permission in ("view", "administer"):
+        given = run("permission_grant", workspace.slug, permission, person.user.email)
+        assert given["changed"] is True
+    assert permissions_of(user_of(person), workspace) == {"view", "administer"}
+    assert run("permission_grant", workspace.slug, "view", person.user.email)["changed"] is False
+    assert run("permission_revoke", workspace.slug, "view", person.user.email)["changed"] is True
+    assert permissions_of(user_of(person), workspace) == {"administer"}
+    assert kinds_of(workspace.id)[-3:] == ["permission.granted"] * 2 + ["permission.revoked"]
+
+
+def test_permissions_on_the_policy(workspace, person, tmp_path):
+    file = tmp_path / "policy.yaml"
+    file.write_text(POLICY.format(member=person.user.email))
+    run("policy_apply", workspace.slug, str(file))
+    assert run("permission_grant", workspace.slug, "edit", person.user.email)["changed"] is True
+    policy = Policy.objects.get(workspace=workspace)
+    assert set(get_user_perms(user_of(person), policy)) == {"edit"}
+    assert run("permission_revoke", workspace.slug, "edit", person.user.email)["changed"] is True
+    assert not get_user_perms(user_of(person), policy)
