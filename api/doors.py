@@ -18,13 +18,12 @@ from agents.authentication import KeyContext
 from api.answers import Answer, Call
 from api.authentication import KeyAuthentication, SessionAuthentication
 from api.errors import id_of, respond
-from api.prefer import bad_query
 from approvals.access import Reader
 from approvals.paging import DEFAULT_LIMIT, MAX_LIMIT
 from approvals.submission import convert
 from audit.actor import Actor
 from core import problems
-from core.problems import bad_request, forbidden
+from core.problems import bad_query, bad_request, forbidden
 from people.here import Here, here
 from people.models import User
 
@@ -154,7 +153,7 @@ def limit_of(request: Request) -> int:
     """The page size of ``?limit=``.
 
     Raises:
-        Problem: 400 for anything but a whole number from 1 to 200.
+        Problem: 422 for anything but a whole number from 1 to 200.
     """
     text = request.query_params.get("limit")
     if text is None:

@@ -25,7 +25,7 @@ ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
                 "too_many_members",
             ),
             *("duplicate_key", "number_not_finite", "number_too_large", "number_not_exact"),
-            *("lone_surrogate", "nul_character", "invalid_query", "invalid_idempotency_key"),
+            *("lone_surrogate", "nul_character", "invalid_idempotency_key"),
             *("workspace_required", "malformed_http", "bad_request"),
         ),
     ),
@@ -47,7 +47,7 @@ ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
         409,
         (
             *("request_ended", "deadline_passed", "stale_payload", "stale_stage", "already_voted"),
-            *("idempotency_in_flight", "no_policy"),
+            *("idempotency_in_flight", "no_policy", "policy_not_accepted"),
         ),
     ),
     "TooLarge": (413, ("body_too_large", "payload_too_large")),
@@ -56,7 +56,7 @@ ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
         422,
         (
             *("invalid_input", "unknown_action", "payload_off_schema", "idempotency_key_reused"),
-            "invalid_policy",
+            *("invalid_policy", "invalid_query"),
         ),
     ),
     "TooMany": (429, ("rate_limited", "too_many_requests", "sign_in_throttled")),

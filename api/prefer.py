@@ -6,7 +6,7 @@ import re
 from typing import Final
 from urllib.parse import parse_qsl
 
-from core.problems import FieldError, Problem, bad_request, unsupported_media_type
+from core.problems import bad_query, bad_request, unsupported_media_type
 
 #: The longest wait of one call, in seconds: below the minute after which proxies give up.
 MAX_WAIT_S: Final = 55
@@ -44,7 +44,7 @@ def query_wait(query: str) -> int:
     """The seconds of ``?wait=N``, 0 where it is absent.
 
     Raises:
-        Problem: 400 for anything but a whole number from 0 to 55.
+        Problem: 422 for anything but a whole number from 0 to 55.
     """
     if not query:
         return 0
@@ -57,15 +57,6 @@ def query_wait(query: str) -> int:
     ):
         raise bad_query("wait", f"A whole number of seconds from 0 to {MAX_WAIT_S}, once.")
     return int(text)
-
-
-def bad_query(name: str, detail: str) -> Problem:
-    """400 for one parameter of the query."""
-    return bad_request(
-        "invalid_query",
-        f"The query parameter {name} does not fit.",
-        [FieldError(f"?{name}", "invalid_query", detail)],
-    )
 
 
 def idempotency_key(header: str | None) -> str | None:

@@ -14,7 +14,7 @@ from approvals.paging import Page
 from approvals.present import Row, render
 from approvals.status import Status
 from core.db import pool
-from core.problems import FieldError, invalid
+from core.problems import bad_query
 from people.sql import ROLES_OF_PERSON
 
 View = Literal["mine", "roles", "all"]
@@ -90,9 +90,7 @@ def list_for_agent(
         Problem: 422 for an unknown status, a limit out of range or a foreign cursor.
     """
     if status is not None and status not in Status.values:
-        raise invalid(
-            [FieldError("/status", "unknown_status", f"One of {', '.join(Status.values)}.")]
-        )
+        raise bad_query("status", f"One of {', '.join(Status.values)}.")
     where = "WHERE r.agent_id = %(agent)s"
     where += " AND r.status = %(status)s" if status is not None else ""
     where += " AND r.action = %(action)s" if action is not None else ""
@@ -119,13 +117,10 @@ def inbox(
     Raises:
         Problem: 422 for a view, order, limit or cursor there is not.
     """
-    faults = []
     if view not in _VIEWS:
-        faults.append(FieldError("/view", "unknown_view", f"One of {', '.join(_VIEWS)}."))
+        raise bad_query("view", f"One of {', '.join(_VIEWS)}.")
     if order not in _SORTINGS:
-        faults.append(FieldError("/order", "unknown_order", f"One of {', '.join(_SORTINGS)}."))
-    if faults:
-        raise invalid(faults)
+        raise bad_query("order", f"One of {', '.join(_SORTINGS)}.")
     where = f"WHERE r.workspace_id = %(workspace)s AND r.status = 'pending' AND {MAY_SEE} {_VIEWS[view]}"
     return _page(where, reader.values(), order, cursor, limit)
 
@@ -175,6 +170,4 @@ def _check_key(key: list[str]) -> None:
         datetime.fromisoformat(key[-2])
         [int(part) for part in key[:-2]]
     except ValueError as error:
-        raise invalid(
-            [FieldError("/cursor", "bad_cursor", "Take the cursor from `next` or `previous`.")]
-        ) from error
+        raise paging.not_ours() from error

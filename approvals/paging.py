@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 import msgspec
 from msgspec import Struct
 
-from core.problems import FieldError, invalid
+from core.problems import Problem, bad_query
 
 Item = TypeVar("Item")
 
@@ -51,28 +51,21 @@ def decode(text: str, order: str, fields: int) -> Cursor:
         raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
         cursor = msgspec.json.decode(raw, type=Cursor)
     except (ValueError, binascii.Error, msgspec.DecodeError) as error:
-        raise _not_ours() from error
+        raise not_ours() from error
     if cursor.order != order or len(cursor.key) != fields:
-        raise _not_ours()
+        raise not_ours()
     return cursor
 
 
-def _not_ours() -> Exception:
-    return invalid(
-        [
-            FieldError(
-                "/cursor",
-                "bad_cursor",
-                "Take the cursor from `next` or `previous`, with the same order.",
-            )
-        ]
-    )
+def not_ours() -> Problem:
+    """422 for a cursor that this list did not give out."""
+    return bad_query("cursor", "Take the cursor from `next` or `previous`, with the same order.")
 
 
 def check_limit(limit: int) -> int:
     """A page size from 1 to 200, or 422."""
     if not 1 <= limit <= MAX_LIMIT:
-        raise invalid([FieldError("/limit", "out_of_range", f"From 1 to {MAX_LIMIT}.")])
+        raise bad_query("limit", f"A whole number from 1 to {MAX_LIMIT}.")
     return limit
 
 

@@ -107,6 +107,15 @@ def invalid(
     return Problem(422, code, "Invalid input", detail, errors)
 
 
+def bad_query(name: str, detail: str) -> Problem:
+    """422 for one parameter of the query, with what it may be."""
+    return invalid(
+        [FieldError(f"?{name}", "invalid_query", detail)],
+        code="invalid_query",
+        detail=f"The query parameter {name} does not fit.",
+    )
+
+
 def unauthorized(
     detail: str = "Send a valid key as “Authorization: Bearer assentry_…”.",
     *,
