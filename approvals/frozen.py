@@ -109,7 +109,12 @@ class RoleNow:
 
 
 def freeze(
-    plan: Plan, *, policy: Document, action: Action, roles: Mapping[str, RoleNow], owner_active: bool
+    plan: Plan,
+    *,
+    policy: Document,
+    action: Action,
+    roles: Mapping[str, RoleNow],
+    owner_active: bool,
 ) -> FrozenPlan:
     """Resolve a plan's role names, and put the fallback role where nobody could decide.
 

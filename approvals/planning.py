@@ -27,6 +27,7 @@ from policies import pointers
 from policies.compiled import Compiled, cached
 from policies.compiled import get as compile_once
 from policies.counters import Counter
+from policies.errors import PolicyErrors
 from policies.evaluate import AgentFacts, WorkspaceFacts, plan_for
 from policies.plan import Plan
 
@@ -122,7 +123,14 @@ def policy_of(conn: Connection[Any], intake: Intake) -> Compiled:
             "SELECT number, text FROM policies_policyversion WHERE id = %s", [intake.policy_version]
         ).fetchone()
         assert row is not None  # noqa: S101  # a foreign key holds it
-        policy = compile_once(intake.policy_version, row[1], number=row[0])
+        try:
+            policy = compile_once(intake.policy_version, row[1], number=row[0])
+        except PolicyErrors as error:
+            raise conflict(
+                "policy_not_accepted",
+                f"Version {row[0]} of the policy was saved by another release, and this one does not "
+                "accept it: apply a corrected one with manage.py policy_apply.",
+            ) from error
     return policy
 
 

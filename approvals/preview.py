@@ -14,6 +14,7 @@ from approvals.frozen import FrozenStage
 from approvals.submission import read as read_submission
 from core import durations
 from core.db import pool
+from core.durations import MAX_DURATION
 from people.sql import MEMBERSHIP_IS_VALID, VALID_MEMBERSHIPS
 
 #: How many different people could decide in any of the roles now, the agent's owner left out.
@@ -39,7 +40,7 @@ def preview(*, authorization: str | None, body: bytes) -> bytes:
         stages = [
             _stage(conn, intake, index, stage) for index, stage in enumerate(planned.plan.stages)
         ]
-    plan = planned.plan
+    plan, asked = planned.plan, submission.asked_life()
     answer = shape.Preview(
         effect=plan.effect,
         rule=plan.rule,
@@ -48,7 +49,7 @@ def preview(*, authorization: str | None, body: bytes) -> bytes:
         risk=planned.risk,
         title=planned.title,
         stages=stages,
-        expires_in=durations.show(timedelta(seconds=plan.expires_in_s)),
+        expires_in=durations.show(min(timedelta(seconds=plan.expires_in_s), asked or MAX_DURATION)),
         on_expiry=plan.on_expiry,
         comment=plan.comment,
         labels=list(plan.labels),

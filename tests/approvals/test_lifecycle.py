@@ -8,8 +8,10 @@ from datetime import datetime
 
 import psycopg
 import pytest
+from django.db import connections
 
 from approvals.ends import EXPIRE
+from approvals.preview import preview
 from approvals.read import snapshots
 from approvals.status import ENDS, Status
 from core import due, failpoints
@@ -185,6 +187,31 @@ def test_without_policy_there_is_nobody_to_ask(world):
     with pytest.raises(Problem) as caught:
         bare.submit()
     assert caught.value.code == "no_policy"
+
+
+def test_a_saved_policy_that_is_no_longer_accepted_is_said_and_asks_nobody(world):
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            """ALTER TABLE policies_policyversion DISABLE TRIGGER policy_version_immutable;
+               UPDATE policies_policyversion SET text = 'assentry: 0' WHERE workspace_id = %s;
+               ALTER TABLE policies_policyversion ENABLE ALWAYS TRIGGER policy_version_immutable""",
+            [world.workspace.id],
+        )
+    with pytest.raises(Problem) as caught:
+        world.submit()
+    assert (caught.value.status, caught.value.code) == (409, "policy_not_accepted")
+
+
+def test_a_preview_stores_nothing_and_knows_the_shorter_life(world):
+    body = {"action": "payments.refund", "payload": {"amount": 20}, "expires_in": "5m"}
+    shown = json.loads(
+        preview(authorization=f"Bearer {world.key.token}", body=json.dumps(body).encode())
+    )
+    assert (shown["effect"], shown["rule"], shown["expires_in"]) == ("ask", "Ask", "5m")
+    assert shown["stages"][0]["quorum_can_be_met"] is True
+    assert rows(
+        "SELECT count(*) FROM approvals_request WHERE workspace_id = %s", world.workspace.id
+    ) == [(0,)]
 
 
 def test_nobody_can_decide_asks_the_fallback_then_refuses():
