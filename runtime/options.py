@@ -33,6 +33,12 @@ class Options:
         """True when only this machine can connect."""
         return self.host in LOOPBACK
 
+    @property
+    def development(self) -> bool:
+        """True when nobody elsewhere is served, also not through a proxy in front of us."""
+        parts = urlsplit(self.base_url)
+        return self.loopback and parts.scheme == "http" and parts.hostname in LOOPBACK
+
     def environment(self) -> dict[str, str]:
         """The environment for every process of this instance."""
         own = {
@@ -41,8 +47,8 @@ class Options:
             "ASSENTRY_DATA": str(self.data),
             "ASSENTRY_BASE_URL": self.base_url,
         }
-        development = {"ASSENTRY_DEV": os.environ.get("ASSENTRY_DEV", "1")} if self.loopback else {}
-        return {**os.environ, **own, **development}
+        switch = os.environ.get("ASSENTRY_DEV", "1") if self.development else "0"
+        return {**os.environ, **own, "ASSENTRY_DEV": switch}
 
 
 def read() -> Options:

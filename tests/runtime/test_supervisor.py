@@ -202,11 +202,18 @@ def test_development_switches_only_on_loopback() -> None:
         "from runtime import options; import json;"
         "print(json.dumps(options.read().environment().get('ASSENTRY_DEV')))"
     )
-    for host, expected in (("127.0.0.1", "1"), ("localhost", "1"), ("198.51.100.7", None)):
+    for host, base_url, expected in (
+        ("127.0.0.1", "", "1"),
+        ("localhost", "http://localhost:8750", "1"),
+        ("127.0.0.1", "https://a.example", "0"),  # a proxy lets everybody in
+        ("198.51.100.7", "https://a.example", "0"),
+    ):
         done = subprocess.run(
             [sys.executable, "-c", program],
-            env=helpers.environment(ASSENTRY_HOST=host, ASSENTRY_BASE_URL="https://a.example"),
+            env=helpers.environment(
+                ASSENTRY_HOST=host, ASSENTRY_BASE_URL=base_url, ASSENTRY_DEV="1"
+            ),
             stdout=subprocess.PIPE,
             check=True,
         )
-        assert json.loads(done.stdout) == expected, host
+        assert json.loads(done.stdout) == expected, (host, base_url)
