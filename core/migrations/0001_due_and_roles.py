@@ -26,7 +26,9 @@ def grant(apps: Any, schema_editor: Any) -> None:
     rights = "SELECT, INSERT, UPDATE, DELETE"
     schema_editor.execute(f"GRANT {rights} ON ALL TABLES IN SCHEMA public TO {to}")
     schema_editor.execute(f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {to}")
-    schema_editor.execute(f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT {rights} ON TABLES TO {to}")
+    schema_editor.execute(
+        f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT {rights} ON TABLES TO {to}"
+    )
     schema_editor.execute(
         f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {to}"
     )
