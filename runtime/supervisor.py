@@ -72,6 +72,7 @@ class Supervisor:
         self._environment = options.environment()
         self._postgres: EmbeddedPostgres | None = None
         self._children: list[Child] = []
+        self._later: list[Child] = []
         self._command: subprocess.Popen[str] | None = None
         self._wakeup: tuple[int, int] | None = None
         self._parent_fd = -1
@@ -169,12 +170,18 @@ class Supervisor:
 
     def _start_children(self, listener: socket.socket) -> None:
         fd = listener.fileno()
-        for number in range(WEB_PROCESSES):
-            command = [*self._web, "--fd", str(fd)]
-            self._children.append(self._child(f"web {number + 1}", command, {}, [fd]))
-        self._children.append(self._child("worker", self._worker, {}, []))
-        for child in self._children:
+        command = [*self._web, "--fd", str(fd)]
+        first, *rest = [
+            self._child(f"web {number + 1}", command, {}, [fd]) for number in range(WEB_PROCESSES)
+        ]
+        # Starting is all imports: on few cores three at once would make the first answer wait.
+        self._children, self._later = [first], [*rest, self._child("worker", self._worker, {}, [])]
+        first.start(self._parent_fd)
+
+    def _start_the_rest(self) -> None:
+        for child in self._later:
             child.start(self._parent_fd)
+        self._children, self._later = [*self._children, *self._later], []
 
     def _child(
         self, name: str, command: Sequence[str], more: Mapping[str, str], fds: Sequence[int]
@@ -193,6 +200,7 @@ class Supervisor:
             if not self._announced:
                 if self._answers():
                     self._announced = True
+                    self._start_the_rest()
                     say(welcome.text(self._options, time.monotonic() - self._began))
                 elif time.monotonic() > give_up:
                     raise GaveUp(f"Assentry was not ready after {READY_SECONDS:.0f} s.")
