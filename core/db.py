@@ -158,7 +158,7 @@ def _open() -> Pool:
             _pool = Pool(
                 conninfo(),
                 connection_class=HotConnection,
-                kwargs={"autocommit": True, "prepare_threshold": 0},
+                kwargs={"autocommit": True, "prepare_threshold": None},
                 min_size=1,
                 max_size=MAX_SIZE,
                 timeout=WAIT_S,
