@@ -16,13 +16,14 @@ AGENT_FROM_REQUEST = """
 #: Weaker than FOR UPDATE on purpose: inserting a request takes KEY SHARE on the agent.
 LOCK_FOR_COUNTING = "SELECT 1 FROM agents_agent WHERE id = %(agent)s FOR NO KEY UPDATE"
 
-#: Holds the agent's owner and state still while its request ``%(request)s`` is decided: the owner's
-#: id, and whether the owner may act.  The first lock of the one order: agent, request, memberships.
+#: Holds an agent's owner and state still while one of its requests is decided: the owner's id, and
+#: whether the owner may act.  The first lock of the one order: agent, request, memberships.
+#: ``LOCK_FOR_DECIDING.format(agent="(SELECT …)")``.
 LOCK_FOR_DECIDING = f"""
     SELECT agent.owner_id, {PERSON_IS_ACTIVE.format(person="owner", user="owner_user")}
       FROM agents_agent agent
       JOIN people_person owner ON owner.id = agent.owner_id
       JOIN people_user owner_user ON owner_user.id = owner.user_id
-     WHERE agent.id = %(agent)s
+     WHERE agent.id = {{agent}}
        FOR SHARE OF agent, owner
 """

@@ -22,9 +22,10 @@ from approvals.status import Status, Verdict
 from core.problems import not_found
 from people.sql import MEMBERSHIP_IS_VALID, ROLES_OF_PERSON, VALID_MEMBERSHIPS
 
-#: The agent never changes, so it may be read before anything is locked.
-FIND_AGENT = (
-    "SELECT agent_id FROM approvals_request WHERE id = %(request)s AND workspace_id = %(workspace)s"
+#: A request's agent never changes, so it may be read before anything is locked.
+LOCK_AGENT = LOCK_FOR_DECIDING.format(
+    agent="(SELECT agent_id FROM approvals_request "
+    "WHERE id = %(request)s AND workspace_id = %(workspace)s)"
 )
 
 LOCK_REQUEST = """
@@ -35,6 +36,7 @@ SELECT r.revision, r.stage, r.status, r.expires_at, r.roles
 """
 
 #: Votes, stages and seats; FOR SHARE holds off whoever would take a role or a person away meanwhile.
+#: The clock is read last: its row exists only once every seat was counted, hence locked.
 READ_BALLOT = f"""
 WITH votes AS MATERIALIZED (
     SELECT d.id, d.stage, d.person_id, d.verdict
@@ -56,7 +58,8 @@ seats AS MATERIALIZED (
 )
 SELECT v.digest, v.plan, {ROLES_OF_PERSON},
        (SELECT json_agg(votes) FROM votes), (SELECT json_agg(stages) FROM stages),
-       (SELECT json_agg(seats) FROM seats)
+       (SELECT json_agg(seats) FROM seats),
+       (SELECT clock_timestamp() FROM (SELECT count(*) FROM seats) AS locked)
   FROM approvals_revision v
  WHERE v.workspace_id = %(workspace)s AND v.request_id = %(request)s AND v.number = %(revision)s
 """
@@ -116,20 +119,16 @@ def lock_ballot(conn: Connection[Any], reader: Reader, request_id: UUID) -> Ball
         Problem: 404 where there is none that this person may see.
     """
     values: dict[str, Any] = {**reader.values(), "request": request_id}
-    found = conn.execute(FIND_AGENT, values).fetchone()
-    if found is None:
-        raise not_found()
-    owner = conn.execute(LOCK_FOR_DECIDING, {"agent": found[0]}).fetchone()
+    owner = conn.execute(LOCK_AGENT, values).fetchone()
     locked = conn.execute(LOCK_REQUEST, values).fetchone()
     if owner is None or locked is None:
         raise not_found()
     revision, stage, status, expires_at, roles = locked
     read = conn.execute(READ_BALLOT, values | {"revision": revision}).fetchone()
-    # After every lock, and the database's own: a vote that waited across the deadline is late.
-    clock = conn.execute("SELECT clock_timestamp()").fetchone()
-    if read is None or clock is None:
+    if read is None:
         raise not_found()
-    digest, plan, own_roles, votes, stages, seats = read
+    # The clock of after every lock, and the database's own: a vote that waited across the deadline is late.
+    digest, plan, own_roles, votes, stages, seats, clock = read
     if not (set(own_roles) & set(roles) or owner[0] == reader.person_id or reader.sees_all):
         raise not_found()
     ballot = Ballot(
@@ -149,7 +148,7 @@ def lock_ballot(conn: Connection[Any], reader: Reader, request_id: UUID) -> Ball
         },
         seats=frozenset((UUID(row["person_id"]), UUID(row["role_id"])) for row in seats or ()),
         votes=(),
-        now=clock[0],
+        now=clock,
     )
     return _with_votes(ballot, votes or ())
 
