@@ -1,0 +1,73 @@
+"""Run benchmarks: ``python -m benchmarks NAME …`` or ``all``; each on a fresh instance of its own.
+
+    .venv/bin/python -m benchmarks submit
+    .venv/bin/python -m benchmarks all --json figures.json
+
+Names: submit, roundtrip, waiters, expiry, memory, cold_start.  `--quick` does next to nothing, to see
+that all of it works.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks import expiry, machine, rest, roundtrip, submit, waiters
+from benchmarks.figures import Result, table
+from benchmarks.product import Product
+
+Benchmark = Callable[[Product], Result]
+
+BENCHMARKS: dict[str, Benchmark] = {
+    "memory": rest.memory,
+    "cold_start": rest.cold_start,
+    "submit": submit.measure,
+    "roundtrip": roundtrip.measure,
+    "waiters": waiters.measure,
+    "expiry": expiry.measure,
+}
+
+QUICK: dict[str, Benchmark] = {
+    "memory": lambda product: rest.memory(product, rest.Scale(rest_s=0.1)),
+    "cold_start": lambda product: rest.cold_start(product, rest.Scale(starts=1)),
+    "submit": lambda product: submit.measure(product, submit.Scale(2, 1.0, 1, 0.1)),
+    "roundtrip": lambda product: roundtrip.measure(product, roundtrip.Scale(2, 0.5, 1, 0.1)),
+    "waiters": lambda product: waiters.measure(product, waiters.Scale((20,), 10, 50.0)),
+    "expiry": lambda product: expiry.measure(product, expiry.Scale(10, 1)),
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Run what was asked for; print a table, write JSON where a file was named."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="+", choices=[*BENCHMARKS, "all"], metavar="NAME")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    parser.add_argument(
+        "--quick", action="store_true", help="a smoke test; its figures mean nothing"
+    )
+    options = parser.parse_args(arguments)
+    names = list(BENCHMARKS) if "all" in options.names else options.names
+    chosen = QUICK if options.quick else BENCHMARKS
+    about = machine.describe()
+    print(machine.one_line(about), flush=True)
+    results = []
+    for name in names:
+        with Product() as product:
+            results.append(chosen[name](product))
+        print(f"{name}: {json.dumps(results[-1].notes, ensure_ascii=False)}", flush=True)
+    print(table(results))
+    if options.json:
+        written = {"machine": about, "results": [result.to_json() for result in results]}
+        options.json.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
