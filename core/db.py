@@ -36,11 +36,17 @@ STATEMENT_TIMEOUT: Final = "30s"
 #: A stopped process must not hold row locks that everybody else waits for.
 IDLE_IN_TRANSACTION_TIMEOUT: Final = "10s"
 
-_CONFIGURE: Final = """
-SELECT set_config('TimeZone', 'UTC', false),
-       set_config('statement_timeout', %s, false),
-       set_config('idle_in_transaction_session_timeout', %s, false)
-"""
+#: How the statements of the hot calls are planned: once, and by index. A plan is kept for as long as
+#: its connection lives; one that was made while a table was new would read all of it, row by row of
+#: another, long after it has grown. Each of these statements finds a few rows by their keys.
+PLANNING: Final = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
+_CONFIGURE: Final = "SELECT set_config(s.name, s.setting, false) FROM unnest(%s::text[], %s::text[]) AS s (name, setting)"
 #: The other end is gone: found within seconds instead of the system's two hours.
 _NETWORK: Final = {
     "connect_timeout": 5,
@@ -172,7 +178,13 @@ def _open() -> Pool:
 
 
 def _configure(conn: Connection) -> None:
-    conn.execute(_CONFIGURE, (STATEMENT_TIMEOUT, IDLE_IN_TRANSACTION_TIMEOUT), prepare=False)
+    session = {
+        "TimeZone": "UTC",
+        "statement_timeout": STATEMENT_TIMEOUT,
+        "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_TIMEOUT,
+        **PLANNING,
+    }
+    conn.execute(_CONFIGURE, (list(session), list(session.values())), prepare=False)
     spare(conn)
 
 

@@ -62,3 +62,25 @@ def test_a_crowded_pool_is_unavailable_after_the_patience():
 def test_an_error_in_a_statement_stays_what_it_is():
     with pytest.raises(psycopg.errors.DivisionByZero), db.pool().connection() as conn:
         conn.execute("SELECT 1 / 0")
+
+
+def test_a_plan_made_while_a_table_is_small_still_goes_by_the_index_when_it_has_grown():
+    find = "SELECT n FROM grown WHERE n = ANY(%(wanted)s::int[])"
+    read = "SELECT pg_stat_get_xact_tuples_returned('grown'::regclass), %(a)s::int"
+    with db.pool().connection() as conn, conn.transaction(force_rollback=True):
+        conn.execute("CREATE TEMP TABLE grown (n int PRIMARY KEY)")
+        conn.execute("INSERT INTO grown VALUES (1), (2)")
+        conn.execute("ANALYZE grown")
+        assert conn.execute(find, {"wanted": [2]}).fetchall() == [(2,)]
+        conn.execute("INSERT INTO grown SELECT generate_series(3, 20000)")
+        before = conn.execute(read, {"a": 1}).fetchone()
+        assert len(conn.execute(find, {"wanted": [2, 30, 400]}).fetchall()) == 3
+        after = conn.execute(read, {"a": 1}).fetchone()
+        plans = conn.execute(
+            "SELECT sum(custom_plans) FROM pg_prepared_statements WHERE statement LIKE %(like)s",
+            {"like": "SELECT n FROM grown%"},
+        ).fetchone()
+    assert plans == (0,)
+    assert before is not None
+    assert after is not None
+    assert after[0] - before[0] < 10
