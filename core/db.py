@@ -164,7 +164,7 @@ def _open() -> Pool:
             _pool = Pool(
                 conninfo(),
                 connection_class=HotConnection,
-                kwargs={"autocommit": True, "prepare_threshold": None},
+                kwargs={"autocommit": True, "prepare_threshold": 0},
                 min_size=1,
                 max_size=MAX_SIZE,
                 timeout=WAIT_S,

@@ -3,12 +3,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from enum import StrEnum
 
-import psycopg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.db import Unavailable, pool
+from core.db import pool
 from core.statements import parsed
 
 # PostgreSQL stores neither U+0000 nor half a surrogate pair.
@@ -88,62 +87,3 @@ def test_one_long_statement_is_prepared_once_whatever_its_lists_hold():
             "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE 'SELECT ''prepared once''%'"
         ).fetchone()
     assert named == (1,)
-
-
-def test_an_error_is_psycopgs_own_and_leaves_the_connection_usable():
-    with pool().connection() as conn:
-        with pytest.raises(psycopg.errors.DivisionByZero) as raised:
-            conn.execute("SELECT 1 / %(zero)s::int", {"zero": 0})
-        assert raised.value.sqlstate == "22012"
-        with pytest.raises(psycopg.errors.UndefinedTable):
-            conn.execute("SELECT %(a)s::int FROM no_such_table", {"a": 1})
-        conn.execute("CREATE TEMP TABLE twice (n int CONSTRAINT once UNIQUE)")
-        with pytest.raises(psycopg.errors.UniqueViolation) as twice:
-            conn.execute("INSERT INTO twice SELECT %(n)s::int FROM generate_series(1, 2)", {"n": 1})
-        conn.execute("DROP TABLE twice")
-        assert twice.value.diag.constraint_name == "once"
-        assert conn.execute("SELECT %(a)s::int", {"a": 1}).fetchone() == (1,)
-
-
-def test_a_lost_connection_is_an_operational_error():
-    def end_itself():
-        with pool().connection() as conn:
-            conn.execute(
-                "SELECT pg_terminate_backend(%(me)s::int), pg_sleep(1)",
-                {"me": conn.info.backend_pid},
-            )
-
-    with pytest.raises(Unavailable):
-        end_itself()
-    with pool().connection() as conn:
-        assert conn.execute("SELECT %(a)s::int", {"a": 1}).fetchone() == (1,)
-
-
-def test_rows_are_given_once_in_every_way():
-    statement = "SELECT * FROM generate_series(1, %(last)s::int)"
-    with pool().connection() as conn:
-        cursor = conn.execute(statement, {"last": 5})
-        assert cursor.rowcount == 5
-        assert (cursor.fetchone(), cursor.fetchmany(2), next(cursor)) == ((1,), [(2,), (3,)], (4,))
-        assert (cursor.fetchall(), cursor.fetchone(), cursor.fetchall()) == ([(5,)], None, [])
-        assert [number for (number,) in conn.execute(statement, {"last": 2})] == [1, 2]
-        empty = conn.execute(statement, {"last": 0})
-        assert (empty.rowcount, empty.fetchone()) == (0, None)
-
-
-def test_it_works_inside_a_transaction_and_after_one_that_failed():
-    with pool().connection() as conn:
-        with conn.transaction():
-            conn.execute("CREATE TEMP TABLE kept (n int)")
-            done = conn.execute("INSERT INTO kept VALUES (%(n)s)", {"n": 7})
-            assert done.rowcount == 1
-
-        def add_and_fail():
-            with conn.transaction():
-                conn.execute("INSERT INTO kept VALUES (%(n)s)", {"n": 8})
-                conn.execute("SELECT 1 / %(zero)s::int", {"zero": 0})
-
-        with pytest.raises(psycopg.errors.DivisionByZero):
-            add_and_fail()
-        assert conn.execute("SELECT n FROM kept WHERE n > %(n)s", {"n": 0}).fetchall() == [(7,)]
-        conn.execute("DROP TABLE kept")
