@@ -29,7 +29,7 @@ from api.wsgi_bridge import run as run_wsgi
 from callbacks.hub import Hub, Session, Sources, Waiter
 from core import db
 from core.nudge import nudger
-from core.problems import Problem
+from core.problems import Problem, method_not_allowed
 
 logger = logging.getLogger(__name__)
 
@@ -156,7 +156,9 @@ class Front:
             if "/" not in subject and subject not in hot.NOT_IDS:
                 await read_body(headers, receive)
                 return await self._read_one(Call(headers, query_of(scope), b"", subject), receive)
-        if method in ("GET", "HEAD") and path in self._health:
+        if path in self._health:
+            if method not in ("GET", "HEAD"):
+                raise method_not_allowed(["GET", "HEAD"])
             return await self._running.reading.call(self._health[path])
         if method == "GET" and path == EVENTS_PATH:
             await self._events(scope, headers, receive, send, marks)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 from django.views import defaults
+from django.views.decorators.http import require_safe
 
 from api import errors
 from api.answers import problem_answer, told
@@ -20,6 +21,7 @@ def health_view(look: Callable[[], tuple[int, dict[str, object]]]) -> Handler:
     """A health function for deployments that serve Django without the front."""
     ask = told(look)
 
+    @require_safe
     def view(request: HttpRequest) -> HttpResponse:
         if request.method not in ("GET", "HEAD"):
             refusal = method_not_allowed(["GET", "HEAD"])

@@ -14,6 +14,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 import argparse
 import ctypes
+import faulthandler
 import logging
 import resource
 import socket
@@ -62,6 +63,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m config.web", description=__doc__)
     parser.add_argument("--fd", type=int, help="an inherited listening socket")
     options = parser.parse_args(arguments)
+    faulthandler.enable()  # a crash of a library in C must say where it was
     parent.watch()
     try:
         failpoints.check_environment()

@@ -9,6 +9,7 @@ SIGTERM or SIGINT, and with the supervisor that started it.
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import logging
 import os
 import signal
@@ -44,6 +45,7 @@ GRACE_S: Final = 2.5
 def main(arguments: list[str] | None = None) -> int:
     """Run until told to end; return the exit code."""
     options = _options(arguments)
+    faulthandler.enable()  # a crash of a library in C must say where it was
     parent.watch()
     try:
         failpoints.check_environment()

@@ -105,6 +105,7 @@ class _Cache:
 
 
 _cache: Final = _Cache(MAX_CACHED)
+_compiling: Final = threading.Lock()
 
 
 def cached(version_id: UUID) -> Compiled | None:
@@ -119,8 +120,11 @@ def get(version_id: UUID, text: str, *, number: int) -> Compiled:
     """
     policy = _cache.get(version_id)
     if policy is None:
-        policy = compile_policy(text, number)
-        _cache.put(version_id, policy)
+        with _compiling:  # a burst of calls after a start compiles once, not once per thread
+            policy = _cache.get(version_id)
+            if policy is None:
+                policy = compile_policy(text, number)
+                _cache.put(version_id, policy)
     return policy
 
 

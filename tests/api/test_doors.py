@@ -304,6 +304,7 @@ def test_head_says_what_get_would_and_does_not_wait(tenant: Tenant) -> None:
     assert int(answer.headers["Content-Length"]) > 100
     assert time.monotonic() - began < 5
     assert requests.head(f"{tenant.server.url}/healthz", timeout=5).status_code == 200
+    refused(requests.post(f"{tenant.server.url}/healthz", timeout=5), 405, "method_not_allowed")
 
 
 def test_paths_there_are_not(tenant: Tenant) -> None:
