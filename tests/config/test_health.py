@@ -76,7 +76,7 @@ def test_a_missing_migration_is_not_ready_and_found_once_it_is_there(on_time):
 
 def test_a_connection_the_server_closed_is_replaced(on_time):
     assert health.ready()[0] == 200
-    assert terminate(f"{db.application_name()} health") == 1
+    assert terminate(f"{db.application_name()} health") >= 1
     assert health.ready()[0] == 200
 
 
