@@ -195,7 +195,7 @@ def _problem_schema() -> dict[str, Any]:
         "description": "RFC 9457 problem details.",
         "required": ["type", "title", "status", "detail", "instance"],
         "properties": {
-            "type": {"type": "string", "pattern": f"^{TYPE_PREFIX}[a-z_]+$"},
+            "type": {"type": "string", "pattern": f"^{TYPE_PREFIX}[a-z][a-z0-9_]+$"},
             "title": {"type": "string"},
             "status": {"type": "integer"},
             "detail": {"type": "string"},
