@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -13,12 +12,8 @@ from django.db.models.functions import Now
 from django.utils.crypto import salted_hmac
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
+from core.emails import normal_email
 from core.ids import uuid7
-
-
-def normal_email(email: str) -> str:
-    """One spelling per address, so that look-alikes and capitals are one identity (NFKC, case-folded)."""
-    return unicodedata.normalize("NFKC", email).strip().casefold()
 
 
 class UserManager(BaseUserManager["User"]):

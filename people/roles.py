@@ -18,8 +18,9 @@ from audit.actor import Actor
 from audit.log import record
 from core import ids
 from core.clock import ClockTimestamp
+from core.emails import normal_email
 from people import errors
-from people.models import Membership, Person, Role, Workspace, normal_email
+from people.models import Membership, Person, Role, Workspace
 from people.services import wake_after_commit
 
 

@@ -17,9 +17,10 @@ from audit import kinds
 from audit.actor import Actor
 from audit.log import Commitment, record
 from core.clock import ClockTimestamp
+from core.emails import normal_email
 from core.nudge import nudger
 from people import errors
-from people.models import Membership, Person, User, Workspace, normal_email
+from people.models import Membership, Person, User, Workspace
 from people.permissions import grant_permission
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?")

@@ -13,9 +13,10 @@ from django.http import HttpRequest
 from audit import kinds
 from audit.actor import Actor
 from audit.log import Commitment, record
+from core.emails import normal_email
 from core.problems import Problem
 from people import throttle
-from people.models import Person, User, normal_email
+from people.models import Person, User
 
 CHANNEL: Final = "web"
 #: Longer is nobody's password, and hashing it would be somebody's attack.

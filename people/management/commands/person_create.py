@@ -6,8 +6,9 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from core import ids
+from core.emails import normal_email
 from people.management import base
-from people.models import User, normal_email
+from people.models import User
 from people.services import create_person
 
 
