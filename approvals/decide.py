@@ -241,12 +241,15 @@ def _count(
         RECORD_VOTE, _vote_values(actor, reader, ballot, chosen, decision, counted, opened)
     )
     if counted.result is not Result.OPEN:
-        confirmed = ballot.stages[chosen.stage].confirm is not None
+        approved = counted.result is Result.APPROVED
+        # A yes that rests on the owner's own says so, also where people agreed at another stage.
+        rests_on = ballot.stages.values() if approved else [ballot.stages[chosen.stage]]
+        confirmed = any(asked.confirm is not None for asked in rests_on)
         end_requests(
             conn,
             [Ending(ballot.request, ballot.workspace, ballot.revision, ballot.expires_at)],
             actor=actor,
-            outcome=Status.APPROVED if counted.result is Result.APPROVED else Status.REJECTED,
+            outcome=Status.APPROVED if approved else Status.REJECTED,
             basis=Basis.CONFIRM if confirmed else Basis.PEOPLE,
             at=ballot.now,
         )

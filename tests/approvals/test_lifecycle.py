@@ -375,6 +375,22 @@ def test_confirm_asks_the_owner_and_nobody_else(world):
     assert (decided["status"], decided["basis"]) == ("approved", "confirm")
 
 
+def test_an_approval_that_rests_on_the_owners_own_yes_says_so():
+    own = {
+        "name": "Own",
+        "action": "payments.refund",
+        "when": "payload.absent > 1",  # fails, so its stage is asked as well
+        "effect": "ask",
+        "ask": {"confirm": "owner"},
+    }
+    world = World({"lead": ["ana"]}, [own, ask()])
+    request = world.submit()
+    halfway = world.decide("olivia", request)
+    assert (halfway["status"], halfway["stage"]) == ("pending", 1)
+    decided = world.decide("ana", halfway)
+    assert (decided["status"], decided["basis"]) == ("approved", "confirm")
+
+
 def test_a_comment_where_policy_wants_one(world):
     request = world.submit()
     with pytest.raises(Problem) as caught:
