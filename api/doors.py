@@ -120,7 +120,8 @@ def body_of(request: Request, shape: type[Shape]) -> Shape:
     Raises:
         Problem: 400, 413, 415, 422 with pointers.
     """
-    return convert(request.data or {}, shape)
+    data = request.data
+    return convert({} if isinstance(data, dict) and not data else data, shape)
 
 
 def signed(request: Request, slug: str | None = None) -> Signed:

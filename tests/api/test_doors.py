@@ -527,3 +527,18 @@ def test_permissions_are_read_as_guardian_reads_them(tenant: Tenant) -> None:
         (found,) = here(person.user_id)
         assert found.permissions == permissions_of(person.user, tenant.workspace)
     assert {"administer", "view"} == here(tenant.owner.user_id)[0].permissions
+
+
+def test_an_empty_list_or_null_is_no_empty_object(tenant: Tenant) -> None:
+    request = tenant.submit()
+    for body in (b"[]", b"null", b"0", b'""', b"false"):
+        answer = tenant.call(
+            "POST",
+            f"/requests/{request['id']}/cancel",
+            data=body,
+            headers={"Content-Type": "application/json"},
+        )
+        refused(answer, 422, "invalid_input")
+    assert tenant.call("GET", f"/requests/{request['id']}").json()["status"] == "pending"
+    done = tenant.call("POST", f"/requests/{request['id']}/cancel")
+    assert (done.status_code, done.json()["status"]) == (200, "cancelled")
