@@ -25,6 +25,7 @@ from runtime.accounts import Account, server_account
 from runtime.errors import Refused
 from runtime.folder import ensure_secret_key, make_private, write_private
 from runtime.locks import FileLock
+from runtime.processes import command_line
 from runtime.programs import Programs, find, interpreter
 
 START_SECONDS = 60.0
@@ -207,13 +208,16 @@ class EmbeddedPostgres:
         )
 
     def _wait_for_orphan(self) -> None:
-        """Wait for the end of a server whose launcher died, and of all its processes."""
+        """Wait for the end of a server whose launcher died, and of all its processes.
+
+        The lock says that one of them lives, not which: where the postmaster itself was killed,
+        its children hold the lock for a moment, and the number on file may be anybody's by now.
+        """
         if self._server.take():
             return
         pid = self._pid_on_file()
         for number in (signal.SIGINT, signal.SIGQUIT):
-            if pid:
-                # Safe although the number may be old: the lock says that the server lives.
+            if pid and f"-D {self.place}" in command_line(pid):
                 with contextlib.suppress(OSError):
                     os.kill(pid, number)
             if self._server.take(wait=ORPHAN_SECONDS / 2):

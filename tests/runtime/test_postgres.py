@@ -26,6 +26,14 @@ from tests.runtime import helpers
 
 IS_ROOT = os.geteuid() == 0
 LONG = "x" * 100
+#: Takes a lock as the last child of a killed postmaster keeps it, and lets go a little later.
+HOLD_LOCK = """
+import fcntl, sys, time
+held = open(sys.argv[1], "w")
+fcntl.flock(held, fcntl.LOCK_EX)
+print("held", flush=True)
+time.sleep(1)
+"""
 
 
 @pytest.fixture
@@ -154,6 +162,31 @@ class TestStalePid:
         finally:
             stranger.kill()
             stranger.wait()
+
+    def test_a_stranger_s_number_while_the_server_s_own_children_still_hold_its_lock(
+        self, made: Path
+    ) -> None:
+        """The postmaster was killed; for a moment its children live on, and somebody got its number."""
+        postgres = EmbeddedPostgres(made, fsync=False)
+        postgres.start()
+        place = postgres.place
+        postgres.kill9()
+        helpers.wait_for(lambda: not helpers.mentioning(str(place)), what="no child any more")
+        child = subprocess.Popen(
+            [sys.executable, "-c", HOLD_LOCK, str(made / "server.lock")], stdout=subprocess.PIPE
+        )
+        stranger = subprocess.Popen(["sleep", "60"])
+        with child, stranger:
+            try:
+                assert child.stdout is not None
+                assert child.stdout.readline() == b"held\n"
+                (place / "postmaster.pid").write_text(f"{stranger.pid}\n")
+                postgres.start()
+                postgres.stop()
+                assert stranger.poll() is None
+            finally:
+                child.kill()
+                stranger.kill()
 
 
 class TestRefused:
