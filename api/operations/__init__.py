@@ -1,0 +1,15 @@
+"""What the API can do: one entry per operation, for the OpenAPI document and its page."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from api.operations.agents import AGENTS
+from api.operations.people import PEOPLE
+from api.operations.policies import POLICIES
+from api.operations.server import SERVER
+from api.operations.terms import ERRORS, Operation
+
+OPERATIONS: Final[tuple[Operation, ...]] = (*AGENTS, *PEOPLE, *POLICIES, *SERVER)
+
+__all__ = ["ERRORS", "OPERATIONS", "Operation"]

@@ -1,0 +1,52 @@
+"""The calls about the document that decides who is asked."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from api.operations.terms import (
+    READING,
+    WORKSPACE,
+    WRITING,
+    Operation,
+    Success,
+)
+
+POLICIES: Final[tuple[Operation, ...]] = (
+    Operation(
+        "get",
+        "/api/v1/policies/active",
+        "readPolicy",
+        "Policy",
+        "The policy that plans new requests",
+        "session read",
+        {200: Success("The version", "PolicyVersionShown")},
+        (*READING, "NotFound"),
+        (WORKSPACE,),
+    ),
+    Operation(
+        "post",
+        "/api/v1/policies",
+        "applyPolicy",
+        "Policy",
+        "Check a policy and make it active",
+        "session",
+        {
+            200: Success("It was active already", "PolicyVersionShown"),
+            201: Success("The new version", "PolicyVersionShown"),
+        },
+        (*WRITING, "NotFound"),
+        (WORKSPACE,),
+        body="PolicyBody",
+    ),
+    Operation(
+        "get",
+        "/api/v1/policy.schema.json",
+        "readPolicySchema",
+        "Policy",
+        "The JSON Schema of a policy document",
+        "none",
+        {200: Success("JSON Schema 2020-12", "object", "application/schema+json")},
+        ("Unavailable",),
+    ),
+)

@@ -1,0 +1,166 @@
+"""The words that operations are described in: errors, answers, parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from api.prefer import ID_PATTERN, MAX_WAIT_S
+from approvals.paging import DEFAULT_LIMIT, MAX_LIMIT
+
+Security = Literal["key", "session", "session read", "any", "any read", "none"]
+
+#: Problem responses by name: the status, and the codes that the `type` of the problem may end in.
+ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
+    "BadRequest": (
+        400,
+        (
+            *(
+                "invalid_json",
+                "empty_body",
+                "not_utf8",
+                "byte_order_mark",
+                "too_deep",
+                "too_many_members",
+            ),
+            *("duplicate_key", "number_not_finite", "number_too_large", "number_not_exact"),
+            *("lone_surrogate", "nul_character", "invalid_idempotency_key"),
+            *("workspace_required", "malformed_http", "bad_request"),
+        ),
+    ),
+    "Unauthorized": (
+        401,
+        ("unauthorized", "invalid_key", "key_revoked", "key_expired", "key_ended"),
+    ),
+    "SignInFailed": (401, ("sign_in_failed",)),
+    "Forbidden": (
+        403,
+        (
+            *("forbidden", "insufficient_scope", "agent_suspended", "people_only", "csrf_failed"),
+            *("no_workspace", "wrong_origin", "not_the_owner", "not_asked", "own_agent"),
+            *("owner_confirms", "approved_earlier"),
+        ),
+    ),
+    "NotFound": (404, ("not_found",)),
+    "Conflict": (
+        409,
+        (
+            *("request_ended", "deadline_passed", "stale_payload", "stale_stage", "already_voted"),
+            *("idempotency_in_flight", "no_policy", "policy_not_accepted"),
+        ),
+    ),
+    "TooLarge": (413, ("body_too_large", "payload_too_large")),
+    "WrongType": (415, ("unsupported_media_type",)),
+    "Invalid": (
+        422,
+        (
+            *("invalid_input", "unknown_action", "payload_off_schema", "idempotency_key_reused"),
+            *("invalid_policy", "invalid_query"),
+        ),
+    ),
+    "TooMany": (429, ("rate_limited", "too_many_requests", "sign_in_throttled")),
+    "Unavailable": (503, ("database_unavailable", "unavailable", "overloaded", "not_ready")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Success:
+    """What an operation answers when it did what was asked."""
+
+    description: str
+    schema: str | None = None
+    content_type: str = "application/json"
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """As a Response Object."""
+        found: dict[str, Any] = {"description": self.description}
+        if self.schema is not None:
+            schema: dict[str, Any] = (
+                {"type": "string"} if self.schema == "text" else {"type": "object"}
+            )
+            if self.schema not in ("text", "object"):
+                schema = {"$ref": f"#/components/schemas/{self.schema}"}
+            if self.schema == "Me":
+                refs = [
+                    {"$ref": f"#/components/schemas/{name}"} for name in ("AgentMe", "PersonMe")
+                ]
+                schema = {"oneOf": refs}
+            found["content"] = {self.content_type: {"schema": schema}}
+        if self.headers:
+            found["headers"] = {
+                name: {"description": said, "schema": {"type": "string"}}
+                for name, said in self.headers.items()
+            }
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method of one path."""
+
+    method: str
+    path: str
+    id: str
+    tag: str
+    summary: str
+    security: Security
+    answers: dict[int, Success]
+    errors: tuple[str, ...] = ()
+    parameters: tuple[dict[str, Any], ...] = ()
+    body: str | None = None
+    body_required: bool = True
+    example: dict[str, Any] | None = None
+    description: str = ""
+
+
+def query(name: str, said: str, **schema: Any) -> dict[str, Any]:
+    """A parameter of the query."""
+    return {
+        "name": name,
+        "in": "query",
+        "description": said,
+        "schema": schema or {"type": "string"},
+    }
+
+
+def header(name: str, said: str, **schema: Any) -> dict[str, Any]:
+    """A header of the call."""
+    return {
+        "name": name,
+        "in": "header",
+        "description": said,
+        "schema": {"type": "string", **schema},
+    }
+
+
+ID: Final = {
+    "name": "id",
+    "in": "path",
+    "required": True,
+    "description": "The request",
+    "schema": {"type": "string", "pattern": ID_PATTERN},
+}
+WORKSPACE: Final = header(
+    "Assentry-Workspace", "The workspace's slug, where a person is in several"
+)
+CURSOR: Final = query("cursor", "Taken from `next` or `previous`")
+LIMIT: Final = query(
+    "limit", "Items of a page", type="integer", minimum=1, maximum=MAX_LIMIT, default=DEFAULT_LIMIT
+)
+WAIT: Final = query(
+    "wait",
+    "Seconds to wait for news, with a key only",
+    type="integer",
+    minimum=0,
+    maximum=MAX_WAIT_S,
+)
+REQUEST: Final = Success("The request", "RequestObject")
+READING: Final = ("BadRequest", "Unauthorized", "Forbidden", "TooMany", "Unavailable")
+WRITING: Final = (*READING, "TooLarge", "WrongType", "Invalid")
+EXAMPLE: Final = {
+    "action": "payments.refund",
+    "payload": {"order": "A-1001", "amount": 42},
+    "summary": "The customer returned the order unopened.",
+    "expires_in": "4h",
+}
