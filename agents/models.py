@@ -62,3 +62,126 @@ class Key(models.Model):
             models.CheckConstraint(condition=models.Q(kind__in=["agt"]), name="key_kind_known"),
         ]
         indexes = [models.Index(fields=["agent"], name="key_agent")]
+
+
+class Run(models.Model):
+    """One task of an agent, as the agent declares it."""
+
+    class State(models.TextChoices):
+        RUNNING = "running"
+        SUCCEEDED = "succeeded"
+        FAILED = "failed"
+        ABANDONED = "abandoned"
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, db_constraint=False, db_index=False
+    )
+    # The composite keys of migration 0004 hold agent, parent and initiator to the same workspace.
+    agent = models.ForeignKey(
+        Agent, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False
+    )
+    #: The key that declared it; none where a signed-in person did.
+    key_id = models.UUIDField(null=True)
+    external_id = models.CharField(max_length=255)
+    parent_id = models.UUIDField(null=True)
+    agent_version = models.CharField(max_length=100, blank=True)
+    #: The person who started it, where that is proven (api.md): they decide on nothing of it.
+    initiator = models.ForeignKey(
+        Person, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, null=True
+    )
+    state = models.CharField(max_length=10, choices=State, default=State.RUNNING)
+    created_at = models.DateTimeField(db_default=Now())
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "id"], name="run_in_workspace"),
+            models.UniqueConstraint(fields=["agent", "external_id"], name="run_once"),
+            models.CheckConstraint(
+                condition=models.Q(state__in=["running", "succeeded", "failed", "abandoned"]),
+                name="run_state_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state="running", ended_at=None)
+                | (~models.Q(state="running") & models.Q(ended_at__isnull=False)),
+                name="run_ended_says_when",
+            ),
+        ]
+        indexes = [models.Index(fields=["agent", "-created_at", "-id"], name="run_of_agent")]
+
+
+class Step(models.Model):
+    """Something an agent says it did in a run: a call of a tool or of a model.
+
+    Named as OpenTelemetry's conventions for generative AI name it (gen_ai.*).
+    """
+
+    class Kind(models.TextChoices):
+        TOOL = "tool"
+        MODEL = "model"
+
+    class Status(models.TextChoices):
+        SUCCEEDED = "succeeded"
+        FAILED = "failed"
+        UNKNOWN = "unknown"
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, db_constraint=False, db_index=False
+    )
+    run = models.ForeignKey(Run, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False)
+    #: Its place in the run, from 1.
+    number = models.PositiveIntegerField()
+    kind = models.CharField(max_length=10, choices=Kind)
+    name = models.CharField(max_length=200)
+    call_id = models.CharField(max_length=200, blank=True)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    attempt = models.PositiveSmallIntegerField(default=1)
+    status = models.CharField(max_length=10, choices=Status)
+    error = models.TextField(blank=True)
+    input_digest = models.BinaryField(max_length=32, null=True)
+    output_digest = models.BinaryField(max_length=32, null=True)
+    input_tokens = models.PositiveIntegerField(null=True)
+    output_tokens = models.PositiveIntegerField(null=True)
+    #: In the workspace's money, as the agent counts it.
+    cost = models.DecimalField(max_digits=18, decimal_places=6, null=True)
+    labels = ArrayField(models.CharField(max_length=100))
+    trace_id = models.CharField(max_length=32, blank=True)
+    span_id = models.CharField(max_length=16, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "number"], name="step_once"),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=["tool", "model"]), name="step_kind_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status__in=["succeeded", "failed", "unknown"]),
+                name="step_status_known",
+            ),
+        ]
+
+
+class StoredAnswer(models.Model):
+    """The stored answer to a call that was made with an idempotency key, kept for a day.
+
+    Requests and questions keep their key themselves, for as long as they live.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    agent = models.ForeignKey(
+        Agent, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False
+    )
+    key = models.CharField(max_length=255)
+    #: SHA-256 over method, path and canonical body.
+    digest = models.BinaryField(max_length=32)
+    status = models.PositiveSmallIntegerField()
+    body = models.BinaryField()
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["agent", "key"], name="stored_answer_once")]
+        indexes = [models.Index(fields=["agent", "at"], name="stored_answer_age")]

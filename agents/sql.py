@@ -12,6 +12,11 @@ AGENT_FROM_REQUEST = """
     JOIN people_workspace w ON w.id = r.workspace_id
 """
 
+#: The run of a request ``r``, where it names one: ``run``.
+RUN_FROM_REQUEST = """
+    LEFT JOIN agents_run run ON run.id = r.run_id
+"""
+
 #: Makes later submits of one agent wait for this one (a plan that counts reads under this lock).
 #: Weaker than FOR UPDATE on purpose: inserting a request takes KEY SHARE on the agent.
 LOCK_FOR_COUNTING = "SELECT 1 FROM agents_agent WHERE id = %(agent)s FOR NO KEY UPDATE"

@@ -27,7 +27,7 @@ from api.messages import (
 )
 from api.operations import ERRORS, OPERATIONS, Operation
 from approvals.shape import Preview, RequestObject
-from approvals.status import Basis, Status, Verdict, WaitingOn
+from approvals.status import Basis, Kind, Status, Verdict, WaitingOn
 from approvals.submission import Submission
 from core.problems import CONTENT_TYPE, TYPE_PREFIX
 
@@ -145,7 +145,7 @@ def _words() -> dict[str, dict[str, list[str]]]:
         "waiting_on": WaitingOn.values,
         "basis": Basis.values,
         "risk": RISKS,
-        "kind": ["request"],
+        "kind": Kind.values,
     }
     return {
         "RequestObject": request,

@@ -11,7 +11,8 @@ from agents.authentication import KeyContext, require_scope
 from approvals import read
 from approvals.access import Reader
 from approvals.ends import Ending, end_requests, inbox_of, waiters_of
-from approvals.present import Row, render
+from approvals.present import render
+from approvals.row import Row
 from approvals.status import Basis, Status
 from audit.actor import Actor
 from audit.log import Commitment

@@ -14,11 +14,12 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from approvals.present import Row
+from approvals.row import Row
 from approvals.status import ENDS, Basis, Status
 from audit.actor import Actor
 from audit.kinds import (
     Data,
+    RequestAnswered,
     RequestApproved,
     RequestCancelled,
     RequestExpired,
@@ -127,6 +128,8 @@ def _data(ending: Ending, outcome: Status, basis: Basis) -> Data:
             return RequestApproved(revision=ending.revision, basis=basis.value)
         case Status.REJECTED:
             return RequestRejected(revision=ending.revision, basis=basis.value)
+        case Status.ANSWERED:
+            return RequestAnswered(revision=ending.revision, basis=basis.value)
         case Status.EXPIRED:
             return RequestExpired(
                 revision=ending.revision, basis=basis.value, due_at=rfc3339(ending.expires_at)

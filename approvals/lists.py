@@ -11,7 +11,8 @@ from agents.authentication import KeyContext
 from approvals import paging, read
 from approvals.access import MAY_SEE, Reader
 from approvals.paging import Page
-from approvals.present import Row, render
+from approvals.present import render
+from approvals.row import Row
 from approvals.status import Status
 from core.db import pool
 from core.problems import bad_query

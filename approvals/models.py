@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from agents.models import Agent
-from approvals.status import Basis, Status, Verdict, WaitingOn
+from approvals.status import Basis, Kind, Status, Verdict, WaitingOn
 from core.ids import uuid7
 from people.models import Person, Workspace
 
@@ -23,7 +23,7 @@ class Request(models.Model):
     workspace = models.ForeignKey(
         Workspace, on_delete=models.PROTECT, db_constraint=False, db_index=False
     )
-    kind = models.CharField(max_length=10, default="request")
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.REQUEST)
     # Composite keys (migration 0002) hold every relation inside one workspace.
     # Indexes below begin with workspace or agent: one of the column alone would only be kept up.
     agent = models.ForeignKey(
@@ -31,6 +31,9 @@ class Request(models.Model):
     )
     #: The key that submitted it; keys may be removed, the fact stays.
     key_id = models.UUIDField()
+    #: The run it belongs to, and the proven person who started that run: excluded like the owner.
+    run_id = models.UUIDField(null=True)
+    initiator_id = models.UUIDField(null=True)
     action = models.CharField(max_length=120)
     risk = models.CharField(max_length=10)
     title = models.TextField()
@@ -40,6 +43,8 @@ class Request(models.Model):
     #: The revision that counts, and the stage that is open (none once it ended).
     revision = models.PositiveIntegerField(default=1)
     stage = models.PositiveSmallIntegerField(null=True)
+    #: Who said that they look into it.  Others may decide all the same.
+    claimed_by_id = models.UUIDField(null=True)
     #: The roles that any stage of the present plan asks: who may see it.
     roles = ArrayField(models.UUIDField())
     #: Canonical JSON of what the agent states: summary, context, evidence, metadata.
@@ -60,7 +65,7 @@ class Request(models.Model):
                 condition=Q(idempotency_key__isnull=False),
                 name="request_idempotency",
             ),
-            models.CheckConstraint(condition=Q(kind="request"), name="request_kind_known"),
+            models.CheckConstraint(condition=Q(kind__in=Kind.values), name="request_kind_known"),
             models.CheckConstraint(
                 condition=Q(status__in=Status.values), name="request_status_known"
             ),
@@ -95,6 +100,12 @@ class Request(models.Model):
             models.Index(fields=["workspace", "-created_at", "-id"], name="request_newest"),
             models.Index(fields=["agent", "-created_at", "-id"], name="request_of_agent"),
             models.Index(fields=["agent", "action", "created_at"], name="request_counted"),
+            models.Index(
+                fields=["agent", "action"], condition=Q(revision__gt=1), name="request_revised"
+            ),
+            models.Index(
+                fields=["run_id"], condition=Q(run_id__isnull=False), name="request_of_run"
+            ),
         ]
 
 
@@ -119,6 +130,8 @@ class Revision(models.Model):
     policy_version_id = models.UUIDField()
     #: Canonical JSON of `policies.plan.Plan`, frozen.
     plan = models.BinaryField()
+    #: Who changed the payload: a person, or else the agent itself.
+    author_id = models.UUIDField(null=True)
     created_at = models.DateTimeField()
 
     class Meta:
@@ -147,7 +160,7 @@ class Stage(models.Model):
     revision = models.PositiveIntegerField()
     index = models.PositiveSmallIntegerField()
     roles = ArrayField(models.UUIDField())
-    #: ``owner``: the agent's owner alone must confirm; otherwise members of the roles decide.
+    #: ``owner`` or ``initiator``: that person alone must confirm; otherwise members of the roles decide.
     confirm = models.CharField(max_length=10, null=True)
     approvals = models.PositiveSmallIntegerField()
     rejections = models.PositiveSmallIntegerField()
@@ -164,7 +177,8 @@ class Stage(models.Model):
                 condition=Q(approvals__gte=1, rejections__gte=1), name="stage_quorum"
             ),
             models.CheckConstraint(
-                condition=Q(confirm__isnull=True) | Q(confirm="owner"), name="stage_confirm_known"
+                condition=Q(confirm__isnull=True) | Q(confirm__in=["owner", "initiator"]),
+                name="stage_confirm_known",
             ),
         ]
 
@@ -190,6 +204,8 @@ class Decision(models.Model):
     )
     verdict = models.CharField(max_length=10, choices=Verdict)
     comment = models.TextField(blank=True)
+    #: Canonical JSON, with the verdict ``answer``.
+    answer = models.BinaryField(null=True)
     channel = models.CharField(max_length=10)
     assurance = models.CharField(max_length=10)
     at = models.DateTimeField()
@@ -200,7 +216,7 @@ class Decision(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["request", "revision", "stage", "person"],
-                condition=Q(void_at=None),
+                condition=Q(void_at=None) & ~Q(verdict="return"),
                 name="decision_once",
             ),
             models.CheckConstraint(
@@ -211,5 +227,162 @@ class Decision(models.Model):
                 | Q(void_at__isnull=False, void_reason__isnull=False),
                 name="decision_void_says_why",
             ),
+            models.CheckConstraint(
+                condition=Q(verdict="answer", answer__isnull=False)
+                | (~Q(verdict="answer") & Q(answer=None)),
+                name="decision_answer_says_what",
+            ),
         ]
         indexes = [models.Index(fields=["request", "revision"], name="decision_request")]
+
+
+class Message(models.Model):
+    """Words about a request: to the agent (``return``), from it (``message``), or among people (``comment``)."""
+
+    class Kind(models.TextChoices):
+        RETURN = "return"
+        MESSAGE = "message"
+        COMMENT = "comment"
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, db_constraint=False, db_index=False
+    )
+    request = models.ForeignKey(
+        Request, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False
+    )
+    revision = models.PositiveIntegerField()
+    kind = models.CharField(max_length=10, choices=Kind)
+    #: The person who wrote it; none: the agent did.
+    person_id = models.UUIDField(null=True)
+    text = models.TextField()
+    #: Canonical JSON: a list of what the agent points to.
+    evidence = models.BinaryField()
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(kind="message", person_id=None)
+                | Q(kind__in=["return", "comment"], person_id__isnull=False),
+                name="message_says_whose",
+            )
+        ]
+        indexes = [models.Index(fields=["request", "at"], name="message_request")]
+
+
+class Result(models.Model):
+    """What the agent reports after acting.  Success is never guessed."""
+
+    class Status(models.TextChoices):
+        SUCCEEDED = "succeeded"
+        FAILED = "failed"
+        UNKNOWN = "unknown"
+
+    request = models.OneToOneField(
+        Request, on_delete=models.DO_NOTHING, db_constraint=False, primary_key=True
+    )
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, db_constraint=False, db_index=False
+    )
+    status = models.CharField(max_length=10, choices=Status)
+    detail = models.TextField(blank=True)
+    cost = models.DecimalField(max_digits=18, decimal_places=6, null=True)
+    key_id = models.UUIDField()
+    reported_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status__in=["succeeded", "failed", "unknown"]),
+                name="result_status_known",
+            )
+        ]
+
+
+class Watch(models.Model):
+    """A person who wants to follow a request that they may see."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, db_constraint=False, db_index=False
+    )
+    request = models.ForeignKey(
+        Request, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False
+    )
+    person_id = models.UUIDField()
+    since = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["request", "person_id"], name="watch_once")]
+        indexes = [models.Index(fields=["person_id"], name="watch_person")]
+
+
+class BreakGlass(models.Model):
+    """An administrator's yes past the plan: two of them, on one revision, end it approved."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, db_constraint=False, db_index=False
+    )
+    request = models.ForeignKey(
+        Request, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False
+    )
+    revision = models.PositiveIntegerField()
+    person_id = models.UUIDField()
+    reason = models.TextField()
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["request", "revision", "person_id"], name="break_glass_once"
+            ),
+            models.CheckConstraint(condition=~Q(reason=""), name="break_glass_says_why"),
+        ]
+
+
+class BreakGlassReview(models.Model):
+    """A third person looked at a request that was approved past its plan."""
+
+    request = models.OneToOneField(
+        Request, on_delete=models.DO_NOTHING, db_constraint=False, primary_key=True
+    )
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, db_constraint=False, db_index=False
+    )
+    person_id = models.UUIDField()
+    comment = models.TextField()
+    at = models.DateTimeField()
+
+
+class RecordedAction(models.Model):
+    """An action that an agent took without asking, as it tells it afterwards."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, db_constraint=False, db_index=False
+    )
+    agent = models.ForeignKey(
+        Agent, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False
+    )
+    key_id = models.UUIDField()
+    run_id = models.UUIDField(null=True)
+    action = models.CharField(max_length=120)
+    risk = models.CharField(max_length=10)
+    title = models.TextField()
+    payload = models.BinaryField()
+    digest = models.BinaryField(max_length=32)
+    policy_version_id = models.UUIDField()
+    #: What policy would have said (canonical JSON, as in a revision).
+    plan = models.BinaryField()
+    stated = models.BinaryField()
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["agent", "-at", "-id"], name="record_of_agent"),
+            models.Index(
+                fields=["run_id"], condition=Q(run_id__isnull=False), name="record_of_run"
+            ),
+        ]

@@ -6,7 +6,6 @@ opened one request at a time, and that is an event (`approvals.read.show_sensiti
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,45 +15,17 @@ from django.conf import settings
 from msgspec import Raw
 
 from approvals import shape
+from approvals.difference import covered, difference
 from approvals.frozen import FrozenPlan, FrozenStage, decode
-from approvals.status import Basis, Status
+from approvals.row import Row
+from approvals.sentences import message
+from approvals.status import Basis, Status, Verdict
 from core import ids
 from core.canonical import show_digest
 from policies import pointers
 
 _decode_stated = msgspec.json.Decoder(shape.Stated).decode
 _encode = msgspec.json.Encoder().encode
-
-
-@dataclass(slots=True)
-class Row:
-    """One request with its present revision, in the order of `approvals.sql.REQUEST_COLUMNS`."""
-
-    id: UUID
-    kind: str
-    workspace_id: UUID
-    workspace: str
-    action: str
-    payload: bytes
-    digest: bytes
-    revision: int
-    status: str
-    waiting_on: str | None
-    basis: str | None
-    risk: str
-    title: str
-    stated: bytes
-    agent_id: UUID
-    agent_name: str
-    owner_id: UUID
-    owner_name: str
-    plan: bytes
-    stage: int | None
-    created_at: datetime
-    expires_at: datetime
-    ended_at: datetime | None
-    sequence: int
-    decisions: list[dict[str, Any]] | None
 
 
 def instant(at: datetime) -> str:
@@ -86,10 +57,25 @@ def request_object(row: Row, *, for_person: bool) -> shape.RequestObject:
         context=stated.context,  # type: ignore[arg-type]  # the stored bytes are sent as they are
         evidence=stated.evidence,  # type: ignore[arg-type]  # likewise
         metadata=stated.metadata,  # type: ignore[arg-type]  # likewise
-        agent=shape.AgentRef(ids.encode("agt", row.agent_id), row.agent_name, owner),
+        agent=shape.AgentRef(
+            ids.encode("agt", row.agent_id), row.agent_name, owner, row.agent_version or None
+        ),
+        run=_run(row),
+        initiator=_person(row.initiator_id, row.initiator_name),
         plan=_plan(plan),
         stage=row.stage,
         decisions=[_decision(vote) for vote in row.decisions or ()],
+        changes=_changes(row, plan.sensitive if for_person else ()),
+        revised_by=None if row.before is None else _author(row, row.author_id, row.author_name),
+        messages=[
+            _message(row, one)
+            for one in row.messages or ()
+            if for_person or one["kind"] != "comment"
+        ],
+        claimed_by=_person(row.claimed_by_id, row.claimed_by_name),
+        answer=_answer(row),
+        result=_result(row.result),
+        break_glass=_break_glass(row) if for_person or row.basis == Basis.BREAK_GLASS else None,
         created_at=instant(row.created_at),
         expires_at=instant(row.expires_at),
         ended_at=instant(row.ended_at) if row.ended_at else None,
@@ -98,6 +84,7 @@ def request_object(row: Row, *, for_person: bool) -> shape.RequestObject:
         links=shape.Links(
             f"{settings.BASE_URL}/api/v1/requests/{request_id}",
             f"{settings.BASE_URL}/requests/{request_id}",
+            f"{settings.BASE_URL}/api/v1/requests/{request_id}/events",
         ),
     )
 
@@ -151,51 +138,90 @@ def _decision(vote: dict[str, Any]) -> shape.DecisionShown:
         person=shape.AgentOwner(ids.encode("per", UUID(vote["person_id"])), vote["person"]),
         verdict=vote["verdict"],
         comment=vote["comment"],
+        answer=vote["answer"],
         channel=vote["channel"],
         assurance=vote["assurance"],
-        at=vote["at"].removesuffix("+00:00") + "Z",
+        at=_zulu(vote["at"]),
         void=vote["void"],
     )
 
 
-def message(row: Row, plan: FrozenPlan) -> str:
-    """One sentence that may be handed to a model: what was decided, and whether to try again."""
-    match Status(row.status):
-        case Status.PENDING:
-            return "Not decided yet: people were asked. Wait for the answer; do not run the action."
-        case Status.APPROVED:
-            return _approved(Basis(row.basis or ""))
-        case Status.REJECTED if row.basis == Basis.POLICY:
-            why = " ".join(plan.notes) or plan.reason or plan.why
-            return f"Policy refused this action: do not run it and do not submit it again unchanged. {why}".strip()
-        case Status.REJECTED:
-            said = _reason(row)
-            return (
-                "A person rejected this action: do not run it and do not submit it again unchanged."
-                + said
-            )
-        case Status.EXPIRED:
-            return (
-                "Nobody decided in time: do not run the action. It was not rejected; "
-                "you may submit it again if it is still needed."
-            )
-        case Status.CANCELLED:
-            return "The request was withdrawn: do not run the action."
+def _zulu(at: str) -> str:
+    """An instant that PostgreSQL wrote into JSON (UTC) as RFC 3339 with ``Z``."""
+    return at.removesuffix("+00:00") + "Z"
 
 
-def _approved(basis: Basis) -> str:
-    words = {
-        Basis.POLICY: "Policy allows exactly this action: you may run it once.",
-        Basis.CLOCK: "Nobody objected in time and policy lets this low-risk action run then: you may run it once.",
-        Basis.CONFIRM: "The agent's owner confirmed exactly this action: you may run it once.",
-    }
-    return words.get(basis, "People approved exactly this action: you may run it once.")
+def _person(person_id: UUID | None, name: str | None) -> shape.AgentOwner | None:
+    if person_id is None:
+        return None
+    return shape.AgentOwner(ids.encode("per", person_id), name or "")
 
 
-def _reason(row: Row) -> str:
-    comments = [
-        vote["comment"]
+def _author(row: Row, person_id: UUID | None, name: str | None) -> shape.Author:
+    if person_id is None:
+        return shape.Author("agent", ids.encode("agt", row.agent_id), row.agent_name)
+    return shape.Author("person", ids.encode("per", person_id), name or "")
+
+
+def _run(row: Row) -> shape.RunRef | None:
+    if row.run_id is None:
+        return None
+    return shape.RunRef(ids.encode("run", row.run_id), row.run_external_id or "")
+
+
+def _message(row: Row, said: dict[str, Any]) -> shape.MessageShown:
+    person_id = UUID(said["person_id"]) if said["person_id"] else None
+    return shape.MessageShown(
+        id=ids.encode("msg", UUID(said["id"])),
+        kind=said["kind"],
+        author=_author(row, person_id, said["person"]),
+        text=said["text"],
+        evidence=said["evidence"],
+        revision=said["revision"],
+        at=_zulu(said["at"]),
+    )
+
+
+def _changes(row: Row, sensitive: tuple[str, ...]) -> list[shape.Change]:
+    if row.before is None:
+        return []
+    found = difference(msgspec.json.decode(row.before), msgspec.json.decode(row.payload))
+    if sensitive:
+        found = covered(found, [pointers.parse(one) for one in sensitive])
+    return [shape.Change(one.op, one.pointer, one.before, one.after) for one in found]
+
+
+def _answer(row: Row) -> Any:
+    if row.status != Status.ANSWERED:
+        return None
+    given = [
+        vote["answer"]
         for vote in row.decisions or ()
-        if vote["verdict"] == "reject" and vote["comment"] and not vote["void"]
+        if vote["verdict"] == Verdict.ANSWER and not vote["void"]
     ]
-    return f" Their reason: {comments[-1]}" if comments else ""
+    return given[-1]
+
+
+def _result(done: dict[str, Any] | None) -> shape.ResultShown | None:
+    if done is None:
+        return None
+    return shape.ResultShown(done["status"], done["detail"], done["cost"], _zulu(done["at"]))
+
+
+def _named(said: dict[str, Any]) -> shape.AgentOwner:
+    return shape.AgentOwner(ids.encode("per", UUID(said["person_id"])), said["person"])
+
+
+def _break_glass(row: Row) -> shape.BreakGlassShown | None:
+    if not row.confirmations:
+        return None
+    looked = row.review
+    return shape.BreakGlassShown(
+        [
+            shape.Confirmation(_named(one), one["reason"], _zulu(one["at"]))
+            for one in row.confirmations
+        ],
+        None
+        if looked is None
+        else shape.ReviewShown(_named(looked), looked["comment"], _zulu(looked["at"])),
+    )

@@ -16,7 +16,8 @@ from psycopg import Connection
 
 from agents.authentication import KeyContext
 from approvals.access import MAY_SEE, Reader
-from approvals.present import Row, render
+from approvals.present import render
+from approvals.row import Row
 from approvals.sql import REQUEST_COLUMNS, REQUEST_FROM
 from audit.actor import Actor
 from audit.kinds import SensitiveShown

@@ -23,6 +23,75 @@ class AgentRef(Struct, frozen=True):
     id: str
     name: str
     owner: AgentOwner
+    version: Annotated[str | None, Meta(description="As its run says; null: it says none")]
+
+
+class RunRef(Struct, frozen=True):
+    """The run that it belongs to."""
+
+    id: str
+    external_id: str
+
+
+class Author(Struct, frozen=True):
+    """Who wrote it: the agent, or a person."""
+
+    kind: str
+    id: str
+    name: str
+
+
+class MessageShown(Struct, frozen=True):
+    """Words about a request: `return` to the agent, `message` from it, `comment` among people."""
+
+    id: str
+    kind: str
+    author: Author
+    text: str
+    evidence: list[dict[str, Any]]
+    revision: int
+    at: str
+
+
+class Change(Struct, frozen=True):
+    """One difference between the revision before and this one; `op` as in JSON Patch (RFC 6902)."""
+
+    op: str
+    pointer: str
+    before: Annotated[Any, Meta(description="null where `op` is `add`")]
+    after: Annotated[Any, Meta(description="null where `op` is `remove`")]
+
+
+class ResultShown(Struct, frozen=True):
+    """What the agent reported after acting."""
+
+    status: str
+    detail: str
+    cost: float | None
+    at: str
+
+
+class Confirmation(Struct, frozen=True):
+    """An administrator's yes past the plan."""
+
+    person: AgentOwner
+    reason: str
+    at: str
+
+
+class ReviewShown(Struct, frozen=True):
+    """A third person's look at it, afterwards."""
+
+    person: AgentOwner
+    comment: str
+    at: str
+
+
+class BreakGlassShown(Struct, frozen=True):
+    """Who asks for, or gave, an approval past the plan, and who looked at it since."""
+
+    confirmations: list[Confirmation]
+    review: ReviewShown | None
 
 
 class FactShown(Struct, frozen=True):
@@ -49,7 +118,7 @@ class StageShown(Struct, frozen=True):
     rejections: int
     distinct_from_earlier: bool
     confirm: Annotated[
-        str | None, Meta(description="`owner`: the agent's owner alone must confirm")
+        str | None, Meta(description="`owner` or `initiator`: that person alone must confirm")
     ]
 
 
@@ -79,6 +148,7 @@ class DecisionShown(Struct, frozen=True):
     person: AgentOwner
     verdict: str
     comment: str
+    answer: Annotated[Any, Meta(description="With the verdict `answer`")]
     channel: str
     assurance: str
     at: str
@@ -90,6 +160,7 @@ class Links(Struct, frozen=True):
 
     self: str
     page: str
+    events: str
 
 
 class RequestObject(Struct, frozen=True):
@@ -115,9 +186,26 @@ class RequestObject(Struct, frozen=True):
     evidence: list[dict[str, Any]]
     metadata: dict[str, str]
     agent: AgentRef
+    run: RunRef | None
+    initiator: Annotated[
+        AgentOwner | None, Meta(description="The proven person who started the run")
+    ]
     plan: PlanShown
     stage: Annotated[int | None, Meta(description="Index of the open stage; null once it ended")]
     decisions: list[DecisionShown]
+    changes: Annotated[
+        list[Change], Meta(description="What this revision changed in the one before it")
+    ]
+    revised_by: Annotated[
+        Author | None, Meta(description="Who made this revision; null for the first")
+    ]
+    messages: Annotated[
+        list[MessageShown], Meta(description="In their order; `comment` is for people only")
+    ]
+    claimed_by: Annotated[AgentOwner | None, Meta(description="Who looks into it; others may too")]
+    answer: Annotated[Any, Meta(description="Of a question that was answered")]
+    result: ResultShown | None
+    break_glass: BreakGlassShown | None
     created_at: str
     expires_at: str
     ended_at: str | None

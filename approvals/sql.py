@@ -6,16 +6,41 @@ building was measured as the cost, not fsync), and what keeps a transaction read
 
 from __future__ import annotations
 
-from agents.sql import AGENT_FROM_REQUEST
+from agents.sql import AGENT_FROM_REQUEST, RUN_FROM_REQUEST
 from audit.log import INSERT_EVENTS
 from core.due import INSERT_DUE
-from people.sql import PERSON_NAME
+from people.sql import NAME_OF, PERSON_NAME
 
-#: In the order of `approvals.present.Row`.
+#: In the order of `approvals.row.Row`.
 REQUEST_COLUMNS = f"""
     r.id, r.kind, r.workspace_id, w.slug, r.action, v.payload, v.digest, r.revision, r.status, r.waiting_on,
     r.basis, r.risk, r.title, r.stated, agent.id, agent.name, owner.id, {PERSON_NAME.format(user="owner_user")},
-    v.plan, r.stage, r.created_at, r.expires_at, r.ended_at, r.sequence, votes.list
+    v.plan, r.stage, r.created_at, r.expires_at, r.ended_at, r.sequence, votes.list,
+    r.run_id, run.external_id, run.agent_version,
+    r.initiator_id, {NAME_OF.format(person="r.initiator_id")},
+    r.claimed_by_id, {NAME_OF.format(person="r.claimed_by_id")},
+    (SELECT earlier.payload FROM approvals_revision earlier
+      WHERE earlier.workspace_id = r.workspace_id AND earlier.request_id = r.id
+        AND earlier.number = r.revision - 1),
+    v.author_id, {NAME_OF.format(person="v.author_id")},
+    (SELECT json_agg(json_build_object(
+                'id', said.id, 'kind', said.kind, 'person_id', said.person_id,
+                'person', {NAME_OF.format(person="said.person_id")}, 'text', said.text,
+                'evidence', convert_from(said.evidence, 'UTF8')::json,
+                'revision', said.revision, 'at', said.at) ORDER BY said.at, said.id)
+       FROM approvals_message said WHERE said.request_id = r.id),
+    (SELECT json_build_object('status', done.status, 'detail', done.detail, 'cost', done.cost,
+                              'at', done.reported_at)
+       FROM approvals_result done WHERE done.request_id = r.id),
+    (SELECT json_agg(json_build_object(
+                'person_id', glass.person_id, 'person', {NAME_OF.format(person="glass.person_id")},
+                'reason', glass.reason, 'at', glass.at) ORDER BY glass.at)
+       FROM approvals_breakglass glass
+      WHERE glass.request_id = r.id AND glass.revision = r.revision),
+    (SELECT json_build_object(
+                'person_id', looked.person_id, 'person', {NAME_OF.format(person="looked.person_id")},
+                'comment', looked.comment, 'at', looked.at)
+       FROM approvals_breakglassreview looked WHERE looked.request_id = r.id)
 """
 
 #: Stages that open: the parameters are arrays, as many stages as requests.
@@ -40,12 +65,14 @@ staged AS (
 REQUEST_FROM = f"""
     approvals_request r
     {AGENT_FROM_REQUEST}
+    {RUN_FROM_REQUEST}
     JOIN approvals_revision v
       ON v.workspace_id = r.workspace_id AND v.request_id = r.id AND v.number = r.revision
     LEFT JOIN LATERAL (
         SELECT json_agg(json_build_object(
                    'id', d.id, 'stage', d.stage, 'revision', d.revision, 'person_id', d.person_id,
                    'person', {PERSON_NAME.format(user="du")}, 'verdict', d.verdict, 'comment', d.comment,
+                   'answer', convert_from(d.answer, 'UTF8')::json,
                    'channel', d.channel, 'assurance', d.assurance, 'at', d.at, 'void', d.void_reason
                ) ORDER BY d.at, d.id) AS list
           FROM approvals_decision d
@@ -59,11 +86,11 @@ REQUEST_FROM = f"""
 INSERT_REQUEST = f"""
 WITH made AS (
     INSERT INTO approvals_request (
-        id, workspace_id, kind, agent_id, key_id, action, risk, title, status, waiting_on, basis,
+        id, workspace_id, kind, agent_id, key_id, run_id, initiator_id, action, risk, title, status, waiting_on, basis,
         revision, stage, roles, stated, sequence, created_at, expires_at, ended_at,
         idempotency_key, idempotency_digest)
     VALUES (
-        %(id)s, %(workspace)s, 'request', %(agent)s, %(key)s, %(action)s, %(risk)s, %(title)s,
+        %(id)s, %(workspace)s, %(kind)s, %(agent)s, %(key)s, %(run)s, %(initiator)s, %(action)s, %(risk)s, %(title)s,
         %(status)s, %(waiting_on)s, %(basis)s, 1, %(stage)s, %(roles)s, %(stated)s, 1,
         %(created_at)s, %(expires_at)s, %(ended_at)s, %(idempotency_key)s, %(idempotency_digest)s)
 ),

@@ -11,6 +11,7 @@ class Status(TextChoices):
     PENDING = "pending"
     APPROVED = "approved"
     REJECTED = "rejected"
+    ANSWERED = "answered"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
 
@@ -19,6 +20,7 @@ class WaitingOn(TextChoices):
     """Whose turn it is while a request is pending."""
 
     PEOPLE = "people"
+    AGENT = "agent"
 
 
 class Basis(TextChoices):
@@ -30,20 +32,38 @@ class Basis(TextChoices):
     CLOCK = "clock"
     AGENT = "agent"
     OWNER = "owner"
+    BREAK_GLASS = "break_glass"
+
+
+class Kind(TextChoices):
+    """Whether an action waits for its decision, or people were asked something."""
+
+    REQUEST = "request"
+    QUESTION = "question"
 
 
 class Verdict(TextChoices):
-    """What one person said."""
+    """What one person said.
+
+    ``edit`` changes the payload and approves the change; ``return`` gives the request back to the
+    agent, with words, and is counted nowhere.
+    """
 
     APPROVE = "approve"
     REJECT = "reject"
+    EDIT = "edit"
+    ANSWER = "answer"
+    RETURN = "return"
 
 
 #: Every end a pending request may come to, and on which grounds.  There is no way out of an end.
-#: The database holds the same table (migration 0002), so that no road around the code exists.
+#: The database holds the same table (migrations 0002 and 0005), so that no road around the code exists.
 ENDS: dict[Status, frozenset[Basis]] = {
-    Status.APPROVED: frozenset({Basis.PEOPLE, Basis.CONFIRM, Basis.POLICY, Basis.CLOCK}),
+    Status.APPROVED: frozenset(
+        {Basis.PEOPLE, Basis.CONFIRM, Basis.POLICY, Basis.CLOCK, Basis.BREAK_GLASS}
+    ),
     Status.REJECTED: frozenset({Basis.PEOPLE, Basis.CONFIRM, Basis.POLICY}),
+    Status.ANSWERED: frozenset({Basis.PEOPLE}),
     Status.EXPIRED: frozenset({Basis.CLOCK}),
     Status.CANCELLED: frozenset({Basis.AGENT, Basis.OWNER}),
 }

@@ -19,7 +19,8 @@ from agents.authentication import Presented, presented_key, require_scope
 from agents.limits import Spent
 from approvals import planning, read
 from approvals.ends import EXPIRE, inbox_of, outcome_fact
-from approvals.present import Row, render
+from approvals.present import render
+from approvals.row import Row
 from approvals.sql import INSERT_REQUEST
 from approvals.stages import Opening, stage_rows
 from approvals.status import Basis, Status, WaitingOn
@@ -263,6 +264,9 @@ def _values(
         "workspace": row.workspace_id,
         "agent": row.agent_id,
         "key": caller.key_id,
+        "kind": row.kind,
+        "run": row.run_id,
+        "initiator": row.initiator_id,
         "action": row.action,
         "risk": row.risk,
         "title": row.title,

@@ -45,6 +45,71 @@ class RequestSubmitted(Data, frozen=True, kw_only=True):
     reason: str | None
 
 
+class RequestRevised(Data, frozen=True, kw_only=True):
+    """The payload was changed, by the agent or by a person's edit, and planned anew.
+
+    Commits to ``submission``: the new payload, its plan and what the agent then stated.
+    """
+
+    KIND = "request.revised"
+    revision: int
+    risk: str
+    policy_version: int
+    effect: str
+    rule: str | None
+    stages: list[StageAsked]
+    expires_at: str
+    on_expiry: str
+    reason: str | None
+
+
+class QuestionAsked(Data, frozen=True, kw_only=True):
+    """An agent asked people something.  Commits to ``submission``, as a request does."""
+
+    KIND = "question.asked"
+    policy_version: int
+    stages: list[StageAsked]
+    expires_at: str
+    reason: str | None
+
+
+class RequestReturned(Data, frozen=True, kw_only=True):
+    """A person gave it back to the agent.  Commits to ``text``."""
+
+    KIND = "request.returned"
+    message: str
+    revision: int
+
+
+class MessageAdded(Data, frozen=True, kw_only=True):
+    """The agent answered, or added evidence.  Commits to ``text``: the words and the evidence."""
+
+    KIND = "request.message_added"
+    message: str
+    revision: int
+
+
+class CommentAdded(Data, frozen=True, kw_only=True):
+    """A person wrote to the others.  Commits to ``text``."""
+
+    KIND = "request.commented"
+    message: str
+    revision: int
+
+
+class RequestClaimed(Data, frozen=True, kw_only=True):
+    """Somebody said that they, or by ``reassign`` another, look into it."""
+
+    KIND = "request.claimed"
+    person: str
+    before: str | None
+
+
+class RequestReleased(Data, frozen=True, kw_only=True):
+    KIND = "request.released"
+    before: str
+
+
 class StageOpened(Data, frozen=True, kw_only=True):
     """A later stage was reached, an earlier one fell short again, or the deadline asks one more role."""
 
@@ -66,6 +131,14 @@ class RequestRejected(Data, frozen=True, kw_only=True):
     basis: str
 
 
+class RequestAnswered(Data, frozen=True, kw_only=True):
+    """A question got its answer, which the vote that gave it commits to."""
+
+    KIND = "request.answered"
+    revision: int
+    basis: str
+
+
 class RequestExpired(Data, frozen=True, kw_only=True):
     KIND = "request.expired"
     revision: int
@@ -82,7 +155,7 @@ class RequestCancelled(Data, frozen=True, kw_only=True):
 
 
 class DecisionRecorded(Data, frozen=True, kw_only=True):
-    """Commits to ``decision``: comment, the digest that was shown, and the roles the person then had."""
+    """Commits to ``decision``: comment, answer, the digest shown, and the roles the person then had."""
 
     KIND = "decision.recorded"
     decision: str
@@ -106,6 +179,60 @@ class DecisionRefused(Data, frozen=True, kw_only=True):
     KIND = "decision.refused"
     code: str
     verdict: str
+
+
+class ResultReported(Data, frozen=True, kw_only=True):
+    """What the agent says came of an approved action.  Commits to ``detail`` where it gave one."""
+
+    KIND = "result.reported"
+    status: str
+    cost: str | None
+
+
+class ActionRecorded(Data, frozen=True, kw_only=True):
+    """An action that was taken without asking.  Commits to ``submission``, as a request does."""
+
+    KIND = "action.recorded"
+    action: str
+    risk: str
+    policy_version: int
+    effect: str
+    rule: str | None
+
+
+class BreakGlassConfirmed(Data, frozen=True, kw_only=True):
+    """An administrator said yes past the plan.  Commits to ``reason``."""
+
+    KIND = "break_glass.confirmed"
+    revision: int
+
+
+class BreakGlassReviewed(Data, frozen=True, kw_only=True):
+    """A third person looked at it afterwards.  Commits to ``comment``."""
+
+    KIND = "break_glass.reviewed"
+
+
+class RunStarted(Data, frozen=True, kw_only=True):
+    """Commits to ``external_id`` and ``agent_version``."""
+
+    KIND = "run.started"
+    agent: str
+    parent: str | None
+    initiator: str | None
+
+
+class RunEnded(Data, frozen=True, kw_only=True):
+    KIND = "run.ended"
+    state: str
+
+
+class StepsReported(Data, frozen=True, kw_only=True):
+    """A batch of steps.  Commits to ``steps``: the batch as it was read, its bytes in the steps' rows."""
+
+    KIND = "run.steps_reported"
+    first: int
+    count: int
 
 
 class PolicyApplied(Data, frozen=True, kw_only=True):

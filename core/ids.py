@@ -25,6 +25,8 @@ PREFIXES: Final[Mapping[str, str]] = MappingProxyType(
         "run": "run",
         "stp": "step",
         "req": "request",
+        "msg": "message",
+        "rec": "recorded action",
         "rev": "revision",
         "dec": "decision",
         "pmt": "permit",

@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from approvals import lists
 from approvals.frozen import decode
-from approvals.present import Row
+from approvals.row import Row
 from core import ids
 from core.problems import Problem
 from pages.visitor import Visitor

@@ -14,7 +14,7 @@ from django.db.models import Q
 
 from approvals.access import Reader
 from approvals.frozen import FrozenPlan, FrozenRole, FrozenStage
-from approvals.present import Row
+from approvals.row import Row
 from approvals.status import Status
 from core import ids
 from core.clock import ClockTimestamp

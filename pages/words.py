@@ -31,6 +31,11 @@ OUTCOMES: Final[dict[tuple[str, str], tuple[str, str]]] = {
         "Allowed by the clock",
         "Nobody answered in time, and policy lets this low-risk action run then.",
     ),
+    ("approved", "break_glass"): (
+        "Approved past the plan",
+        "Two administrators broke the glass. The agent may run exactly this, once; a third person must review it.",
+    ),
+    ("answered", "people"): ("Answered", "The agent has the answer."),
     ("rejected", "people"): ("Rejected", "The agent was told not to run it."),
     ("rejected", "confirm"): ("Not confirmed by the owner", "The agent was told not to run it."),
     ("rejected", "policy"): (
@@ -46,7 +51,13 @@ OUTCOMES: Final[dict[tuple[str, str], tuple[str, str]]] = {
 }
 
 #: Which colour an end has: words carry the meaning, the colour only repeats it.
-TONES: Final = {"approved": "ok", "rejected": "no", "expired": "warn", "cancelled": "quiet"}
+TONES: Final = {
+    "approved": "ok",
+    "answered": "ok",
+    "rejected": "no",
+    "expired": "warn",
+    "cancelled": "quiet",
+}
 
 #: What reject offers by one press; the code travels in the form, the words are what is recorded.
 REASONS: Final = (

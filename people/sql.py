@@ -9,6 +9,12 @@ from __future__ import annotations
 #: The name to show of a joined ``people_user``: ``PERSON_NAME.format(user="u")``.
 PERSON_NAME = "coalesce(nullif({user}.name, ''), {user}.email)"
 
+#: The name of the person with this id, as a sub-select: ``NAME_OF.format(person="r.claimed_by_id")``.
+NAME_OF = f"""
+    (SELECT {PERSON_NAME.format(user="nu")} FROM people_person np JOIN people_user nu ON nu.id = np.user_id
+      WHERE np.id = {{person}})
+"""
+
 #: Memberships that count now, joined as ``m`` (membership), ``mp`` (person), ``mu`` (user).
 VALID_MEMBERSHIPS = """
     people_membership m

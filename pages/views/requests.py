@@ -24,7 +24,7 @@ from approvals.cancel import cancel_by_owner
 from approvals.decide import choice, decide
 from approvals.frozen import FrozenPlan
 from approvals.frozen import decode as decode_plan
-from approvals.present import Row
+from approvals.row import Row
 from core import ids
 from core.problems import Problem, conflict, not_found
 from pages import flash, words

@@ -538,6 +538,7 @@ def test_an_end_is_final_for_the_database_too(world, status):
 def test_the_database_knows_the_same_moves(world):
     request = world.submit()
     for status in ENDS:
+        kind = "question" if status is Status.ANSWERED else "request"
         for basis in {basis for bases in ENDS.values() for basis in bases}:
             with pool().connection() as conn:
                 allowed = True
@@ -545,8 +546,8 @@ def test_the_database_knows_the_same_moves(world):
                     with conn.transaction(force_rollback=True):
                         conn.execute(
                             "UPDATE approvals_request SET status = %s, basis = %s, stage = NULL, "
-                            "waiting_on = NULL, ended_at = now() WHERE id = %s",
-                            [status.value, basis.value, uuid_of(request)],
+                            "waiting_on = NULL, ended_at = now(), kind = %s WHERE id = %s",
+                            [status.value, basis.value, kind, uuid_of(request)],
                         )
                 except psycopg.errors.CheckViolation:
                     allowed = False
