@@ -17,6 +17,9 @@ RUN_FROM_REQUEST = """
     LEFT JOIN agents_run run ON run.id = r.run_id
 """
 
+#: A run of an agent, by its id (which may be null): ``RUN_OF_AGENT.format(run="…", agent="agent.id")``.
+RUN_OF_AGENT = "LEFT JOIN agents_run run ON run.id = {run} AND run.agent_id = {agent}"
+
 #: Makes later submits of one agent wait for this one (a plan that counts reads under this lock).
 #: Weaker than FOR UPDATE on purpose: inserting a request takes KEY SHARE on the agent.
 LOCK_FOR_COUNTING = "SELECT 1 FROM agents_agent WHERE id = %(agent)s FOR NO KEY UPDATE"

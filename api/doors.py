@@ -186,3 +186,15 @@ def _address(request: Request, cursor: str | None) -> str | None:
 def agent_of(request: Request) -> KeyContext | None:
     """The agent whose key made this call; None where a session did."""
     return request.auth if isinstance(request.auth, KeyContext) else None
+
+
+def own_agent(request: Request) -> KeyContext:
+    """The agent whose key made this call, for what only an agent does.
+
+    Raises:
+        Problem: 403 for a person.
+    """
+    caller = agent_of(request)
+    if caller is None:
+        raise forbidden("This endpoint is for agents: send a key.", code="agents_only")
+    return caller

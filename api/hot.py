@@ -7,7 +7,7 @@ the same functions, so that tests and plain WSGI deployments share them.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -51,8 +51,12 @@ class WaitFor(Struct, forbid_unknown_fields=True, frozen=True):
 
 def submit(call: Call) -> Answer:
     """``POST /requests``: 201 with the request; with ``Prefer: wait=N`` as soon as it ended."""
+    return _asked(call, submitting.submit)
+
+
+def _asked(call: Call, service: Callable[..., submitting.Submitted]) -> Answer:
     require_json(call.headers.get("content-type"), call.headers.get("content-encoding"))
-    done = submitting.submit(
+    done = service(
         authorization=call.headers.get("authorization"),
         body=call.body,
         idempotency_key=idempotency_key(call.headers.get("idempotency-key")),
@@ -76,6 +80,11 @@ def submit(call: Call) -> Answer:
             until_end=True,
         )
     return answer
+
+
+def ask(call: Call) -> Answer:
+    """``POST /questions``: as `submit`, for something asked of people."""
+    return _asked(call, submitting.ask)
 
 
 def preview(call: Call) -> Answer:
@@ -178,6 +187,7 @@ CALLS: Final[Mapping[tuple[str, str], Hot]] = {
     ("POST", "/api/v1/requests"): submit,
     ("POST", "/api/v1/requests/wait"): wait_any,
     ("POST", "/api/v1/requests/preview"): preview,
+    ("POST", "/api/v1/questions"): ask,
 }
 #: What looks like the id of a request in a path and is none.
 NOT_IDS: Final = frozenset({"wait", "preview"})

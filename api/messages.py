@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
+from approvals.shape import Change
+
 Email = Annotated[str, Meta(min_length=3, max_length=254)]
 
 
@@ -19,12 +21,24 @@ class Credentials(Struct, forbid_unknown_fields=True, frozen=True):
 class DecisionBody(Struct, forbid_unknown_fields=True, frozen=True):
     """The body of ``POST /requests/{id}/decisions``: a verdict on exactly what was looked at."""
 
-    verdict: Annotated[str, Meta(description="`approve` or `reject`")]
+    verdict: Annotated[
+        str,
+        Meta(description="Of a request `approve`, `reject`, `edit` or `return`; else `answer` too"),
+    ]
     stage: Annotated[int, Meta(ge=0, le=1_000, description="The request's `stage` as it was shown")]
     payload_digest: Annotated[
         str, Meta(description="The request's `payload_digest` as it was shown")
     ]
-    comment: Annotated[str, Meta(max_length=4_000)] = ""
+    comment: Annotated[
+        str, Meta(max_length=4_000, description="With `return`, the words to the agent")
+    ] = ""
+    edits: Annotated[
+        dict[str, Any] | None,
+        Meta(description="With `edit`: what shall stand where, by JSON pointer"),
+    ] = None
+    answer: Annotated[
+        Any, Meta(description="With `answer`: what the question is answered with")
+    ] = None
 
 
 class CancelBody(Struct, forbid_unknown_fields=True, frozen=True):
@@ -120,6 +134,26 @@ class Opened(Struct, frozen=True):
     """The answer of ``POST /requests/{id}/sensitive``."""
 
     payload: Annotated[Any, Meta(description="The whole payload; opening it was recorded")]
+
+
+class RevisionShown(Struct, frozen=True):
+    """One version of a request's payload."""
+
+    revision: int
+    payload: Annotated[Any, Meta(description="For people, without what policy calls sensitive")]
+    payload_digest: Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$")]
+    author: Annotated[str, Meta(description="`agent`, or the person's id")]
+    policy_version: int
+    rule: str | None
+    effect: str
+    changes: Annotated[list[Change], Meta(description="Against the revision before")]
+    created_at: str
+
+
+class RevisionList(Struct, frozen=True):
+    """All versions of a request's payload, the first one first."""
+
+    results: list[RevisionShown]
 
 
 class PolicyVersionShown(Struct, frozen=True):

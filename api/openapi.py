@@ -23,12 +23,13 @@ from api.messages import (
     PersonMe,
     PolicyBody,
     PolicyVersionShown,
+    RevisionList,
     SignedIn,
 )
 from api.operations import ERRORS, OPERATIONS, Operation
 from approvals.shape import Preview, RequestObject
 from approvals.status import Basis, Kind, Status, Verdict, WaitingOn
-from approvals.submission import Submission
+from approvals.submission import AgentMessage, Question, Revised, Submission
 from core.problems import CONTENT_TYPE, TYPE_PREFIX
 
 VERSION: Final = "1.0.0"
@@ -53,6 +54,7 @@ STRUCTS: Final = (
         PolicyVersionShown,
     ),
     *(CancelBody, Credentials, DecisionBody, NoBody, PolicyBody),
+    *(Question, Revised, AgentMessage, RevisionList),
 )
 RISKS: Final = ["low", "medium", "high", "critical"]
 SECURITY: Final[dict[str, list[dict[str, list[str]]]]] = {

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from django.urls import path
 
-from api.views import agent, docs, people, policy, session
+from api.views import agent, conversation, docs, people, policy, session
 
 urlpatterns = [
     path("v1/requests", agent.Requests.as_view(), name="api_requests"),
     path("v1/requests/wait", agent.Wait.as_view(), name="api_wait"),
     path("v1/requests/preview", agent.Preview.as_view(), name="api_preview"),
     path("v1/requests/<str:request_id>", agent.RequestDetail.as_view(), name="api_request"),
+    path("v1/questions", agent.Questions.as_view(), name="api_questions"),
+    path(
+        "v1/requests/<str:request_id>/messages",
+        conversation.Messages.as_view(),
+        name="api_messages",
+    ),
+    path("v1/requests/<str:request_id>/revise", conversation.Revise.as_view(), name="api_revise"),
+    path(
+        "v1/requests/<str:request_id>/revisions",
+        conversation.Revisions.as_view(),
+        name="api_revisions",
+    ),
     path("v1/requests/<str:request_id>/cancel", agent.Cancel.as_view(), name="api_cancel"),
     path(
         "v1/requests/<str:request_id>/decisions", people.Decisions.as_view(), name="api_decisions"

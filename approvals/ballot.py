@@ -18,9 +18,9 @@ from agents.sql import LOCK_FOR_DECIDING
 from approvals.access import Reader
 from approvals.frozen import FrozenPlan, decode
 from approvals.quorum import Quorum, Vote
-from approvals.status import Status, Verdict
+from approvals.status import Kind, Status, Verdict, WaitingOn
 from core.problems import not_found
-from people.sql import MEMBERSHIP_IS_VALID, ROLES_OF_PERSON, VALID_MEMBERSHIPS
+from people.sql import HOLD_PERSON, MEMBERSHIP_IS_VALID, ROLES_OF_PERSON, VALID_MEMBERSHIPS
 
 #: A request's agent never changes, so it may be read before anything is locked.
 LOCK_AGENT = LOCK_FOR_DECIDING.format(
@@ -29,7 +29,7 @@ LOCK_AGENT = LOCK_FOR_DECIDING.format(
 )
 
 LOCK_REQUEST = """
-SELECT r.revision, r.stage, r.status, r.expires_at, r.roles
+SELECT r.revision, r.stage, r.status, r.expires_at, r.roles, r.kind, r.waiting_on, r.initiator_id, r.action
   FROM approvals_request r
  WHERE r.id = %(request)s AND r.workspace_id = %(workspace)s
    FOR UPDATE
@@ -42,6 +42,7 @@ WITH votes AS MATERIALIZED (
     SELECT d.id, d.stage, d.person_id, d.verdict
       FROM approvals_decision d
      WHERE d.request_id = %(request)s AND d.revision = %(revision)s AND d.void_at IS NULL
+       AND d.verdict <> 'return'
 ),
 stages AS MATERIALIZED (
     SELECT s.index, s.roles, s.confirm
@@ -55,11 +56,14 @@ seats AS MATERIALIZED (
        AND m.role_id IN (SELECT unnest(roles) FROM stages)
        AND {MEMBERSHIP_IS_VALID}
        FOR SHARE OF m, mp
-)
-SELECT v.digest, v.plan, {ROLES_OF_PERSON},
+),
+initiator AS MATERIALIZED ({HOLD_PERSON.format(person="%(initiator)s")})
+SELECT v.payload, v.digest, v.plan, {ROLES_OF_PERSON},
        (SELECT json_agg(votes) FROM votes), (SELECT json_agg(stages) FROM stages),
        (SELECT json_agg(seats) FROM seats),
-       (SELECT clock_timestamp() FROM (SELECT count(*) FROM seats) AS locked)
+       (SELECT acts FROM initiator),
+       (SELECT clock_timestamp()
+          FROM (SELECT count(*) FROM seats) AS locked, (SELECT count(*) FROM initiator) AS held)
   FROM approvals_revision v
  WHERE v.workspace_id = %(workspace)s AND v.request_id = %(request)s AND v.number = %(revision)s
 """
@@ -67,7 +71,7 @@ SELECT v.digest, v.plan, {ROLES_OF_PERSON},
 
 @dataclass(frozen=True, slots=True)
 class StageAsked:
-    """An opened stage: the roles it asks now, or that the agent's owner must confirm."""
+    """An opened stage: the roles it asks now, or that the owner or the initiator must confirm."""
 
     roles: frozenset[UUID]
     confirm: str | None
@@ -83,10 +87,16 @@ class Ballot:
     stage: int | None
     status: Status
     expires_at: datetime
+    action: str
+    payload: bytes
     digest: bytes
     plan: FrozenPlan
     owner: UUID
     owner_active: bool
+    initiator: UUID | None
+    initiator_active: bool
+    kind: Kind
+    waiting_on: WaitingOn | None
     stages: dict[int, StageAsked]
     seats: frozenset[tuple[UUID, UUID]]
     votes: tuple[Vote, ...]
@@ -102,7 +112,13 @@ class Ballot:
         asked = self.stages[stage]
         if asked.confirm == "owner":
             return person == self.owner and self.owner_active
-        return person != self.owner and any((person, role) in self.seats for role in asked.roles)
+        if asked.confirm == "initiator":
+            return person == self.initiator and self.initiator_active
+        return not self.is_own(person) and any((person, role) in self.seats for role in asked.roles)
+
+    def is_own(self, person: UUID) -> bool:
+        """Whether it is this person's own: they own the agent, or started the run."""
+        return person in (self.owner, self.initiator)
 
     def counted(self) -> tuple[list[Quorum], int]:
         """The quorums that must be met, and the index of the first: after the deadline only the last."""
@@ -123,13 +139,15 @@ def lock_ballot(conn: Connection[Any], reader: Reader, request_id: UUID) -> Ball
     locked = conn.execute(LOCK_REQUEST, values).fetchone()
     if owner is None or locked is None:
         raise not_found()
-    revision, stage, status, expires_at, roles = locked
-    read = conn.execute(READ_BALLOT, values | {"revision": revision}).fetchone()
+    revision, stage, status, expires_at, roles, kind, waiting_on, initiator, action = locked
+    values |= {"revision": revision, "initiator": initiator}
+    read = conn.execute(READ_BALLOT, values).fetchone()
     if read is None:
         raise not_found()
     # The clock of after every lock, and the database's own: a vote that waited across the deadline is late.
-    digest, plan, own_roles, votes, stages, seats, clock = read
-    if not (set(own_roles) & set(roles) or owner[0] == reader.person_id or reader.sees_all):
+    payload, digest, plan, own_roles, votes, stages, seats, initiator_acts, clock = read
+    own = reader.person_id in (owner[0], initiator)
+    if not (set(own_roles) & set(roles) or own or reader.sees_all):
         raise not_found()
     ballot = Ballot(
         request=request_id,
@@ -138,10 +156,16 @@ def lock_ballot(conn: Connection[Any], reader: Reader, request_id: UUID) -> Ball
         stage=stage,
         status=Status(status),
         expires_at=expires_at,
+        action=action,
+        payload=payload,
         digest=digest,
         plan=decode(plan),
         owner=owner[0],
         owner_active=owner[1],
+        initiator=initiator,
+        initiator_active=bool(initiator_acts),
+        kind=Kind(kind),
+        waiting_on=WaitingOn(waiting_on) if waiting_on else None,
         stages={
             row["index"]: StageAsked(frozenset(map(UUID, row["roles"])), row["confirm"])
             for row in stages or ()

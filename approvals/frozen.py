@@ -16,7 +16,6 @@ from msgspec import Struct
 
 from policies.plan import Plan
 from policies.plan import Stage as PlannedStage
-from policies.terms import Action, Document
 
 Effect = Literal["allow", "deny", "ask"]
 
@@ -111,8 +110,9 @@ class RoleNow:
 def freeze(
     plan: Plan,
     *,
-    policy: Document,
-    action: Action,
+    fallback: str,
+    labels: tuple[str, ...],
+    editable: tuple[str, ...],
     roles: Mapping[str, RoleNow],
     owner_active: bool,
 ) -> FrozenPlan:
@@ -122,7 +122,6 @@ def freeze(
     decide"): a request nobody can answer must not wait for its deadline.  The number of approvals
     stays what the rule says: a fallback never makes anything easier.
     """
-    fallback = policy.fallback
     stages: list[FrozenStage] = []
     notes: list[str] = []
     effect: Effect = plan.effect
@@ -156,8 +155,8 @@ def freeze(
         trace=tuple(
             FrozenTrace(line.rule, line.when, line.result, line.error) for line in plan.trace
         ),
-        labels=action.labels,
-        editable=action.editable,
+        labels=labels,
+        editable=editable,
         reason=plan.reason,
         after_deadline=_after_deadline(plan, roles),
         notes=tuple(notes),

@@ -30,15 +30,18 @@ _IN_ROLES = f"""
 
 #: Requests that ``%(person)s`` could decide on now and has not.
 _MINE = f"""
-    ((agent.owner_id <> %(person)s AND {_IN_ROLES})
-     OR (agent.owner_id = %(person)s AND EXISTS (
+    ((agent.owner_id <> %(person)s AND r.initiator_id IS DISTINCT FROM %(person)s AND {_IN_ROLES})
+     OR (%(person)s IN (agent.owner_id, r.initiator_id) AND EXISTS (
             SELECT 1 FROM approvals_stage s
              WHERE s.workspace_id = r.workspace_id AND s.request_id = r.id AND s.revision = r.revision
-               AND s.index = r.stage AND s.confirm = 'owner')))
+               AND s.index = r.stage
+               AND %(person)s = CASE s.confirm WHEN 'owner' THEN agent.owner_id
+                                               WHEN 'initiator' THEN r.initiator_id END)))
+    AND r.waiting_on = 'people'
     AND NOT EXISTS (
         SELECT 1 FROM approvals_decision d
          WHERE d.request_id = r.id AND d.revision = r.revision AND d.stage = r.stage
-           AND d.person_id = %(person)s AND d.void_at IS NULL)
+           AND d.person_id = %(person)s AND d.void_at IS NULL AND d.verdict <> 'return')
 """
 
 _VIEWS = {"mine": f"AND {_MINE}", "roles": f"AND {_IN_ROLES}", "all": ""}

@@ -130,6 +130,8 @@ class Revision(models.Model):
     policy_version_id = models.UUIDField()
     #: Canonical JSON of `policies.plan.Plan`, frozen.
     plan = models.BinaryField()
+    #: What the agent stated with this revision; none: as it stated with the first.
+    stated = models.BinaryField(null=True)
     #: Who changed the payload: a person, or else the agent itself.
     author_id = models.UUIDField(null=True)
     created_at = models.DateTimeField()

@@ -1,4 +1,4 @@
-"""From a submission to a frozen plan: what the database knows, handed to policy as facts.
+"""From a payload to a frozen plan: what the database knows, handed to policy as facts.
 
 Policy itself is pure (`policies`); this module reads what its answer depends on: the active version,
 who could decide now, and what this agent did earlier, the latter under a lock where a rule counts.
@@ -6,6 +6,7 @@ who could decide now, and what this agent did earlier, the latter under a lock w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,13 +17,13 @@ from psycopg import Connection
 
 from agents import limits
 from agents.authentication import CALLER_COLUMNS, CALLER_FROM, KeyContext, Presented, caller_from
-from agents.sql import LOCK_FOR_COUNTING
+from agents.sql import AGENT_FROM_REQUEST, LOCK_FOR_COUNTING, RUN_OF_AGENT
 from approvals.frozen import FrozenPlan, FrozenRole, RoleNow, freeze
-from approvals.submission import MAX_PAYLOAD_BYTES, Submission
+from approvals.submission import MAX_PAYLOAD_BYTES
 from core import durations, ids
 from core.canonical import canonical
 from core.problems import FieldError, Problem, conflict, invalid, too_large
-from people.sql import PERSON_IS_ACTIVE, ROLES_NOW
+from people.sql import IS_ACTIVE, NAME_OF, PERSON_IS_ACTIVE, PERSON_NAME, ROLES_NOW
 from policies import pointers
 from policies.compiled import Compiled, cached
 from policies.compiled import get as compile_once
@@ -31,25 +32,86 @@ from policies.errors import PolicyErrors
 from policies.evaluate import AgentFacts, WorkspaceFacts, plan_for
 from policies.plan import Plan
 
-READ_INTAKE = f"""
-SELECT {CALLER_COLUMNS},
-       policy.active_id,
-       {ROLES_NOW.format(workspace="workspace.id", excluded="agent.owner_id")},
-       {PERSON_IS_ACTIVE.format(person="owner", user="owner_user")},
-       owner_user.email
-  FROM {CALLER_FROM}
-  LEFT JOIN policies_policy policy ON policy.workspace_id = workspace.id
+#: What a plan depends on besides the payload.  Joined are agent, owner, owner_user and workspace.
+_SITUATION_COLUMNS = f"""
+    workspace.id, workspace.slug, agent.id, agent.name, owner.id, {PERSON_NAME.format(user="owner_user")},
+    owner_user.email, {PERSON_IS_ACTIVE.format(person="owner", user="owner_user")},
+    policy.active_id,
+    {ROLES_NOW.format(workspace="workspace.id", excluded="owner.id, coalesce(run.initiator_id, owner.id)")},
+    clock_timestamp(),
+    run.id, run.external_id, run.agent_version, run.state, run.initiator_id,
+    {NAME_OF.format(person="run.initiator_id")}, {IS_ACTIVE.format(person="run.initiator_id")}
+"""
+_SITUATION_FROM = """
+    LEFT JOIN policies_policy policy ON policy.workspace_id = workspace.id
 """
 
-#: The agent's earlier requests of an action that were not refused, within a window.
+READ_INTAKE = f"""
+SELECT {CALLER_COLUMNS}, {_SITUATION_COLUMNS}
+  FROM {CALLER_FROM}
+  {_SITUATION_FROM}
+  {RUN_OF_AGENT.format(run="%(run)s::uuid", agent="agent.id")}
+"""
+
+#: The same for a request that is there; its agent, run and workspace never change.
+READ_SITUATION = f"""
+SELECT {_SITUATION_COLUMNS}
+  FROM approvals_request r
+  {AGENT_FROM_REQUEST}
+  JOIN people_workspace workspace ON workspace.id = r.workspace_id
+  {_SITUATION_FROM}
+  {RUN_OF_AGENT.format(run="r.run_id", agent="agent.id")}
+ WHERE r.id = %(request)s
+"""
+
+#: The agent's other requests of an action that were not refused, asked or changed within a window.
 _EARLIER = """
   FROM approvals_request r
   JOIN approvals_revision v
     ON v.workspace_id = r.workspace_id AND v.request_id = r.id AND v.number = r.revision
  WHERE r.agent_id = %(agent)s AND r.action = %(action)s AND r.status <> 'rejected'
-   AND r.created_at > clock_timestamp() - %(window)s::interval
+   AND r.kind = 'request' AND r.id IS DISTINCT FROM %(except)s
+   AND (r.created_at > clock_timestamp() - %(window)s::interval
+        OR (r.revision > 1 AND v.created_at > clock_timestamp() - %(window)s::interval))
 """
 _AT_POINTER = "convert_from(v.payload, 'UTF8')::jsonb #> %(path)s"
+
+
+@dataclass(frozen=True, slots=True)
+class RunNow:
+    """The run that a request names, as it stands."""
+
+    id: UUID
+    external_id: str
+    agent_version: str
+    running: bool
+    initiator_id: UUID | None
+    initiator_name: str | None
+    initiator_active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Who asks, under which policy, and who could decide now: what a plan depends on."""
+
+    workspace_id: UUID
+    workspace_slug: str
+    agent_id: UUID
+    agent_name: str
+    owner_id: UUID
+    owner_name: str
+    owner_email: str
+    owner_active: bool
+    policy_version: UUID | None
+    roles: dict[str, RoleNow]
+    now: datetime
+    run: RunNow | None
+
+    @property
+    def excluded(self) -> list[UUID]:
+        """Who never decides on this agent's requests of this run: its owner, and who started the run."""
+        started = self.run.initiator_id if self.run else None
+        return [self.owner_id, *([started] if started else [])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,22 +120,14 @@ class Intake:
 
     caller: KeyContext
     spent: limits.Spent | None
-    policy_version: UUID | None
-    roles: dict[str, RoleNow]
-    owner_active: bool
-    owner_email: str
-
-    @property
-    def now(self) -> datetime:
-        """The database's clock at the read."""
-        return self.caller.now
+    situation: Situation
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A submission with its canonical payload and the plan that policy made for these bytes."""
+    """A canonical payload and the plan that policy made for these bytes."""
 
-    submission: Submission
+    action: str
     payload: bytes
     plan: FrozenPlan
     policy_version: UUID
@@ -81,50 +135,96 @@ class Planned:
     title: str
 
 
-def read_intake(conn: Connection[Any], presented: Presented) -> Intake:
+def read_intake(conn: Connection[Any], presented: Presented, run: str | None = None) -> Intake:
     """Authenticate the key and read what planning needs, in one statement.
 
+    Args:
+        run: the run that the submission names, as it names it.
+
     Raises:
-        Problem: 401 for a key that is unknown, wrong, revoked or expired, 429 beyond its limit.
+        Problem: 401 for a key that is unknown, wrong, revoked or expired, 429 beyond its limit;
+            409 ``run_ended`` and 422 ``unknown_run`` for the run.
     """
-    row = conn.execute(READ_INTAKE, {"key": presented.id}).fetchone()
+    row = conn.execute(READ_INTAKE, {"key": presented.id, "run": _run_id(run)}).fetchone()
     caller = caller_from(row, presented)
     spent = limits.spend(conn, caller)
     assert row is not None  # noqa: S101  # caller_from raised otherwise; tells the type checker
-    active, roles, owner_active, owner_email = row[-4:]
-    return Intake(
-        caller=caller,
-        spent=spent,
-        policy_version=active,
+    situation = _situation(row[-SITUATION_WIDTH:])
+    if run is not None:
+        _check_run(situation.run)
+    return Intake(caller, spent, situation)
+
+
+def read_situation(conn: Connection[Any], request_id: UUID) -> Situation:
+    """What a new plan for this request depends on, as it stands now."""
+    row = conn.execute(READ_SITUATION, {"request": request_id}).fetchone()
+    assert row is not None  # noqa: S101  # the caller has locked the request
+    return _situation(row)
+
+
+#: The first of `_SITUATION_COLUMNS`, which stand in a `Situation` as they are, and how many there are.
+_PLAIN = [name for name in Situation.__slots__ if name not in ("roles", "now", "run")]
+SITUATION_WIDTH = len(_PLAIN) + 9
+
+
+def _situation(row: Sequence[Any]) -> Situation:
+    roles, now, *run = row[len(_PLAIN) :]
+    return Situation(
+        **dict(zip(_PLAIN, row, strict=False)),
         roles={
             name: RoleNow(FrozenRole(UUID(role_id), name, title), eligible)
             for name, (role_id, title, eligible) in (roles or {}).items()
         },
-        owner_active=owner_active,
-        owner_email=owner_email,
+        now=now,
+        run=None
+        if run[0] is None
+        else RunNow(run[0], run[1], run[2], run[3] == "running", run[4], run[5], bool(run[6])),
     )
 
 
-def policy_of(conn: Connection[Any], intake: Intake) -> Compiled:
-    """The compiled active policy of the caller's workspace.
+def _run_id(text: str | None) -> UUID | None:
+    if text is None:
+        return None
+    try:
+        return ids.decode("run", text)
+    except ids.BadId:
+        raise unknown_run() from None
+
+
+def _check_run(run: RunNow | None) -> None:
+    if run is None:
+        raise unknown_run()
+    if not run.running:
+        raise conflict("run_ended", "This run has ended: begin another, or leave `run` out.")
+
+
+def unknown_run() -> Problem:
+    """422 for a run that is not there, or another agent's."""
+    fault = FieldError("/run", "unknown_run", "This agent has no such run: declare it first.")
+    return invalid([fault], code="unknown_run")
+
+
+def policy_of(conn: Connection[Any], situation: Situation) -> Compiled:
+    """The compiled active policy of the workspace.
 
     Raises:
         Problem: 409 ``no_policy`` where none was ever applied: nothing can be routed.
     """
-    if intake.policy_version is None:
+    if situation.policy_version is None:
         raise conflict(
             "no_policy",
             "This workspace has no policy yet, so nobody can be asked. "
             "Apply one with: manage.py policy_apply SLUG FILE",
         )
-    policy = cached(intake.policy_version)
+    policy = cached(situation.policy_version)
     if policy is None:
         row = conn.execute(
-            "SELECT number, text FROM policies_policyversion WHERE id = %s", [intake.policy_version]
+            "SELECT number, text FROM policies_policyversion WHERE id = %s",
+            [situation.policy_version],
         ).fetchone()
         assert row is not None  # noqa: S101  # a foreign key holds it
         try:
-            policy = compile_once(intake.policy_version, row[1], number=row[0])
+            policy = compile_once(situation.policy_version, row[1], number=row[0])
         except PolicyErrors as error:
             raise conflict(
                 "policy_not_accepted",
@@ -134,13 +234,13 @@ def policy_of(conn: Connection[Any], intake: Intake) -> Compiled:
     return policy
 
 
-def check(policy: Compiled, submission: Submission) -> tuple[Any, bytes]:
+def check(policy: Compiled, action: str, submitted: Any) -> tuple[Any, bytes]:
     """The payload as policy sees it and its canonical bytes, checked against the action's schema.
 
     Raises:
         Problem: 422 for an unknown action or a payload off its schema, 413 for one too large.
     """
-    if submission.action not in policy.actions:
+    if action not in policy.actions:
         raise invalid(
             [
                 FieldError(
@@ -152,10 +252,10 @@ def check(policy: Compiled, submission: Submission) -> tuple[Any, bytes]:
             code="unknown_action",
             detail="The action is not in the policy: declare it under `actions`, or correct the name.",
         )
-    payload = canonical(submission.payload)
+    payload = canonical(submitted)
     if len(payload) > MAX_PAYLOAD_BYTES:
         raise too_large(MAX_PAYLOAD_BYTES, "payload_too_large")
-    faults = policy.payload_errors(submission.action, submission.payload)
+    faults = policy.payload_errors(action, submitted)
     if faults:
         raise invalid(
             faults,
@@ -167,39 +267,56 @@ def check(policy: Compiled, submission: Submission) -> tuple[Any, bytes]:
 
 
 def plan(
-    conn: Connection[Any], intake: Intake, policy: Compiled, submission: Submission
+    conn: Connection[Any],
+    situation: Situation,
+    policy: Compiled,
+    action: str,
+    submitted: Any,
+    *,
+    revises: UUID | None = None,
 ) -> Planned:
-    """Plan a submission.  Reads counters where a rule counts; the caller holds the lock then."""
-    payload, stored = check(policy, submission)
-    counters = policy.counters_for(submission.action, payload)
-    caller = intake.caller
+    """Plan a payload.  Reads counters where a rule counts; the caller holds the lock then.
+
+    Args:
+        submitted: the payload as a JSON value.
+        revises: the request whose payload it shall be from now on; counters leave it out.
+    """
+    payload, stored = check(policy, action, submitted)
+    counters = policy.counters_for(action, payload)
+    counted = {
+        counter: _count(conn, situation.agent_id, counter, payload, revises) for counter in counters
+    }
     made: Plan = plan_for(
         policy=policy,
-        action=submission.action,
+        action=action,
         payload=payload,
         agent=AgentFacts(
-            id=ids.encode("agt", caller.agent_id), name=caller.agent_name, owner=intake.owner_email
+            id=ids.encode("agt", situation.agent_id),
+            name=situation.agent_name,
+            owner=situation.owner_email,
         ),
         workspace=WorkspaceFacts(
-            id=ids.encode("wsp", caller.workspace_id), slug=caller.workspace_slug
+            id=ids.encode("wsp", situation.workspace_id), slug=situation.workspace_slug
         ),
-        now=intake.now,
-        counters={counter: _count(conn, caller.agent_id, counter, payload) for counter in counters},
+        now=situation.now,
+        counters=counted,
     )
+    kind = policy.document.actions[action]
     frozen = freeze(
         made,
-        policy=policy.document,
-        action=policy.document.actions[submission.action],
-        roles=intake.roles,
-        owner_active=intake.owner_active,
+        fallback=policy.document.fallback,
+        labels=kind.labels,
+        editable=kind.editable,
+        roles=situation.roles,
+        owner_active=situation.owner_active,
     )
-    assert intake.policy_version is not None  # noqa: S101  # policy_of raised otherwise
-    return Planned(submission, stored, frozen, intake.policy_version, made.risk, made.title)
+    assert situation.policy_version is not None  # noqa: S101  # policy_of raised otherwise
+    return Planned(action, stored, frozen, situation.policy_version, made.risk, made.title)
 
 
-def counts(policy: Compiled, submission: Submission) -> bool:
+def counts(policy: Compiled, action: str, payload: Any) -> bool:
     """Whether a rule that may match counts earlier requests, so that submits must take turns."""
-    return bool(policy.counters_for(submission.action, submission.payload))
+    return bool(policy.counters_for(action, payload))
 
 
 def lock_for_counting(conn: Connection[Any], agent_id: UUID) -> None:
@@ -207,8 +324,10 @@ def lock_for_counting(conn: Connection[Any], agent_id: UUID) -> None:
     conn.execute(LOCK_FOR_COUNTING, {"agent": agent_id})
 
 
-def _count(conn: Connection[Any], agent_id: UUID, counter: Counter, payload: Any) -> float:
-    from_where, values = _EARLIER, _window(counter, agent_id)
+def _count(
+    conn: Connection[Any], agent_id: UUID, counter: Counter, payload: Any, revises: UUID | None
+) -> float:
+    from_where, values = _EARLIER, _window(counter, agent_id) | {"except": revises}
     if counter.by is not None:
         steps = pointers.parse(counter.by)
         wanted = pointers.follow(payload, steps)  # counters_for leaves out what is not there

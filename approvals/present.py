@@ -65,7 +65,7 @@ def request_object(row: Row, *, for_person: bool) -> shape.RequestObject:
         plan=_plan(plan),
         stage=row.stage,
         decisions=[_decision(vote) for vote in row.decisions or ()],
-        changes=_changes(row, plan.sensitive if for_person else ()),
+        changes=changes_of(row.before, row.payload, plan.sensitive if for_person else ()),
         revised_by=None if row.before is None else _author(row, row.author_id, row.author_name),
         messages=[
             _message(row, one)
@@ -182,10 +182,13 @@ def _message(row: Row, said: dict[str, Any]) -> shape.MessageShown:
     )
 
 
-def _changes(row: Row, sensitive: tuple[str, ...]) -> list[shape.Change]:
-    if row.before is None:
+def changes_of(
+    before: bytes | None, payload: bytes, sensitive: tuple[str, ...]
+) -> list[shape.Change]:
+    """What a payload changed in the one before it (none before the first), sensitive values covered."""
+    if before is None:
         return []
-    found = difference(msgspec.json.decode(row.before), msgspec.json.decode(row.payload))
+    found = difference(msgspec.json.decode(before), msgspec.json.decode(payload))
     if sensitive:
         found = covered(found, [pointers.parse(one) for one in sensitive])
     return [shape.Change(one.op, one.pointer, one.before, one.after) for one in found]

@@ -11,16 +11,17 @@ from psycopg import Connection
 from agents.authentication import presented_key, require_scope
 from approvals import planning, shape
 from approvals.frozen import FrozenStage
-from approvals.submission import read as read_submission
+from approvals.submission import Submission
+from approvals.submission import read as read_body
 from core import durations
 from core.db import pool
 from core.durations import MAX_DURATION
 from people.sql import MEMBERSHIP_IS_VALID, VALID_MEMBERSHIPS
 
-#: How many different people could decide in any of the roles now, the agent's owner left out.
+#: How many different people could decide in any of the roles now, agent's owner and initiator left out.
 ELIGIBLE = f"""
 SELECT count(DISTINCT m.person_id) FROM {VALID_MEMBERSHIPS}
- WHERE m.role_id = ANY(%(roles)s) AND m.person_id <> %(owner)s AND {MEMBERSHIP_IS_VALID}
+ WHERE m.role_id = ANY(%(roles)s) AND m.person_id <> ALL(%(excluded)s) AND {MEMBERSHIP_IS_VALID}
 """
 
 
@@ -31,14 +32,15 @@ def preview(*, authorization: str | None, body: bytes) -> bytes:
         Problem: as `approvals.submit.submit`.
     """
     presented = presented_key(authorization)
-    submission, _ = read_submission(body)
+    submission, _ = read_body(body, Submission)
     with pool().connection() as conn:
-        intake = planning.read_intake(conn, presented)
+        intake = planning.read_intake(conn, presented, submission.run)
         require_scope(intake.caller, "requests:submit")
-        policy = planning.policy_of(conn, intake)
-        planned = planning.plan(conn, intake, policy, submission)
+        situation = intake.situation
+        policy = planning.policy_of(conn, situation)
+        planned = planning.plan(conn, situation, policy, submission.action, submission.payload)
         stages = [
-            _stage(conn, intake, index, stage) for index, stage in enumerate(planned.plan.stages)
+            _stage(conn, situation, index, stage) for index, stage in enumerate(planned.plan.stages)
         ]
     plan, asked = planned.plan, submission.asked_life()
     answer = shape.Preview(
@@ -70,19 +72,19 @@ def critical_note(risk: str) -> tuple[str, ...]:
 
 
 def _stage(
-    conn: Connection[Any], intake: planning.Intake, index: int, stage: FrozenStage
+    conn: Connection[Any], situation: planning.Situation, index: int, stage: FrozenStage
 ) -> shape.StagePreviewed:
     if stage.confirm == "owner":
-        people = int(intake.owner_active)
+        people = int(situation.owner_active)
     else:
         roles = [role.id for role in stage.roles]
-        values = {"roles": roles, "owner": intake.caller.agent_owner_id}
+        values = {"roles": roles, "excluded": situation.excluded}
         found = conn.execute(ELIGIBLE, values).fetchone()
         people = found[0] if found else 0
     return shape.StagePreviewed(
         index=index,
         roles=[
-            shape.RolePreviewed(role.name, role.title, intake.roles[role.name].eligible)
+            shape.RolePreviewed(role.name, role.title, situation.roles[role.name].eligible)
             for role in stage.roles
         ],
         approvals=stage.approvals,

@@ -12,6 +12,9 @@ from uuid import UUID
 
 from approvals.status import Verdict
 
+#: What moves a stage on: a yes, a change that its author agrees to, an answer.
+AGREEING = frozenset({Verdict.APPROVE, Verdict.EDIT, Verdict.ANSWER})
+
 
 @dataclass(frozen=True, slots=True)
 class Quorum:
@@ -74,7 +77,7 @@ def tally(stages: Sequence[Quorum], votes: Sequence[Vote]) -> Tally:
             >= quorum.rejections
         ):
             return Tally(Result.REJECTED, None, void)
-        approving = {vote.person for vote in here if vote.verdict is Verdict.APPROVE}
+        approving = {vote.person for vote in here if vote.verdict in AGREEING}
         if quorum.distinct_from_earlier:
             approving -= earlier
         if len(approving) < quorum.approvals:
@@ -88,6 +91,6 @@ def missing(stages: Sequence[Quorum], votes: Sequence[Vote], index: int) -> int:
     approving = {
         vote.person
         for vote in votes
-        if vote.eligible and vote.stage == index and vote.verdict is Verdict.APPROVE
+        if vote.eligible and vote.stage == index and vote.verdict in AGREEING
     }
     return max(0, stages[index].approvals - len(approving))

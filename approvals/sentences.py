@@ -53,9 +53,13 @@ def _question(row: Row) -> str:
 
 def _returned(row: Row) -> str:
     asked = [one["text"] for one in row.messages or () if one["kind"] == "return"]
-    what = "question" if row.kind == Kind.QUESTION else "action; do not run it"
     said = f" They wrote: {asked[-1]}" if asked else ""
-    return f"A person gave this back to you: answer with a message, or revise the {what}.{said}"
+    if row.kind == Kind.QUESTION:
+        return f"A person gave this question back to you: answer with a message.{said}"
+    return (
+        "A person gave this back to you: answer with a message, or revise the payload; "
+        f"do not run the action.{said}"
+    )
 
 
 def _rejected(row: Row, plan: FrozenPlan) -> str:

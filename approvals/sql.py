@@ -14,7 +14,7 @@ from people.sql import NAME_OF, PERSON_NAME
 #: In the order of `approvals.row.Row`.
 REQUEST_COLUMNS = f"""
     r.id, r.kind, r.workspace_id, w.slug, r.action, v.payload, v.digest, r.revision, r.status, r.waiting_on,
-    r.basis, r.risk, r.title, r.stated, agent.id, agent.name, owner.id, {PERSON_NAME.format(user="owner_user")},
+    r.basis, r.risk, r.title, coalesce(v.stated, r.stated), agent.id, agent.name, owner.id, {PERSON_NAME.format(user="owner_user")},
     v.plan, r.stage, r.created_at, r.expires_at, r.ended_at, r.sequence, votes.list,
     r.run_id, run.external_id, run.agent_version,
     r.initiator_id, {NAME_OF.format(person="r.initiator_id")},

@@ -1,4 +1,4 @@
-"""What an agent sends when it asks: the shape of ``POST /requests``, and how it is read."""
+"""What an agent sends when it asks: the shapes of its bodies, and how they are read."""
 
 from __future__ import annotations
 
@@ -38,48 +38,103 @@ class Stated(Struct, frozen=True):
     metadata: dict[str, str]
 
 
-class Submission(Struct, forbid_unknown_fields=True, frozen=True):
-    """The body of ``POST /requests`` and of ``POST /requests/preview``."""
+class Statement(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What an agent may state beside what it asks for."""
 
-    action: Annotated[str, Meta(min_length=1, max_length=120)]
-    payload: dict[str, Any]
     summary: Text = ""
     context: dict[str, Any] = {}
     evidence: Annotated[list[Evidence], Meta(max_length=20)] = []
-    metadata: Annotated[dict[Short, Short], Meta(max_length=MAX_METADATA)] = {}
-    expires_in: (
-        Annotated[str, Meta(description="Shorter than the plan's own: 90s, 15m, 4h, 2d")] | None
-    ) = None
 
-    def stated(self) -> bytes:
-        """Canonical JSON of summary, context, evidence and metadata."""
+    def stated(self, metadata: bytes = b"{}") -> bytes:
+        """Canonical JSON of summary, context, evidence and metadata (which is canonical already)."""
         return canonical(
             {
                 "summary": self.summary,
                 "context": self.context,
                 "evidence": msgspec.to_builtins(self.evidence),
-                "metadata": self.metadata,
+                "metadata": msgspec.json.decode(metadata),
             }
         )
+
+
+class Asking(Statement, frozen=True, kw_only=True):
+    """What requests and questions have in common."""
+
+    metadata: Annotated[dict[Short, Short], Meta(max_length=MAX_METADATA)] = {}
+    run: Annotated[str, Meta(max_length=100, description="The run it belongs to")] | None = None
+    expires_in: (
+        Annotated[str, Meta(description="Shorter than the plan's own: 90s, 15m, 4h, 2d")] | None
+    ) = None
+
+    def said(self) -> bytes:
+        """Canonical JSON of all that the agent states."""
+        return self.stated(canonical(self.metadata))
 
     def asked_life(self) -> timedelta | None:
         """How long the agent wants to wait at most, where it said so."""
         return durations.parse(self.expires_in) if self.expires_in is not None else None
 
 
-def read(body: bytes) -> tuple[Submission, Any]:
-    """The submission in a request body, and the whole body as a value (for its digest).
+class Submission(Asking, frozen=True, kw_only=True):
+    """The body of ``POST /requests`` and of ``POST /requests/preview``."""
+
+    action: Annotated[str, Meta(min_length=1, max_length=120)]
+    payload: dict[str, Any]
+
+
+class Option(Struct, forbid_unknown_fields=True, frozen=True):
+    """One answer to choose: what is answered, and what people read."""
+
+    value: Annotated[str, Meta(min_length=1, max_length=200)]
+    label: Annotated[str, Meta(max_length=200)] = ""
+
+
+class Question(Asking, frozen=True, kw_only=True):
+    """The body of ``POST /questions``.  Without options and schema, the answer is a text."""
+
+    to: Annotated[str, Meta(min_length=1, max_length=60, description="A role, by its name")]
+    prompt: Annotated[str, Meta(min_length=1, max_length=4_000)]
+    options: (
+        Annotated[
+            list[Annotated[str, Meta(min_length=1, max_length=200)] | Option],
+            Meta(min_length=2, max_length=50),
+        ]
+        | None
+    ) = None
+    answer_schema: (
+        Annotated[dict[str, Any], Meta(description="JSON Schema 2020-12 of the answer")] | None
+    ) = None
+
+
+class Revised(Statement, frozen=True, kw_only=True):
+    """The body of ``POST /requests/{id}/revise``: a new payload, and what the agent says of it."""
+
+    payload: dict[str, Any]
+
+
+class AgentMessage(Struct, forbid_unknown_fields=True, frozen=True):
+    """The body of ``POST /requests/{id}/messages``: an answer to a return, or more evidence."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=4_000)]
+    evidence: Annotated[list[Evidence], Meta(max_length=20)] = []
+
+
+Asked = TypeVar("Asked", bound=Asking)
+
+
+def read(body: bytes, shape: type[Asked]) -> tuple[Asked, Any]:
+    """What a request body asks for, and the whole body as a value (for its digest).
 
     Raises:
         Problem: 400 or 413 from strict JSON, 422 with a pointer where the shape does not fit.
     """
     value = strict_json.loads(body)
-    submission = convert(value, Submission)
+    asked = convert(value, shape)
     try:
-        submission.asked_life()
+        asked.asked_life()
     except durations.DurationError as error:
         raise invalid([FieldError("/expires_in", "invalid_duration", str(error))]) from error
-    return submission, value
+    return asked, value
 
 
 def convert(value: Any, shape: type[Shape]) -> Shape:

@@ -22,6 +22,7 @@ Name: TypeAlias = Literal[
     "submit_before_last_statement",
     "submit_after_commit_before_answer",
     "decide_before_last_statement",
+    "revise_before_last_statement",
     "end_before_last_statement",
     "due_after_claim",
     "due_before_finish",

@@ -34,12 +34,27 @@ ROLES_OF_PERSON = f"""
 """
 
 #: All roles of a workspace as ``{name: [id, title, eligible]}``, where ``eligible`` counts the people
-#: who could decide now, one person left out: ``ROLES_NOW.format(workspace="w.id", excluded="o.id")``.
+#: who could decide now, some left out: ``ROLES_NOW.format(workspace="w.id", excluded="o.id, i.id")``.
 ROLES_NOW = f"""
     (SELECT json_object_agg(ro.name, json_build_array(ro.id, ro.title,
                 (SELECT count(DISTINCT m.person_id) FROM {VALID_MEMBERSHIPS}
-                  WHERE m.role_id = ro.id AND m.person_id <> {{excluded}} AND {MEMBERSHIP_IS_VALID})))
+                  WHERE m.role_id = ro.id AND m.person_id NOT IN ({{excluded}}) AND {MEMBERSHIP_IS_VALID})))
        FROM people_role ro WHERE ro.workspace_id = {{workspace}})
+"""
+
+#: Whether the person with this id may act at all, as a sub-select; null without one.
+IS_ACTIVE = """
+    (SELECT ap.active AND au.is_active FROM people_person ap JOIN people_user au ON au.id = ap.user_id
+      WHERE ap.id = {person})
+"""
+
+#: The person with this id, held still until the transaction ends, and whether they may act at all; no
+#: row where the id is null.
+HOLD_PERSON = """
+    SELECT hp.id, (hp.active AND hu.is_active) AS acts
+      FROM people_person hp JOIN people_user hu ON hu.id = hp.user_id
+     WHERE hp.id = {person}
+       FOR SHARE OF hp
 """
 
 #: Whether a joined person and user may act at all: ``PERSON_IS_ACTIVE.format(person="o", user="ou")``.

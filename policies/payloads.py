@@ -69,17 +69,21 @@ class PayloadSchema:
         """
         if not isinstance(payload, dict):
             return [FieldError("/payload", "type", "A payload is a JSON object.")]
+        return self.faults(payload, "/payload")
+
+    def faults(self, value: JSON, place: str) -> list[FieldError]:
+        """Return what is wrong with any JSON `value`; pointers start with `place`."""
         if self._weight * _LONGEST > MAX_PATTERN_WORK:
             most = MAX_PATTERN_WORK // self._weight
-            if _text(payload) > most:
-                detail = f"The patterns of this action read at most {most} characters of text."
-                return [FieldError("/payload", "too_long", detail)]
-        if self._validator.is_valid(payload):
+            if _text(value) > most:
+                detail = f"The patterns of this schema read at most {most} characters of text."
+                return [FieldError(place, "too_long", detail)]
+        if self._validator.is_valid(value):
             return []
         found = []
-        for error in self._validator.iter_errors(payload):
+        for error in self._validator.iter_errors(value):
             pointer = "".join(pointers.step_to(str(step)) for step in error.instance_path)
-            found.append(FieldError("/payload" + pointer, str(error.kind.name), error.message))
+            found.append(FieldError(place + pointer, str(error.kind.name), error.message))
             if len(found) == MAX_ERRORS:
                 break
         return found

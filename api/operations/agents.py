@@ -22,6 +22,15 @@ from api.operations.terms import (
 from api.prefer import MAX_WAIT_S
 from approvals.status import Status
 
+PREFER: Final = header(
+    "Prefer", f"`wait=N` answers when the request ended or N seconds (≤ {MAX_WAIT_S}) are up"
+)
+IDEMPOTENCY_KEY: Final = header(
+    "Idempotency-Key",
+    "The same key and body give the same request, for as long as it is kept",
+    pattern='^("[!#-Z^-~]{1,255}"|[!#-Z^-~]{1,255})$',
+)
+
 AGENTS: Final[tuple[Operation, ...]] = (
     Operation(
         "post",
@@ -42,17 +51,7 @@ AGENTS: Final[tuple[Operation, ...]] = (
             )
         },
         (*WRITING, "Conflict"),
-        (
-            header(
-                "Prefer",
-                f"`wait=N` answers when the request ended or N seconds (≤ {MAX_WAIT_S}) are up",
-            ),
-            header(
-                "Idempotency-Key",
-                "The same key and body give the same request, for as long as it is kept",
-                pattern='^("[!#-Z^-~]{1,255}"|[!#-Z^-~]{1,255})$',
-            ),
-        ),
+        (PREFER, IDEMPOTENCY_KEY),
         body="Submission",
         example=EXAMPLE,
     ),
@@ -120,6 +119,73 @@ AGENTS: Final[tuple[Operation, ...]] = (
         body="CancelBody",
         body_required=False,
         description="By the agent that asked, or by the person who owns the agent.",
+    ),
+    Operation(
+        "post",
+        "/api/v1/questions",
+        "askQuestion",
+        "Agents",
+        "Ask people something",
+        "key",
+        {
+            201: Success(
+                "The question, pending",
+                "RequestObject",
+                headers={
+                    "Location": "The question, read as a request is",
+                    "Preference-Applied": "`wait=N`, where Prefer asked for it",
+                    "Idempotent-Replayed": "`true` where an earlier call asked it",
+                },
+            )
+        },
+        (*WRITING, "Conflict"),
+        (PREFER, IDEMPOTENCY_KEY),
+        body="Question",
+        example={
+            "to": "reviewer",
+            "prompt": "Which address is the right one?",
+            "options": ["Main Street 1", "Mill Lane 2"],
+        },
+        description="A choice of options, a text, or whatever fits a JSON Schema. It lives as a request does.",
+    ),
+    Operation(
+        "post",
+        "/api/v1/requests/{id}/messages",
+        "sendMessage",
+        "Agents",
+        "Answer a return, or add evidence",
+        "key",
+        {201: REQUEST},
+        (*WRITING, "NotFound", "Conflict"),
+        (ID,),
+        body="AgentMessage",
+        example={"text": "The order arrived broken; the photos are in the ticket."},
+    ),
+    Operation(
+        "post",
+        "/api/v1/requests/{id}/revise",
+        "reviseRequest",
+        "Agents",
+        "Change the payload of a pending request",
+        "key",
+        {200: REQUEST},
+        (*WRITING, "NotFound", "Conflict"),
+        (ID,),
+        body="Revised",
+        example={"payload": {"order": "A-1001", "amount": 40}},
+        description="Planned anew by the policy of now; earlier votes are void. Policy's `deny` ends it, "
+        "its `allow` does not: who was asked before still decides.",
+    ),
+    Operation(
+        "get",
+        "/api/v1/requests/{id}/revisions",
+        "listRevisions",
+        "Agents",
+        "Every version of the payload",
+        "any read",
+        {200: Success("The first one first", "RevisionList")},
+        (*READING, "NotFound"),
+        (ID, WORKSPACE),
     ),
     Operation(
         "get",

@@ -87,7 +87,7 @@ PEOPLE: Final[tuple[Operation, ...]] = (
         "/api/v1/requests/{id}/decisions",
         "decideRequest",
         "People",
-        "Approve or reject",
+        "Approve, reject, edit, answer, or give back to the agent",
         "session",
         {200: REQUEST},
         (*WRITING, "NotFound", "Conflict"),

@@ -37,8 +37,9 @@ ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
         403,
         (
             *("forbidden", "insufficient_scope", "agent_suspended", "people_only", "csrf_failed"),
+            "agents_only",
             *("no_workspace", "wrong_origin", "not_the_owner", "not_asked", "own_agent"),
-            *("owner_confirms", "approved_earlier"),
+            *("owner_confirms", "initiator_confirms", "own_run", "approved_earlier"),
         ),
     ),
     "NotFound": (404, ("not_found",)),
@@ -46,7 +47,8 @@ ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
         409,
         (
             *("request_ended", "deadline_passed", "stale_payload", "stale_stage", "already_voted"),
-            *("idempotency_in_flight", "no_policy", "policy_not_accepted"),
+            *("idempotency_in_flight", "no_policy", "policy_not_accepted", "waiting_on_agent"),
+            *("run_ended", "too_many_revisions", "too_many_messages", "not_for_questions"),
         ),
     ),
     "TooLarge": (413, ("body_too_large", "payload_too_large")),
@@ -55,7 +57,7 @@ ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
         422,
         (
             *("invalid_input", "unknown_action", "payload_off_schema", "idempotency_key_reused"),
-            *("invalid_policy", "invalid_query"),
+            *("invalid_policy", "invalid_query", "unknown_run", "payload_unchanged"),
         ),
     ),
     "TooMany": (429, ("rate_limited", "too_many_requests", "sign_in_throttled")),

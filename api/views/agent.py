@@ -69,6 +69,12 @@ class Requests(HotDoor):
         return listing(request, page.items, page.next, page.previous)
 
 
+class Questions(HotDoor):
+    """``/questions``"""
+
+    function = staticmethod(hot.ask)
+
+
 class RequestDetail(AnyDoor):
     """``/requests/{id}``: for its agent, and for people who may see it."""
 

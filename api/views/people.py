@@ -36,7 +36,8 @@ from api.messages import (
     WorkspaceSlug,
 )
 from approvals import lists, read
-from approvals.decide import choice, decide
+from approvals.choices import choice
+from approvals.decide import decide
 from approvals.present import render
 from core import ids
 from core.clock import ClockTimestamp
@@ -144,6 +145,8 @@ class Decisions(PeopleDoor):
             comment=body.comment,
             channel="web",
             assurance="session",
+            edits=body.edits,
+            answer=body.answer,
         )
         done = decide(actor=who.actor, reader=who.reader, request_id=subject, chosen=chosen)
         return answer(request, done)

@@ -174,6 +174,11 @@ class Migration(migrations.Migration):
             name="author_id",
             field=models.UUIDField(null=True),
         ),
+        migrations.AddField(
+            model_name="revision",
+            name="stated",
+            field=models.BinaryField(null=True),
+        ),
         migrations.AlterField(
             model_name="decision",
             name="verdict",

@@ -21,7 +21,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from approvals import present, read
 from approvals.cancel import cancel_by_owner
-from approvals.decide import choice, decide
+from approvals.choices import choice
+from approvals.decide import decide
 from approvals.frozen import FrozenPlan
 from approvals.frozen import decode as decode_plan
 from approvals.row import Row

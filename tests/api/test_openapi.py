@@ -140,7 +140,11 @@ def test_every_route_hides_another_workspace(tenant: Tenant) -> None:
     reviewer = tenant.person()
     slug = {"Assentry-Workspace": Tenant(tenant.server).workspace.slug}
     digest = f"sha256:{'0' * 64}"
-    bodies = {"decisions": {"verdict": "approve", "stage": 0, "payload_digest": digest}}
+    bodies = {
+        "decisions": {"verdict": "approve", "stage": 0, "payload_digest": digest},
+        "messages": {"text": "More about it"},
+        "revise": {"payload": {"to": "ana@example.com"}},
+    }
     named = {(method, path) for method, path in routes() if "{id}" in path}
     assert len(named) >= 4
     for method, path in named:

@@ -8,10 +8,17 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from agents.authentication import KeyContext, authenticate
 from agents.services import create_agent, create_key
 from approvals.access import Reader
-from approvals.decide import choice, decide
-from approvals.submit import submit
+from approvals.choices import choice
+from approvals.decide import decide
+from approvals.present import render
+from approvals.read import for_person
+from approvals.returning import say
+from approvals.revising import revise
+from approvals.submission import AgentMessage, Revised
+from approvals.submit import ask, submit
 from audit.actor import Actor
 from core import ids
 from core.db import pool
@@ -103,6 +110,8 @@ class World:
             comment=comment,
             channel="web",
             assurance="session",
+            edits=other.get("edits"),
+            answer=other.get("answer"),
         )
         rendered = decide(
             actor=Actor.person(person.id, channel="web"),
@@ -111,6 +120,37 @@ class World:
             chosen=chosen,
         )
         return value(rendered)
+
+    @property
+    def caller(self) -> KeyContext:
+        """The agent behind its key, as it stands now."""
+        with pool().connection() as conn:
+            return authenticate(conn, f"Bearer {self.key.token}")
+
+    def ask(self, **body: Any) -> dict[str, Any]:
+        """The agent asks people something."""
+        body = {"to": self.policy["fallback"], "prompt": "Which one?"} | body
+        done = ask(
+            authorization=f"Bearer {self.key.token}",
+            body=json.dumps(body).encode(),
+            idempotency_key=None,
+        )
+        return value(done.rendered)
+
+    def say(self, request: dict[str, Any], text: str) -> dict[str, Any]:
+        """The agent answers, or adds to its request."""
+        message = AgentMessage(text)
+        return value(say(caller=self.caller, request_id=uuid_of(request), message=message))
+
+    def revise(self, request: dict[str, Any], **payload: Any) -> dict[str, Any]:
+        """The agent changes its payload."""
+        revised = Revised(payload=payload)
+        return value(revise(caller=self.caller, request_id=uuid_of(request), revised=revised))
+
+    def seen(self, name: str, request: dict[str, Any]) -> dict[str, Any]:
+        """The request as this person sees it."""
+        row = for_person(reader=self.reader(name), request_id=uuid_of(request))
+        return value(render(row, for_person=True))
 
     def grant(self, name: str, role: str) -> None:
         grant_role(actor=TEST, workspace=self.workspace, role=role, person=self.people[name])

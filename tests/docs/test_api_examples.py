@@ -108,6 +108,7 @@ def test_every_member_of_the_answers_is_described() -> None:
         "## The request object": (shape.RequestObject, shape.PlanShown, shape.DecisionShown),
         "## Preview": (shape.Preview,),
         "## Submit": (submission.Submission,),
+        "## Questions": (submission.Question,),
     }
     for heading, structs in shapes.items():
         text = section(api, heading)
