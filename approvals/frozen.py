@@ -35,7 +35,7 @@ class FrozenStage(Struct, frozen=True):
     approvals: int = 1
     rejections: int = 1
     distinct_from_earlier: bool = False
-    confirm: Literal["owner"] | None = None
+    confirm: Literal["owner", "initiator"] | None = None
 
 
 class FrozenFact(Struct, frozen=True):

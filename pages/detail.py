@@ -10,8 +10,9 @@ from typing import Final
 
 import msgspec
 
-from approvals.shape import DecisionShown, RequestObject, StageShown
-from pages import payload, words
+from approvals.quorum import AGREEING
+from approvals.shape import DecisionShown, MessageShown, RequestObject, StageShown
+from pages import answering, editing, payload, words
 
 decode = msgspec.json.Decoder(RequestObject).decode
 
@@ -31,6 +32,33 @@ class VoteLine:
     at: datetime
     void: str | None
 
+    @property
+    def said(self) -> str:
+        """The verdict in the past tense."""
+        return words.VERDICTS[self.verdict]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeLine:
+    """One difference from the revision before; what was not there, or is not any more, is empty."""
+
+    label: str
+    op: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageLine:
+    """Words about the request, with the instant parsed."""
+
+    kind: str
+    name: str
+    mine: bool
+    text: str
+    evidence: list[payload.Row]
+    at: datetime
+
 
 @dataclass(frozen=True, slots=True)
 class StageLine:
@@ -40,7 +68,7 @@ class StageLine:
     roles: tuple[str, ...]
     people: tuple[str, ...]
     more_people: int
-    confirm: bool
+    confirm: str | None
     distinct: bool
     needed: int
     given: int
@@ -56,10 +84,18 @@ class Deciding:
 
     stage: int
     digest: str
-    confirm: bool
-    may_approve: bool
+    confirm: str | None
+    why_not_approve: str | None
     comment_on_approve: bool
     comment_on_reject: bool
+    edits: list[editing.Field]
+    answers: list[answering.Field]
+    may_return: bool
+
+    @property
+    def may_approve(self) -> bool:
+        """Whether this person's yes would count."""
+        return self.why_not_approve is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +124,10 @@ class Detail:
     why_not: str | None
     asked_as: tuple[str, ...]
     may_cancel: bool
+    changes: list[ChangeLine]
+    messages: list[MessageLine]
+    #: What a question was answered with, as people read it.
+    answer: str
     revealed: bool = False
 
     @property
@@ -110,7 +150,7 @@ class Seen:
     why_not: str | None
     roles: frozenset[str]
     covered: frozenset[str] = frozenset()
-    approved_earlier: bool = False
+    why_not_approve: str | None = None
 
 
 def detail(
@@ -157,6 +197,9 @@ def detail(
         why_not=_why_not(seen) if shown.status == "pending" else None,
         asked_as=_asked_as(open_stage, seen),
         may_cancel=shown.status == "pending" and shown.agent.owner.id == seen.person,
+        changes=_changes(shown),
+        messages=[_message(one, seen) for one in shown.messages],
+        answer=shown.answer if isinstance(shown.answer, str) else payload.pretty(shown.answer),
         revealed=revealed,
     )
 
@@ -173,10 +216,44 @@ def _deciding(shown: RequestObject, seen: Seen, stage: StageShown | None) -> Dec
     return Deciding(
         stage=stage.index,
         digest=shown.payload_digest,
-        confirm=stage.confirm == "owner",
-        may_approve=not seen.approved_earlier,
+        confirm=stage.confirm,
+        why_not_approve=seen.why_not_approve,
         comment_on_approve=shown.plan.comment == "always",
         comment_on_reject=shown.plan.comment in {"always", "on_reject"},
+        edits=_edits(shown, seen),
+        answers=answering.fields(shown.payload) if shown.kind == "question" else [],
+        may_return=shown.waiting_on == "people",
+    )
+
+
+def _edits(shown: RequestObject, seen: Seen) -> list[editing.Field]:
+    if seen.why_not_approve is not None or shown.kind != "request":
+        return []
+    labels = {fact.pointer: fact.label for fact in shown.facts}
+    return editing.fields(shown.payload, shown.plan.editable, labels, seen.covered)
+
+
+def _changes(shown: RequestObject) -> list[ChangeLine]:
+    labels = {fact.pointer: fact.label for fact in shown.facts}
+    return [
+        ChangeLine(
+            labels.get(one.pointer) or one.pointer.removeprefix("/").replace("/", " › "),
+            one.op,
+            "" if one.op == "add" else payload.pretty(one.before),
+            "" if one.op == "remove" else payload.pretty(one.after),
+        )
+        for one in shown.changes
+    ]
+
+
+def _message(said: MessageShown, seen: Seen) -> MessageLine:
+    return MessageLine(
+        kind=said.kind,
+        name=said.author.name,
+        mine=said.author.id == seen.person,
+        text=said.text,
+        evidence=payload.rows(said.evidence),
+        at=words.moment(said.at),
     )
 
 
@@ -231,19 +308,15 @@ def _stage(
     *,
     after: bool,
 ) -> StageLine:
-    counted = [vote for vote in votes if vote.void is None]
-    given = sum(vote.verdict == "approve" for vote in counted)
-    names = (
-        [shown.agent.owner.name]
-        if stage.confirm
-        else _others(stage, counted, shown.agent.owner.name, members)
-    )
+    counted = [vote for vote in votes if vote.void is None and vote.verdict != "return"]
+    given = sum(vote.verdict in AGREEING for vote in counted)
+    names = _who(shown, stage, counted, members)
     return StageLine(
         number=stage.index + 1,
         roles=tuple(role.title or role.name for role in stage.roles),
         people=tuple(names[:NAMED]),
         more_people=max(0, len(names) - NAMED),
-        confirm=stage.confirm == "owner",
+        confirm=stage.confirm,
         distinct=stage.distinct_from_earlier,
         needed=stage.approvals,
         given=given,
@@ -254,14 +327,20 @@ def _stage(
     )
 
 
-def _others(
+def _who(
+    shown: RequestObject,
     stage: StageShown,
     counted: list[DecisionShown],
-    owner: str,
     members: Mapping[str, Sequence[str]],
 ) -> list[str]:
-    """Who could still decide, by name; the agent's owner cannot, and who has voted has."""
-    voted = {vote.person.name for vote in counted} | {owner}
+    """Who could still decide, by name; owner and initiator cannot, and who has voted has."""
+    owner, initiator = shown.agent.owner, shown.initiator
+    if stage.confirm == "owner":
+        return [owner.name]
+    if stage.confirm == "initiator":
+        return [initiator.name] if initiator else []
+    voted = {vote.person.name for vote in counted if vote.verdict != "return"} | {owner.name}
+    voted |= {initiator.name} if initiator else set()
     names = (name for role in stage.roles for name in members.get(role.name, ()))
     return [name for name in dict.fromkeys(names) if name not in voted]
 
@@ -278,11 +357,13 @@ def _stage_state(shown: RequestObject, stage: StageShown, given: int, *, refused
 
 def _ended_by(shown: RequestObject, seen: Seen) -> list[VoteLine]:
     """The votes that made the outcome, where people did."""
-    verdict = {"approved": "approve", "rejected": "reject"}.get(shown.status)
+    verdicts = {"approved": AGREEING, "answered": AGREEING, "rejected": {"reject"}}
     return [
         _vote(vote, seen)
         for vote in shown.decisions
-        if vote.verdict == verdict and vote.void is None and vote.revision == shown.revision
+        if vote.verdict in verdicts.get(shown.status, ())
+        and vote.void is None
+        and vote.revision == shown.revision
     ]
 
 
@@ -302,6 +383,8 @@ def _state_line(shown: RequestObject, stages: Sequence[StageLine]) -> str:
     """The state in one line, for those who hear the page."""
     if shown.status != "pending":
         return words.outcome(shown.status, shown.basis)[0]
+    if shown.waiting_on == "agent":
+        return "waiting for the agent's answer"
     for stage in stages:
         if stage.state == "open":
             where = f"step {stage.number} of {len(stages)}, " if len(stages) > 1 else ""
@@ -311,6 +394,6 @@ def _state_line(shown: RequestObject, stages: Sequence[StageLine]) -> str:
 
 def _version(shown: RequestObject, seen: Seen, *, revealed: bool) -> str:
     told = msgspec.json.encode(
-        (shown, seen.may_decide, seen.why_not, seen.approved_earlier, revealed)
+        (shown, seen.may_decide, seen.why_not, seen.why_not_approve, revealed)
     )
     return hashlib.sha256(told).hexdigest()[:16]

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 
 from approvals.cancel import MAX_REASON
-from pages.words import REASONS
+from pages.words import REASONS, VERDICTS
 
 MAX_COMMENT = 3_900  # leaves room for the preset's words below the limit of a decision's comment
 _WORDS = dict(REASONS)
@@ -23,7 +23,7 @@ class SignInForm(forms.Form):
 class DecisionForm(forms.Form):
     """A verdict, on exactly what was shown, with its reason."""
 
-    verdict = forms.ChoiceField(choices=[("approve", "approve"), ("reject", "reject")])
+    verdict = forms.ChoiceField(choices=[(verdict, verdict) for verdict in VERDICTS])
     stage = forms.IntegerField(min_value=0, max_value=1000)
     payload_digest = forms.CharField(max_length=100)
     preset = forms.ChoiceField(choices=[("", ""), *REASONS], required=False)
@@ -41,8 +41,15 @@ class DecisionForm(forms.Form):
             preset = _WORDS[cleaned["preset"]]
             comment = f"{preset}: {comment}" if comment else preset
         cleaned["comment"] = comment
-        rejected = cleaned.get("verdict") == "reject"
-        asked = self._comment_rule == "always" or (rejected and self._comment_rule == "on_reject")
+        verdict = cleaned.get("verdict")
+        rejected, decides = verdict == "reject", verdict in {"approve", "reject", "edit"}
+        asked = decides and (
+            self._comment_rule == "always" or (rejected and self._comment_rule == "on_reject")
+        )
+        if verdict == "return" and not comment and "comment" not in self.errors:
+            self.add_error(
+                "comment", "Say what the agent shall answer or change. Nothing was decided."
+            )
         if asked and not comment and "comment" not in self.errors:
             verb = "reject" if rejected else "approve"
             self.add_error(

@@ -13,7 +13,9 @@ from django.urls import reverse
 
 from approvals import lists
 from approvals.frozen import decode
+from approvals.quorum import AGREEING
 from approvals.row import Row
+from approvals.status import Kind, WaitingOn
 from core import ids
 from core.problems import Problem
 from pages.visitor import Visitor
@@ -21,6 +23,7 @@ from pages.visitor import Visitor
 VIEWS: Final = {"mine": "Mine", "roles": "My roles", "all": "All"}
 ORDERS: Final = {"urgency": "most urgent first", "created": "newest first"}
 _OTHER_ORDER: Final = {"urgency": ("created", "Newest"), "created": ("urgency", "Urgent")}
+_CONFIRMS: Final = {"owner": "owner confirms", "initiator": "initiator confirms"}
 PAGE: Final = 50
 
 
@@ -45,7 +48,10 @@ class Item:
     risk: str
     expires: datetime
     roles: tuple[str, ...]
-    confirm: bool
+    #: Who alone must confirm; empty where a role is asked.
+    confirm: str
+    question: bool
+    with_agent: bool
     given: int
     needed: int
     step: int
@@ -167,9 +173,11 @@ def _item(row: Row, choice: Choice) -> Item:
         risk=row.risk,
         expires=row.expires_at,
         roles=tuple(role.title or role.name for role in stage.roles),
-        confirm=stage.confirm == "owner",
+        confirm=_CONFIRMS.get(stage.confirm or "", ""),
+        question=row.kind == Kind.QUESTION,
+        with_agent=row.waiting_on == WaitingOn.AGENT,
         given=sum(
-            vote["verdict"] == "approve"
+            vote["verdict"] in AGREEING
             and vote["stage"] == index
             and vote["revision"] == row.revision
             and not vote["void"]

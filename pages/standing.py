@@ -14,8 +14,9 @@ from django.db.models import Q
 
 from approvals.access import Reader
 from approvals.frozen import FrozenPlan, FrozenRole, FrozenStage
+from approvals.quorum import AGREEING
 from approvals.row import Row
-from approvals.status import Status
+from approvals.status import Status, Verdict, WaitingOn
 from core import ids
 from core.clock import ClockTimestamp
 from pages.detail import Seen
@@ -87,12 +88,18 @@ def standing(row: Row, plan: FrozenPlan, reader: Reader, members: Members) -> Se
         why_not=why_not,
         roles=frozenset(role.name for role in _roles(plan) if role.id in held),
         covered=frozenset(plan.sensitive),
-        approved_earlier=row.stage is not None
-        and plan.stage(row.stage).distinct_from_earlier
-        and any(
-            vote["stage"] < row.stage and vote["verdict"] == "approve" for vote in _own(row, reader)
-        ),
+        why_not_approve=_why_not_approve(row, plan, reader),
     )
+
+
+def _why_not_approve(row: Row, plan: FrozenPlan, reader: Reader) -> str | None:
+    if row.waiting_on == WaitingOn.AGENT:
+        return "It was given back to the agent: until it answers, it can only be rejected."
+    if row.stage is None or not plan.stage(row.stage).distinct_from_earlier:
+        return None
+    if any(v["stage"] < row.stage and v["verdict"] in AGREEING for v in _own(row, reader)):
+        return "You approved an earlier step: this one needs somebody else's approval."
+    return None
 
 
 def _why_not(row: Row, stage: FrozenStage, reader: Reader, held: frozenset[UUID]) -> str | None:
@@ -102,8 +109,14 @@ def _why_not(row: Row, stage: FrozenStage, reader: Reader, held: frozenset[UUID]
         if reader.person_id != row.owner_id:
             return "The rule asks the agent's owner alone to confirm."
         return None
+    if stage.confirm == "initiator":
+        if reader.person_id != row.initiator_id:
+            return "The rule asks whoever started the run, alone, to confirm."
+        return None
     if reader.person_id == row.owner_id:
         return "You own this agent, and nobody decides on their own agent's request."
+    if reader.person_id == row.initiator_id:
+        return "You started this run, and nobody decides on a request of their own run."
     if not held & {role.id for role in stage.roles}:
         return "This step asks a role that you do not hold."
     return None
@@ -117,4 +130,5 @@ def _own(row: Row, reader: Reader) -> list[dict[str, Any]]:
         if vote["person_id"] == str(reader.person_id)
         and vote["revision"] == row.revision
         and not vote["void"]
+        and vote["verdict"] != Verdict.RETURN
     ]

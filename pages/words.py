@@ -59,6 +59,15 @@ TONES: Final = {
     "cancelled": "quiet",
 }
 
+#: What somebody did, by verdict.
+VERDICTS: Final = {
+    "approve": "approved",
+    "reject": "rejected",
+    "edit": "changed it and approved",
+    "answer": "answered",
+    "return": "gave it back",
+}
+
 #: What reject offers by one press; the code travels in the form, the words are what is recorded.
 REASONS: Final = (
     ("details", "The details are wrong"),
@@ -106,6 +115,18 @@ def at_deadline(on_expiry: str, *, last_stage: bool) -> tuple[str, str | None]:
     if kind == "ask" and not last_stage:
         return "one more role is asked:", role
     return "it expires: the agent is told that nobody decided, and must not run it", None
+
+
+def done(verdict: str, *, question: bool = False) -> str:
+    """What this person has just done, said to them."""
+    if verdict == "reject":
+        return "You declined to answer." if question else "You rejected."
+    return {
+        "approve": "You approved.",
+        "edit": "You changed the payload.",
+        "answer": "You answered.",
+        "return": "You gave it back to the agent.",
+    }[verdict]
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:

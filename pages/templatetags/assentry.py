@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from django import template
@@ -11,6 +12,7 @@ from django.utils.safestring import SafeString
 
 from core import visible as seeing
 from pages import words
+from pages.editing import Field
 
 register = template.Library()
 
@@ -42,6 +44,18 @@ def hides(text: str) -> str:
     listed = list(dict.fromkeys(f"{piece.mark} ({piece.note})" for piece in found))
     more = f" and {len(listed) - 5} more" if len(listed) > 5 else ""
     return "; ".join(listed[:5]) + more
+
+
+@register.filter
+def typed(kept: Mapping[str, str], name: str) -> str:
+    """What somebody had typed into a field before the form was refused."""
+    return kept.get(name, "")
+
+
+@register.filter
+def typed_or(kept: Mapping[str, str], field: Field) -> str:
+    """The same, or what stands there where nothing was refused."""
+    return kept.get(field.name, field.value)
 
 
 @register.simple_tag

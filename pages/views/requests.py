@@ -27,9 +27,10 @@ from approvals.frozen import FrozenPlan
 from approvals.frozen import decode as decode_plan
 from approvals.row import Row
 from core import ids
-from core.problems import Problem, conflict, not_found
-from pages import flash, words
+from core.problems import FieldError, Problem, conflict, not_found
+from pages import answering, editing, flash, words
 from pages.detail import Detail, decode, detail
+from pages.editing import Unreadable
 from pages.forms import CancelForm, DecisionForm
 from pages.queue import Choice, queue
 from pages.standing import members_of, names_by_role, roles_of, standing
@@ -89,12 +90,21 @@ def decide_view(request: HttpRequest, visitor: Visitor, req_id: str) -> HttpResp
     if request.method != "POST":
         return _back(request, row)
     form = DecisionForm(request.POST, comment_rule=decode_plan(row.plan).comment)
-    kept = {name: request.POST.get(name, "") for name in ("verdict", "preset", "comment")}
+    kept = {
+        name: value
+        for name, value in request.POST.items()
+        if isinstance(value, str) and name not in ("stage", "payload_digest")
+    }
     if row.status != "pending":
         ended = conflict("request_ended", f"This request has ended: {row.status}.")
         return _refused(request, visitor, row.id, ended, kept)
     if not form.is_valid():
         return _page(request, visitor, row, Said(422, wrong=form.said(), kept=kept))
+    try:
+        extra = _typed(request, visitor, row, form.cleaned_data["verdict"])
+    except Unreadable as error:
+        said = Said(422, wrong=f"{error} Nothing was decided.", kept=kept)
+        return _page(request, visitor, row, said)
     try:
         rendered = decide(
             actor=visitor.actor,
@@ -107,12 +117,31 @@ def decide_view(request: HttpRequest, visitor: Visitor, req_id: str) -> HttpResp
                 comment=form.cleaned_data["comment"],
                 channel=CHANNEL,
                 assurance=ASSURANCE,
+                **extra,
             ),
         )
     except Problem as problem:
         return _refused(request, visitor, row.id, problem, kept)
     flash.leave(request, *_done(rendered, form.cleaned_data["verdict"]))
     return _back(request, row)
+
+
+def _typed(request: HttpRequest, visitor: Visitor, row: Row, verdict: str) -> dict[str, Any]:
+    """What goes with an edit or an answer, from the fields that the page offered.
+
+    Raises:
+        Unreadable: a field does not hold what it should, or nothing was changed.
+    """
+    form = {name: value for name, value in request.POST.items() if isinstance(value, str)}
+    if verdict == "answer":
+        return {"answer": answering.read(form, msgspec.json.decode(row.payload))}
+    if verdict != "edit":
+        return {}
+    deciding = _detail(visitor, row, Said()).deciding
+    edits = editing.read(form, deciding.edits if deciding else [])
+    if not edits:
+        raise Unreadable("You changed nothing: approve it as it is, or change a value.")
+    return {"edits": edits}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -186,12 +215,24 @@ def _refused(
     if problem.status == 404:
         raise problem
     row = read.for_person(reader=visitor.reader, request_id=request_id)
-    asks = next((fault for fault in problem.errors if fault.code == "comment_required"), None)
-    if asks is not None:
-        said = Said(problem.status, wrong=f"{asks.detail} Nothing was decided.", kept=kept)
+    if problem.errors:
+        wrong = " ".join(dict.fromkeys(_fault(fault) for fault in problem.errors))
+        said = Said(problem.status, wrong=f"{wrong} Nothing was decided.", kept=kept)
     else:
         said = Said(problem.status, problem=problem, kept=kept)
     return _page(request, visitor, row, said)
+
+
+def _fault(fault: FieldError) -> str:
+    """What is wrong, as a sentence that names the place in the payload."""
+    said = fault.detail if fault.detail.endswith(".") else f"{fault.detail}."
+    place = fault.pointer
+    for whole in ("/edits/", "/answer/"):
+        place = place.removeprefix(whole)
+    if place == fault.pointer:
+        return said
+    named = place.replace("~1", "/").replace("~0", "~").strip("/").replace("/", " › ")
+    return f"“{named}”: {said}"
 
 
 def _page(request: HttpRequest, visitor: Visitor, row: Row, said: Said) -> HttpResponse:
@@ -228,6 +269,7 @@ def _context(request: HttpRequest, visitor: Visitor, row: Row, said: Said) -> di
         "problem_hint": "Below is the request as it stands now." if said.problem else "",
         "wrong": said.wrong,
         "kept": said.kept,
+        "kept_fields": said.kept if said.wrong else {},
         "reasons": words.REASONS,
         "fragment_url": here.url("request_fragment", request_id),
         "decide_url": here.url("decide", request_id),
@@ -273,7 +315,9 @@ def _problem_text(problem: Problem | None) -> str:
 def _done(rendered: bytes, verdict: str) -> tuple[str, str]:
     """What this person did, and its tone; what it came to, the page itself says below."""
     shown = decode(rendered)
-    said = "You approved." if verdict == "approve" else "You rejected."
+    said = words.done(verdict, question=shown.kind == "question")
+    if shown.status == "pending" and verdict == "return":
+        return "quiet", f"{said} It is told what you wrote."
     if shown.status == "pending":
         return "quiet", f"{said} It still waits for others."
     return words.TONES.get(shown.status, "quiet"), said

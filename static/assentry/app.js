@@ -226,8 +226,7 @@ const actions = {
   a: () => {
     const button = find("#approve");
     if (!button) return;
-    const box = find("#reject");
-    if (box) box.open = false;
+    for (const box of findAll("#reject, #edit, #return")) box.open = false;
     button.focus();
     say("Approve is in focus: press Enter to approve.", { show: true });
   },
@@ -236,6 +235,12 @@ const actions = {
     if (!box) return;
     box.open = true;
     find("input[type=radio], textarea", box)?.focus();
+  },
+  e: () => {
+    const box = find("#edit");
+    if (!box) return;
+    box.open = true;
+    find("input:not([type=hidden]), textarea, select", box)?.focus();
   },
   "?": () => help?.showModal(),
 };
