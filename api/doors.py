@@ -19,10 +19,10 @@ from api.answers import Answer, Call
 from api.authentication import KeyAuthentication, SessionAuthentication
 from api.errors import id_of, respond
 from approvals.access import Reader
-from approvals.paging import DEFAULT_LIMIT, MAX_LIMIT
 from approvals.submission import convert
 from audit.actor import Actor
 from core import problems
+from core.paging import DEFAULT_LIMIT, MAX_LIMIT
 from core.problems import bad_query, bad_request, forbidden
 from people.here import Here, here
 from people.models import User

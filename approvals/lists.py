@@ -8,13 +8,14 @@ from typing import Any, Literal
 from uuid import UUID
 
 from agents.authentication import KeyContext
-from approvals import paging, read
+from approvals import read
 from approvals.access import MAY_SEE, Reader
-from approvals.paging import Page
 from approvals.present import render
 from approvals.row import Row
 from approvals.status import Status
+from core import paging
 from core.db import pool
+from core.paging import Page
 from core.problems import bad_query
 from people.sql import ROLES_OF_PERSON
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from api.prefer import ID_PATTERN, MAX_WAIT_S
-from approvals.paging import DEFAULT_LIMIT, MAX_LIMIT
+from core.paging import DEFAULT_LIMIT, MAX_LIMIT
 
 Security = Literal["key", "session", "session read", "any", "any read", "none"]
 
