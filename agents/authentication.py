@@ -21,8 +21,12 @@ from people.sql import PERSON_NAME
 
 SUBMIT: Final = "requests:submit"
 READ: Final = "requests:read"
+#: Naming the person who started a run: for a program that has proven who that is.
+INITIATE: Final = "runs:initiator"
 #: What a key may do unless it was made for less.  Cancelling needs `SUBMIT`, waiting needs `READ`.
 SCOPES: Final = (READ, SUBMIT)
+#: Every scope there is.
+KNOWN_SCOPES: Final = (*SCOPES, INITIATE)
 
 #: In the order that `caller_from` reads; more columns may follow.
 CALLER_COLUMNS: Final = f"""

@@ -155,6 +155,11 @@ class Step(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["run", "number"], name="step_once"),
+            models.UniqueConstraint(
+                fields=["run", "call_id", "attempt"],
+                condition=~models.Q(call_id=""),
+                name="step_call_once",
+            ),
             models.CheckConstraint(
                 condition=models.Q(kind__in=["tool", "model"]), name="step_kind_known"
             ),

@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Value
 
 from agents import errors, keys
-from agents.authentication import SCOPES
+from agents.authentication import KNOWN_SCOPES, SCOPES
 from agents.models import Agent, Key
 from audit import kinds
 from audit.actor import Actor
@@ -128,8 +128,8 @@ def create_key(
         raise errors.AgentRetired(name=held.name)
     if rate_limit is not None and not 1 <= rate_limit <= MAX_RATE_LIMIT:
         raise errors.BadRateLimit
-    if not scopes or not set(scopes) <= set(SCOPES):
-        raise errors.BadScope(known=", ".join(SCOPES))
+    if not scopes or not set(scopes) <= set(KNOWN_SCOPES):
+        raise errors.BadScope(known=", ".join(KNOWN_SCOPES))
     key_id = ids.uuid7()
     token, digest = keys.make(Key.Kind.AGENT, key_id)
     key = Key.objects.create(

@@ -167,3 +167,78 @@ class PolicyVersionShown(Struct, frozen=True):
         str | None, Meta(description="The person; null: a command on the machine")
     ]
     text: str
+
+
+class RunAgent(Struct, frozen=True):
+    """The agent of a run."""
+
+    id: str
+    name: str
+
+
+class RunLinks(Struct, frozen=True):
+    """Where to look further."""
+
+    self: str
+    steps: str
+    requests: str
+
+
+class RunShown(Struct, frozen=True):
+    """One task of an agent, and what its steps sum up to."""
+
+    id: str
+    external_id: str
+    agent: RunAgent
+    agent_version: str
+    parent: Annotated[str | None, Meta(description="The run that started it")]
+    initiator: Annotated[
+        OwnerRef | None, Meta(description="The proven person who started it; decides on none of it")
+    ]
+    state: Annotated[str, Meta(description="`running`, `succeeded`, `failed` or `abandoned`")]
+    started_at: str
+    ended_at: str | None
+    steps: Annotated[int, Meta(description="How many were reported")]
+    cost: Annotated[float | None, Meta(description="Of all steps that told one")]
+    tokens: Annotated[int, Meta(description="Read and written, of all steps")]
+    stop: Annotated[bool, Meta(description="The agent must not go on: it was suspended or retired")]
+    links: RunLinks
+
+
+class RunList(Struct, frozen=True):
+    """One page of runs."""
+
+    results: list[RunShown]
+    next: str | None
+    previous: str | None
+
+
+class StepShown(Struct, frozen=True):
+    """One step, as the agent told it."""
+
+    id: str
+    number: Annotated[int, Meta(description="Its place in the run, from 1")]
+    tool: str | None
+    model: str | None
+    call_id: str
+    started_at: str
+    ended_at: str | None
+    attempt: int
+    status: str
+    error: str
+    input_digest: str | None
+    output_digest: str | None
+    input_tokens: int | None
+    output_tokens: int | None
+    cost: float | None
+    labels: list[str]
+    trace_id: str
+    span_id: str
+
+
+class StepList(Struct, frozen=True):
+    """One page of steps."""
+
+    results: list[StepShown]
+    next: str | None
+    previous: str | None

@@ -12,6 +12,8 @@ from typing import Any, Final
 import msgspec
 from django.conf import settings
 
+from agents.reports import RunDeclared, RunEnd, StepsReported
+from agents.steps import StepsTaken
 from api.hot import WaitFor
 from api.messages import (
     AgentMe,
@@ -24,7 +26,10 @@ from api.messages import (
     PolicyBody,
     PolicyVersionShown,
     RevisionList,
+    RunList,
+    RunShown,
     SignedIn,
+    StepList,
 )
 from api.operations import ERRORS, OPERATIONS, Operation
 from approvals.shape import Preview, RequestObject
@@ -55,6 +60,7 @@ STRUCTS: Final = (
     ),
     *(CancelBody, Credentials, DecisionBody, NoBody, PolicyBody),
     *(Question, Revised, AgentMessage, RevisionList),
+    *(RunDeclared, RunEnd, RunShown, RunList, StepsReported, StepsTaken, StepList),
 )
 RISKS: Final = ["low", "medium", "high", "critical"]
 SECURITY: Final[dict[str, list[dict[str, list[str]]]]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from api.views import agent, conversation, docs, people, policy, session
+from api.views import agent, conversation, docs, people, policy, runs, session
 
 urlpatterns = [
     path("v1/requests", agent.Requests.as_view(), name="api_requests"),
@@ -30,6 +30,9 @@ urlpatterns = [
     path(
         "v1/requests/<str:request_id>/sensitive", people.Sensitive.as_view(), name="api_sensitive"
     ),
+    path("v1/runs", runs.Runs.as_view(), name="api_runs"),
+    path("v1/runs/<str:run_id>", runs.RunDetail.as_view(), name="api_run"),
+    path("v1/runs/<str:run_id>/steps", runs.Steps.as_view(), name="api_steps"),
     path("v1/inbox", people.Inbox.as_view(), name="api_inbox"),
     path("v1/inbox/events", people.InboxEvents.as_view(), name="api_inbox_events"),
     path("v1/policies", policy.Policies.as_view(), name="api_policies"),

@@ -13,7 +13,7 @@ from approvals.access import MAY_SEE, Reader
 from approvals.present import render
 from approvals.row import Row
 from approvals.status import Status
-from core import paging
+from core import ids, paging
 from core.db import pool
 from core.paging import Page
 from core.problems import bad_query
@@ -86,20 +86,27 @@ def list_for_agent(
     caller: KeyContext,
     status: str | None = None,
     action: str | None = None,
+    run: str | None = None,
     cursor: str | None = None,
     limit: int = paging.DEFAULT_LIMIT,
 ) -> Page[bytes]:
     """The agent's own requests, newest first.
 
     Raises:
-        Problem: 422 for an unknown status, a limit out of range or a foreign cursor.
+        Problem: 422 for an unknown status, what is no run's id, a limit out of range or a foreign
+            cursor.
     """
+    try:
+        run_id = ids.decode("run", run) if run is not None else None
+    except ids.BadId:
+        raise bad_query("run", "The id of a run, such as run_01h455vb4pex5vsknk084sn02q.") from None
     if status is not None and status not in Status.values:
         raise bad_query("status", f"One of {', '.join(Status.values)}.")
     where = "WHERE r.agent_id = %(agent)s"
     where += " AND r.status = %(status)s" if status is not None else ""
     where += " AND r.action = %(action)s" if action is not None else ""
-    values = {"agent": caller.agent_id, "status": status, "action": action}
+    where += " AND r.run_id = %(run)s" if run_id is not None else ""
+    values = {"agent": caller.agent_id, "status": status, "action": action, "run": run_id}
     found = _page(where, values, "created", cursor, limit)
     return Page([render(row, for_person=False) for row in found.items], found.next, found.previous)
 

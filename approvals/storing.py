@@ -9,6 +9,7 @@ from typing import Any
 
 from psycopg import Connection
 
+from agents.stored_answers import Idempotency
 from approvals.ends import EXPIRE, outcome_fact
 from approvals.facts import asked_roles, stages_asked, submission_commits
 from approvals.frozen import FrozenPlan
@@ -27,14 +28,6 @@ from core.due import Promise, due_rows
 from policies.compiled import Compiled
 
 _OUTCOME = {"allow": Status.APPROVED, "deny": Status.REJECTED}
-
-
-@dataclass(frozen=True, slots=True)
-class Idempotency:
-    """An idempotency key of an agent, and the digest of the body it came with."""
-
-    key: str
-    digest: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ Only where a rule counts, or the caller sent an idempotency key, is there a tran
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,20 +14,21 @@ from uuid import UUID
 
 from psycopg import Connection, errors
 
+from agents import stored_answers
 from agents.authentication import Presented, presented_key, require_scope
 from agents.limits import Spent
+from agents.stored_answers import Idempotency
 from approvals import planning, questions, read, storing
 from approvals.ends import EXPIRE, inbox_of
 from approvals.present import render
 from approvals.status import Kind, Status
-from approvals.storing import Idempotency, Wanted
+from approvals.storing import Wanted
 from approvals.submission import Question, Submission
 from approvals.submission import read as read_body
 from core import failpoints
 from core.canonical import canonical, digest
 from core.db import pool
 from core.nudge import nudger
-from core.problems import Problem, conflict, invalid
 
 #: A deadline nearer than a sweep is nudged, so that it is not late by the time until the next one.
 SOON = timedelta(seconds=1)
@@ -172,31 +172,15 @@ def _same_key_elsewhere(idempotency: Idempotency | None) -> Iterator[None]:
     except errors.UniqueViolation as error:
         if idempotency is None or error.diag.constraint_name != "request_idempotency":
             raise
-        raise in_flight() from error
-
-
-def in_flight() -> Problem:
-    """409: the first call with this idempotency key has not been answered yet."""
-    return conflict(
-        "idempotency_in_flight",
-        "A call with this Idempotency-Key is still being worked on: repeat this one in a second.",
-        retry_after_s=1,
-    )
+        raise stored_answers.in_flight() from error
 
 
 def _replay(
     conn: Connection[Any], intake: planning.Intake, idempotency: Idempotency
 ) -> Submitted | None:
-    """The request that an earlier call with this key made, or None where this is the first.
-
-    The lock is a statement of its own: the look that follows must see what its last holder wrote.
-    """
+    """The request that an earlier call with this key made, or None where this is the first."""
     caller = intake.caller
-    seed = hashlib.sha256(caller.agent_id.bytes + idempotency.key.encode()).digest()
-    number = int.from_bytes(seed[:8], "big", signed=True)
-    locked = conn.execute("SELECT pg_try_advisory_xact_lock(%s)", [number]).fetchone()
-    if not (locked and locked[0]):
-        raise in_flight()
+    stored_answers.lock(conn, caller.agent_id, idempotency.key)
     found = conn.execute(
         "SELECT id, idempotency_digest FROM approvals_request WHERE agent_id = %s AND idempotency_key = %s",
         [caller.agent_id, idempotency.key],
@@ -204,11 +188,7 @@ def _replay(
     if found is None:
         return None
     if found[1] != idempotency.digest:
-        raise invalid(
-            [],
-            code="idempotency_key_reused",
-            detail="This Idempotency-Key was used with another body: use a new key for a new request.",
-        )
+        raise stored_answers.reused()
     row = read.rows(conn, [found[0]])[0]
     return Submitted(
         request_id=row.id,

@@ -7,9 +7,10 @@ from typing import Final
 from api.operations.agents import AGENTS
 from api.operations.people import PEOPLE
 from api.operations.policies import POLICIES
+from api.operations.runs import RUNS
 from api.operations.server import SERVER
 from api.operations.terms import ERRORS, Operation
 
-OPERATIONS: Final[tuple[Operation, ...]] = (*AGENTS, *PEOPLE, *POLICIES, *SERVER)
+OPERATIONS: Final[tuple[Operation, ...]] = (*AGENTS, *RUNS, *PEOPLE, *POLICIES, *SERVER)
 
 __all__ = ["ERRORS", "OPERATIONS", "Operation"]

@@ -67,6 +67,7 @@ AGENTS: Final[tuple[Operation, ...]] = (
         (
             query("status", "Only those in this state", type="string", enum=list(Status.values)),
             query("action", "Only those of this action"),
+            query("run", "Only those of this run"),
             CURSOR,
             LIMIT,
         ),

@@ -48,7 +48,14 @@ ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
         (
             *("request_ended", "deadline_passed", "stale_payload", "stale_stage", "already_voted"),
             *("idempotency_in_flight", "no_policy", "policy_not_accepted", "waiting_on_agent"),
-            *("run_ended", "too_many_revisions", "too_many_messages", "not_for_questions"),
+            *(
+                "run_ended",
+                "run_taken",
+                "too_many_steps",
+                "too_many_revisions",
+                "too_many_messages",
+                "not_for_questions",
+            ),
         ),
     ),
     "TooLarge": (413, ("body_too_large", "payload_too_large")),
@@ -143,6 +150,11 @@ ID: Final = {
     "description": "The request",
     "schema": {"type": "string", "pattern": ID_PATTERN},
 }
+IDEMPOTENCY_KEY: Final = header(
+    "Idempotency-Key",
+    "The same key and body give the same answer for a day",
+    pattern='^("[!#-Z^-~]{1,255}"|[!#-Z^-~]{1,255})$',
+)
 WORKSPACE: Final = header(
     "Assentry-Workspace", "The workspace's slug, where a person is in several"
 )

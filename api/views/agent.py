@@ -63,6 +63,7 @@ class Requests(HotDoor):
             caller=caller,
             status=query.get("status"),
             action=query.get("action"),
+            run=query.get("run"),
             cursor=query.get("cursor"),
             limit=limit_of(request),
         )

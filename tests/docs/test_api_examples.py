@@ -11,6 +11,8 @@ import msgspec
 import pytest
 import requests
 
+from agents import reports, steps
+from api import messages
 from api.openapi import document
 from approvals import shape, submission
 from policies.management.commands.seed_demo import POLICY
@@ -68,6 +70,8 @@ class Reader:
         for one in waiting:
             if str(one.get("id", "")).startswith("req_") and one["status"] == "pending":
                 self.variables |= {"REQUEST": one["id"], "DIGEST": one["payload_digest"]}
+            if str(one.get("id", "")).startswith("run_"):
+                self.variables["RUN"] = one["id"]
 
 
 WITH_CURL = [
@@ -94,7 +98,7 @@ def test_the_api_is_shown_by_example() -> None:
 
 def test_every_endpoint_is_described() -> None:
     text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
-    told = re.findall(r"\b(GET|POST|DELETE) (/[\w/{}.]+)", text)
+    told = re.findall(r"\b(GET|POST|PATCH|DELETE) (/[\w/{}.]+)", text)
     described = {(method, path.removeprefix("/api/v1")) for method, path in told}
     for path, operations in document()["paths"].items():
         for method in operations:
@@ -109,6 +113,9 @@ def test_every_member_of_the_answers_is_described() -> None:
         "## Preview": (shape.Preview,),
         "## Submit": (submission.Submission,),
         "## Questions": (submission.Question,),
+        "## Runs": (
+            *(reports.RunDeclared, reports.StepReported, steps.StepsTaken, messages.RunShown),
+        ),
     }
     for heading, structs in shapes.items():
         text = section(api, heading)

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from agents.authentication import SCOPES
 from agents.models import Key
 from agents.services import agent_by_name, create_key
 from core import durations, ids
@@ -12,7 +13,7 @@ from people.management import base
 
 class Command(base.Command):
     help = "Makes another key; keys that exist stay valid until they are revoked or expire."
-    spelling = {"agent": "--agent", "rate-limit": "--rate-limit"}
+    spelling = {"agent": "--agent", "rate-limit": "--rate-limit", "scope": "--scope"}
 
     def arguments(self, parser: CommandParser) -> None:
         base.add_workspace(parser)
@@ -23,6 +24,13 @@ class Command(base.Command):
         parser.add_argument("--expires-in", metavar="30d", help="90s, 15m, 4h or 2d; default never")
         parser.add_argument(
             "--rate-limit", type=int, metavar="N", help="calls a minute; default unlimited"
+        )
+
+        parser.add_argument(
+            "--scope",
+            action="append",
+            metavar="SCOPE",
+            help=f"what it may do, may be repeated; default {' and '.join(SCOPES)}",
         )
 
     def run(self, **options: Any) -> base.Said:
@@ -36,6 +44,7 @@ class Command(base.Command):
             agent=agent_by_name(base.workspace_of(options), options["agent"]),
             expires_in=expires_in,
             rate_limit=options["rate_limit"],
+            scopes=options["scope"] or SCOPES,
         )
         shown, ends = ids.encode("key", made.key.id), made.key.expires_at
         until = f", valid until {ends:%Y-%m-%d %H:%M} UTC" if ends else ""
