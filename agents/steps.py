@@ -22,12 +22,12 @@ from audit.log import INSERT_EVENTS, Commitment, Fact, event_rows, rfc3339
 from core import ids, paging
 from core.canonical import canonical, parse_digest, show_digest
 from core.db import pool
+from core.money import micro
 from core.paging import Page
 from core.problems import FieldError, conflict, invalid
 
 #: Steps of one run; a run that needs more is begun anew.
 MAX_STEPS: Final = 100_000
-_MICRO: Final = Decimal("0.000001")
 
 _FIELDS: Final = {
     "id": "uuid",
@@ -186,7 +186,7 @@ def _rows(steps: Sequence[StepReported], first: int) -> list[StepRow]:
             output_digest=parse_digest(step.output_digest) if step.output_digest else None,
             input_tokens=step.input_tokens,
             output_tokens=step.output_tokens,
-            cost=None if step.cost is None else Decimal(repr(step.cost)).quantize(_MICRO),
+            cost=micro(step.cost),
             labels=list(step.labels),
             trace_id=step.trace_id,
             span_id=step.span_id,

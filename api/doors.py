@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -15,13 +16,16 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from agents.authentication import KeyContext
+from agents.stored_answers import Idempotency, Reply
 from api.answers import Answer, Call
 from api.authentication import KeyAuthentication, SessionAuthentication
 from api.errors import id_of, respond
+from api.prefer import idempotency_key
 from approvals.access import Reader
 from approvals.submission import convert
 from audit.actor import Actor
 from core import problems
+from core.canonical import canonical
 from core.paging import DEFAULT_LIMIT, MAX_LIMIT
 from core.problems import bad_query, bad_request, forbidden
 from people.here import Here, here
@@ -198,3 +202,18 @@ def own_agent(request: Request) -> KeyContext:
     if caller is None:
         raise forbidden("This endpoint is for agents: send a key.", code="agents_only")
     return caller
+
+
+def idempotency_of(request: Request) -> Idempotency | None:
+    """The idempotency key of a call, with the digest of what it asks."""
+    key = idempotency_key(request.headers.get("Idempotency-Key"))
+    if key is None:
+        return None
+    told = f"{request.method} {request.path}\n".encode() + canonical(request.data)
+    return Idempotency(key, hashlib.sha256(told).digest())
+
+
+def replied(request: Request, reply: Reply) -> HttpResponse:
+    """The answer of a call that an idempotency key may have repeated."""
+    headers = {"Idempotent-Replayed": "true"} if reply.replayed else {}
+    return respond(Answer(reply.status, reply.body, headers), request._request)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
+from api.prefer import ID_PATTERN
 from approvals.shape import Change
 
 Email = Annotated[str, Meta(min_length=3, max_length=254)]
@@ -39,6 +40,63 @@ class DecisionBody(Struct, forbid_unknown_fields=True, frozen=True):
     answer: Annotated[
         Any, Meta(description="With `answer`: what the question is answered with")
     ] = None
+
+
+class CommentBody(Struct, forbid_unknown_fields=True, frozen=True):
+    """The body of ``POST /requests/{id}/comments``."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=4_000)]
+
+
+class ReassignBody(Struct, forbid_unknown_fields=True, frozen=True):
+    """The body of ``POST /requests/{id}/reassign``."""
+
+    to: Annotated[str, Meta(max_length=100, description="A person's id")]
+
+
+class BreakGlassBody(Struct, forbid_unknown_fields=True, frozen=True):
+    """The body of ``POST /requests/{id}/break_glass``."""
+
+    reason: Annotated[str, Meta(min_length=1, max_length=4_000, pattern=r"\S")]
+    payload_digest: Annotated[
+        str, Meta(description="The request's `payload_digest` as it was shown")
+    ]
+
+
+class ReviewBody(Struct, forbid_unknown_fields=True, frozen=True):
+    """The body of ``POST /requests/{id}/break_glass/review``."""
+
+    comment: Annotated[str, Meta(min_length=1, max_length=4_000, pattern=r"\S")]
+
+
+class AlikeRequest(Struct, forbid_unknown_fields=True, frozen=True):
+    """One of several requests that are decided together, as it was shown."""
+
+    id: Annotated[str, Meta(pattern=ID_PATTERN)]
+    stage: Annotated[int, Meta(ge=0, le=1_000)]
+    payload_digest: str
+
+
+class AlikeBody(Struct, forbid_unknown_fields=True, frozen=True):
+    """The body of ``POST /decisions``: one verdict on each of several requests that are alike."""
+
+    verdict: Annotated[str, Meta(pattern="^(approve|reject)$")]
+    requests: Annotated[list[AlikeRequest], Meta(min_length=1, max_length=50)]
+    comment: Annotated[str, Meta(max_length=4_000)] = ""
+
+
+class AlikeOutcome(Struct, frozen=True):
+    """What became of one of several votes."""
+
+    id: str
+    request: Annotated[Any, Meta(description="The request as it then stands; null: not counted")]
+    problem: Annotated[Any, Meta(description="Why it was not counted, as an error; null: it was")]
+
+
+class AlikeOutcomes(Struct, frozen=True):
+    """The answer of ``POST /decisions``, in the order asked."""
+
+    results: list[AlikeOutcome]
 
 
 class CancelBody(Struct, forbid_unknown_fields=True, frozen=True):

@@ -17,7 +17,11 @@ from agents.steps import StepsTaken
 from api.hot import WaitFor
 from api.messages import (
     AgentMe,
+    AlikeBody,
+    AlikeOutcomes,
+    BreakGlassBody,
     CancelBody,
+    CommentBody,
     Credentials,
     DecisionBody,
     NoBody,
@@ -25,6 +29,8 @@ from api.messages import (
     PersonMe,
     PolicyBody,
     PolicyVersionShown,
+    ReassignBody,
+    ReviewBody,
     RevisionList,
     RunList,
     RunShown,
@@ -32,9 +38,9 @@ from api.messages import (
     StepList,
 )
 from api.operations import ERRORS, OPERATIONS, Operation
-from approvals.shape import Preview, RequestObject
+from approvals.shape import Preview, RecordShown, RequestObject
 from approvals.status import Basis, Kind, Status, Verdict, WaitingOn
-from approvals.submission import AgentMessage, Question, Revised, Submission
+from approvals.submission import AgentMessage, Question, Recorded, ResultTold, Revised, Submission
 from core.problems import CONTENT_TYPE, TYPE_PREFIX
 
 VERSION: Final = "1.0.0"
@@ -60,6 +66,8 @@ STRUCTS: Final = (
     ),
     *(CancelBody, Credentials, DecisionBody, NoBody, PolicyBody),
     *(Question, Revised, AgentMessage, RevisionList),
+    *(CommentBody, ReassignBody, BreakGlassBody, ReviewBody, AlikeBody, AlikeOutcomes),
+    *(ResultTold, Recorded, RecordShown),
     *(RunDeclared, RunEnd, RunShown, RunList, StepsReported, StepsTaken, StepList),
 )
 RISKS: Final = ["low", "medium", "high", "critical"]

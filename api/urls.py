@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from api.views import agent, conversation, docs, people, policy, runs, session
+from api.views import agent, conversation, docs, people, policy, runs, session, teamwork
 
 urlpatterns = [
     path("v1/requests", agent.Requests.as_view(), name="api_requests"),
@@ -30,6 +30,26 @@ urlpatterns = [
     path(
         "v1/requests/<str:request_id>/sensitive", people.Sensitive.as_view(), name="api_sensitive"
     ),
+    *(
+        path(f"v1/requests/<str:request_id>/{name}", view.as_view(), name=f"api_{name}")
+        for name, view in (
+            ("comments", conversation.Comments),
+            ("claim", teamwork.Claim),
+            ("release", teamwork.Release),
+            ("reassign", teamwork.Reassign),
+            ("watch", teamwork.Watch),
+            ("result", agent.Result),
+            ("break_glass", teamwork.BreakGlass),
+        )
+    ),
+    path(
+        "v1/requests/<str:request_id>/break_glass/review",
+        teamwork.Review.as_view(),
+        name="api_break_glass_review",
+    ),
+    path("v1/break_glass", teamwork.PastThePlan.as_view(), name="api_past_the_plan"),
+    path("v1/decisions", teamwork.Alike.as_view(), name="api_alike"),
+    path("v1/actions/record", agent.Record.as_view(), name="api_record"),
     path("v1/runs", runs.Runs.as_view(), name="api_runs"),
     path("v1/runs/<str:run_id>", runs.RunDetail.as_view(), name="api_run"),
     path("v1/runs/<str:run_id>/steps", runs.Steps.as_view(), name="api_steps"),

@@ -11,6 +11,7 @@ from agents.authentication import KeyContext, require_scope
 from approvals import read
 from approvals.access import Reader
 from approvals.ends import Ending, end_requests, inbox_of, waiters_of
+from approvals.held import hold
 from approvals.present import render
 from approvals.row import Row
 from approvals.status import Basis, Status
@@ -19,16 +20,9 @@ from audit.log import Commitment
 from core import failpoints
 from core.db import pool
 from core.nudge import nudger
-from core.problems import FieldError, Problem, conflict, forbidden, invalid, not_found
+from core.problems import FieldError, Problem, conflict, forbidden, invalid
 
 MAX_REASON = 1_000
-
-_LOCK = """
-SELECT r.revision, r.expires_at, r.status, r.workspace_id
-  FROM approvals_request r
- WHERE r.id = %(request)s AND r.workspace_id = %(workspace)s
-   FOR UPDATE
-"""
 
 
 def cancel_by_agent(*, caller: KeyContext, request_id: UUID, reason: str = "") -> bytes:
@@ -80,22 +74,19 @@ def _end(
     basis: Basis,
     reason: str,
 ) -> Problem | None:
-    locked = conn.execute(_LOCK, {"request": request_id, "workspace": workspace}).fetchone()
-    clock = conn.execute("SELECT clock_timestamp()").fetchone()
-    if locked is None or clock is None:
-        raise not_found()
-    revision, expires_at, status, _ = locked
-    if status != Status.PENDING:
+    held = hold(conn, workspace, request_id)
+    if held.status is not Status.PENDING:
         return conflict(
-            "request_ended", f"This request has ended: {status}. There is nothing to withdraw."
+            "request_ended",
+            f"This request has ended: {held.status.value}. There is nothing to withdraw.",
         )
     end_requests(
         conn,
-        [Ending(request_id, workspace, revision, expires_at)],
+        [Ending(request_id, workspace, held.revision, held.expires_at)],
         actor=actor,
         outcome=Status.CANCELLED,
         basis=basis,
-        at=clock[0],
+        at=held.now,
         commits={"reason": Commitment(reason.encode())} if reason else None,
     )
     return None

@@ -19,7 +19,7 @@ from core.paging import Page
 from core.problems import bad_query
 from people.sql import ROLES_OF_PERSON
 
-View = Literal["mine", "roles", "all"]
+View = Literal["mine", "roles", "watching", "all"]
 Order = Literal["created", "urgency"]
 
 #: Requests whose open stage asks a role of ``%(person)s``.
@@ -45,7 +45,20 @@ _MINE = f"""
            AND d.person_id = %(person)s AND d.void_at IS NULL AND d.verdict <> 'return')
 """
 
-_VIEWS = {"mine": f"AND {_MINE}", "roles": f"AND {_IN_ROLES}", "all": ""}
+#: Requests that ``%(person)s`` follows.
+_WATCHED = """
+    EXISTS (SELECT 1 FROM approvals_watch seen
+             WHERE seen.request_id = r.id AND seen.person_id = %(person)s)
+"""
+
+_VIEWS = {
+    "mine": f"AND {_MINE}",
+    "roles": f"AND {_IN_ROLES}",
+    "watching": f"AND {_WATCHED}",
+    "all": "",
+}
+
+_REVIEWED = "EXISTS (SELECT 1 FROM approvals_breakglassreview seen WHERE seen.request_id = r.id)"
 
 _RANK = "-array_position(ARRAY['low','medium','high','critical'], r.risk::text)"
 
@@ -123,7 +136,8 @@ def inbox(
 
     Args:
         reader: the person.
-        view: ``mine`` what they could decide now; ``roles`` what asks a role of theirs; ``all``.
+        view: ``mine`` what they could decide now; ``roles`` what asks a role of theirs; ``watching``
+            what they follow; ``all``.
         order: ``created`` newest first, or ``urgency``: by risk, then by the time that is left.
 
     Raises:
@@ -135,6 +149,27 @@ def inbox(
         raise bad_query("order", f"One of {', '.join(_SORTINGS)}.")
     where = f"WHERE r.workspace_id = %(workspace)s AND r.status = 'pending' AND {MAY_SEE} {_VIEWS[view]}"
     return _page(where, reader.values(), order, cursor, limit)
+
+
+def past_the_plan(
+    *,
+    reader: Reader,
+    reviewed: bool | None = None,
+    cursor: str | None = None,
+    limit: int = paging.DEFAULT_LIMIT,
+) -> Page[Row]:
+    """Requests that administrators approved past their plan, newest first, that a person may see.
+
+    Args:
+        reviewed: only those that a third person looked at since, or only the others.
+
+    Raises:
+        Problem: 422 for a limit out of range or a foreign cursor.
+    """
+    where = f"WHERE r.workspace_id = %(workspace)s AND r.basis = 'break_glass' AND {MAY_SEE}"
+    if reviewed is not None:
+        where += f" AND {'' if reviewed else 'NOT '}{_REVIEWED}"
+    return _page(where, reader.values(), "created", cursor, limit)
 
 
 def count_inbox(*, reader: Reader) -> dict[str, int]:

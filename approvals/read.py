@@ -101,6 +101,12 @@ def for_person(*, reader: Reader, request_id: UUID) -> Row:
     return found[0]
 
 
+def visible(conn: Connection[Any], reader: Reader, request_ids: Sequence[UUID]) -> list[Row]:
+    """Those of these requests that a person may see."""
+    where = f"WHERE r.id = ANY(%(ids)s) AND r.workspace_id = %(workspace)s AND {MAY_SEE}"
+    return _fetch(conn, f"{READ} {where}", {**reader.values(), "ids": list(request_ids)})
+
+
 def show_sensitive(*, actor: Actor, reader: Reader, request_id: UUID) -> bytes:
     """The whole payload as canonical JSON, sensitive fields included; that somebody looked is an event.
 

@@ -1,31 +1,35 @@
-"""Giving a request back to its agent, and the agent's words about it."""
+"""Words about a request: giving it back to its agent, the agent's answers, and people's comments."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 from psycopg import Connection
 
+from agents import stored_answers
 from agents.authentication import SUBMIT, KeyContext, require_scope
+from agents.stored_answers import Idempotency, Reply
 from approvals import read
 from approvals.access import Reader
 from approvals.ballot import Ballot
 from approvals.choices import Choice
 from approvals.ends import inbox_of, waiters_of
+from approvals.held import Held, hold
 from approvals.present import render
-from approvals.status import Status, WaitingOn
+from approvals.status import WaitingOn
 from approvals.submission import AgentMessage
 from approvals.voting import count_nowhere
 from audit.actor import Actor
-from audit.kinds import MessageAdded, RequestReturned
+from audit.kinds import CommentAdded, MessageAdded, RequestReturned
 from audit.log import INSERT_EVENTS, Commitment, Fact, event_rows
 from core import failpoints, ids
-from core.canonical import canonical
+from core.canonical import JSON, canonical
 from core.db import pool
 from core.nudge import nudger
-from core.problems import conflict, not_found
+from core.problems import conflict
 
 #: Messages of one request, people's and the agent's together.
 MAX_MESSAGES: Final = 200
@@ -48,15 +52,7 @@ turned AS (
 SELECT 1
 """
 
-_LOCK: Final = """
-SELECT r.revision, r.status, r.expires_at
-  FROM approvals_request r
- WHERE r.id = %(request)s AND r.workspace_id = %(workspace)s
-   FOR UPDATE
-"""
-_LOOK: Final = """
-SELECT clock_timestamp(), (SELECT count(*) FROM approvals_message WHERE request_id = %(request)s)
-"""
+_COUNT: Final = "SELECT count(*) FROM approvals_message WHERE request_id = %(request)s"
 
 
 def give_back(
@@ -86,7 +82,13 @@ def give_back(
     )
 
 
-def say(*, caller: KeyContext, request_id: UUID, message: AgentMessage) -> bytes:
+def say(
+    *,
+    caller: KeyContext,
+    request_id: UUID,
+    message: AgentMessage,
+    idempotency: Idempotency | None = None,
+) -> Reply:
     """The agent answers what it was asked, or adds evidence; then it is the people's turn again.
 
     Returns:
@@ -97,53 +99,92 @@ def say(*, caller: KeyContext, request_id: UUID, message: AgentMessage) -> bytes
     """
     require_scope(caller, SUBMIT)
     read.for_agent(caller=caller, request_id=request_id)
-    with pool().connection() as conn:
-        with conn.transaction():
-            _say(conn, caller, request_id, message)
+    with pool().connection() as conn, conn.transaction():
+        earlier = stored_answers.replay(conn, caller.agent_id, idempotency)
+        if earlier is not None:
+            return earlier
+        _say(conn, caller, request_id, message)
         row = read.rows(conn, [request_id])[0]
+        reply = Reply(201, render(row, for_person=False))
+        stored_answers.keep(conn, caller.agent_id, idempotency, reply)
     failpoints.hit("after_commit_before_nudge")
     nudger.wake(waiters_of(request_id), inbox_of(caller.workspace_id))
-    return render(row, for_person=False)
+    return reply
+
+
+def comment(*, actor: Actor, reader: Reader, request_id: UUID, text: str) -> bytes:
+    """A person writes to the others, before or after the end; the agent does not see it.
+
+    Returns:
+        the request object as it then stands.
+
+    Raises:
+        Problem: 404 nothing to see; 409 too many messages.
+    """
+    read.for_person(reader=reader, request_id=request_id)
+    with pool().connection() as conn:
+        with conn.transaction():
+            held = hold(conn, reader.workspace_id, request_id)
+            said = _Said("comment", reader.person_id, text, [], None)
+            _write(conn, actor, reader.workspace_id, request_id, held, said)
+        row = read.rows(conn, [request_id])[0]
+    failpoints.hit("after_commit_before_nudge")
+    nudger.wake(inbox_of(reader.workspace_id))
+    return render(row, for_person=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    kind: str
+    person: UUID | None
+    text: str
+    evidence: list[JSON]
+    waiting: WaitingOn | None
 
 
 def _say(
     conn: Connection[Any], caller: KeyContext, request_id: UUID, message: AgentMessage
 ) -> None:
-    values = {"request": request_id, "workspace": caller.workspace_id}
-    locked = conn.execute(_LOCK, values).fetchone()
-    looked = conn.execute(_LOOK, values).fetchone()
-    if locked is None or looked is None:
-        raise not_found()
-    revision, status, expires_at = locked
-    now, said = looked
-    if status != Status.PENDING:
-        raise conflict("request_ended", f"This request has ended: {status}.")
-    if now >= expires_at:
-        raise conflict("deadline_passed", "The deadline has passed.")
-    if said >= MAX_MESSAGES:
+    held = hold(conn, caller.workspace_id, request_id)
+    held.check_pending()
+    evidence = msgspec.to_builtins(message.evidence)
+    said = _Said("message", None, message.text, evidence, WaitingOn.PEOPLE)
+    actor = Actor.agent(caller.agent_id, key_id=caller.key_id)
+    _write(conn, actor, caller.workspace_id, request_id, held, said)
+
+
+def _write(
+    conn: Connection[Any], actor: Actor, workspace: UUID, request: UUID, held: Held, said: _Said
+) -> None:
+    counted = conn.execute(_COUNT, {"request": request}).fetchone()
+    if counted is not None and counted[0] >= MAX_MESSAGES:
         raise conflict("too_many_messages", f"A request has at most {MAX_MESSAGES} messages.")
     message_id = ids.uuid7()
-    evidence = canonical(msgspec.to_builtins(message.evidence))
-    content = canonical({"evidence": msgspec.to_builtins(message.evidence), "text": message.text})
+    kind, shown = (
+        MessageAdded if said.person is None else CommentAdded,
+        ids.encode("msg", message_id),
+    )
+    content = canonical({"evidence": said.evidence, "text": said.text})
     fact = Fact(
-        caller.workspace_id,
-        Actor.agent(caller.agent_id, key_id=caller.key_id),
-        ("req", request_id),
-        MessageAdded(message=ids.encode("msg", message_id), revision=revision),
+        workspace,
+        actor,
+        ("req", request),
+        kind(message=shown, revision=held.revision),
         {"text": Commitment(content)},
     )
     conn.execute(
         SAY,
         {
-            **values,
+            "request": request,
+            "workspace": workspace,
             "message": message_id,
-            "revision": revision,
-            "kind": "message",
-            "person": None,
-            "text": message.text,
-            "evidence": evidence,
-            "waiting": WaitingOn.PEOPLE.value,
-            "at": now,
-            **event_rows([fact], now),
+            "revision": held.revision,
+            "kind": said.kind,
+            "person": said.person,
+            "text": said.text,
+            "evidence": canonical(said.evidence),
+            "waiting": said.waiting.value if said.waiting else None,
+            "at": held.now,
+            **event_rows([fact], held.now),
         },
     )

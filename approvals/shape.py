@@ -269,3 +269,19 @@ class Preview(Struct, frozen=True):
     editable: list[str]
     trace: list[TraceShown]
     notes: list[str]
+
+
+class RecordShown(Struct, frozen=True):
+    """An action that was taken without asking, and what policy would have said."""
+
+    id: str
+    action: str
+    payload_digest: str
+    run: str | None
+    risk: str
+    title: str
+    effect: Annotated[str, Meta(description="`allow`, `ask` or `deny`: what asking would have met")]
+    rule: str | None
+    policy_version: int
+    recorded_at: str
+    stop: Annotated[bool, Meta(description="The agent must not go on: it was suspended or retired")]

@@ -82,6 +82,25 @@ class Submission(Asking, frozen=True, kw_only=True):
     payload: dict[str, Any]
 
 
+class Recorded(Statement, frozen=True, kw_only=True):
+    """The body of ``POST /actions/record``: an action that was taken without asking."""
+
+    action: Annotated[str, Meta(min_length=1, max_length=120)]
+    payload: dict[str, Any]
+    run: Annotated[str, Meta(max_length=100, description="The run it belongs to")] | None = None
+
+
+class ResultTold(Struct, forbid_unknown_fields=True, frozen=True):
+    """The body of ``POST /requests/{id}/result``: what came of an approved action."""
+
+    status: Annotated[str, Meta(pattern="^(succeeded|failed|unknown)$")]
+    detail: Annotated[str, Meta(max_length=4_000)] = ""
+    cost: (
+        Annotated[float, Meta(ge=0, le=1e9, description="In your workspace's money; six decimals")]
+        | None
+    ) = None
+
+
 class Option(Struct, forbid_unknown_fields=True, frozen=True):
     """One answer to choose: what is answered, and what people read."""
 

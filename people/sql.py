@@ -59,3 +59,30 @@ HOLD_PERSON = """
 
 #: Whether a joined person and user may act at all: ``PERSON_IS_ACTIVE.format(person="o", user="ou")``.
 PERSON_IS_ACTIVE = "({person}.active AND {user}.is_active)"
+
+#: Holds people and their users still until the transaction ends, in one order; what was true of them
+#: is read by the statement after it.
+HOLD_PEOPLE = """
+    SELECT hp.id
+      FROM people_person hp JOIN people_user hu ON hu.id = hp.user_id
+     WHERE hp.id = ANY(%(people)s)
+     ORDER BY hu.id
+       FOR SHARE OF hp, hu
+"""
+
+#: Those of these people who may act and administer the workspace, by themselves or by a group.
+ADMINISTRATORS = """
+    SELECT ap.id
+      FROM people_person ap
+      JOIN people_user au ON au.id = ap.user_id
+     WHERE ap.id = ANY(%(people)s) AND ap.workspace_id = %(workspace)s AND ap.active AND au.is_active
+       AND (EXISTS (SELECT 1 FROM people_workspaceuserpermission held
+                      JOIN auth_permission perm ON perm.id = held.permission_id
+                     WHERE held.user_id = au.id AND held.content_object_id = ap.workspace_id
+                       AND perm.codename = 'administer')
+            OR EXISTS (SELECT 1 FROM people_workspacegrouppermission held
+                         JOIN people_user_groups g ON g.group_id = held.group_id AND g.user_id = au.id
+                         JOIN auth_permission perm ON perm.id = held.permission_id
+                        WHERE held.content_object_id = ap.workspace_id
+                          AND perm.codename = 'administer'))
+"""

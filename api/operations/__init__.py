@@ -9,8 +9,9 @@ from api.operations.people import PEOPLE
 from api.operations.policies import POLICIES
 from api.operations.runs import RUNS
 from api.operations.server import SERVER
+from api.operations.teamwork import TEAMWORK
 from api.operations.terms import ERRORS, Operation
 
-OPERATIONS: Final[tuple[Operation, ...]] = (*AGENTS, *RUNS, *PEOPLE, *POLICIES, *SERVER)
+OPERATIONS: Final[tuple[Operation, ...]] = (*AGENTS, *RUNS, *PEOPLE, *TEAMWORK, *POLICIES, *SERVER)
 
 __all__ = ["ERRORS", "OPERATIONS", "Operation"]

@@ -19,6 +19,9 @@ from api.operations.terms import (
     header,
     query,
 )
+from api.operations.terms import (
+    IDEMPOTENCY_KEY as DAY_KEY,
+)
 from api.prefer import MAX_WAIT_S
 from approvals.status import Status
 
@@ -158,7 +161,7 @@ AGENTS: Final[tuple[Operation, ...]] = (
         "key",
         {201: REQUEST},
         (*WRITING, "NotFound", "Conflict"),
-        (ID,),
+        (ID, DAY_KEY),
         body="AgentMessage",
         example={"text": "The order arrived broken; the photos are in the ticket."},
     ),
@@ -187,6 +190,40 @@ AGENTS: Final[tuple[Operation, ...]] = (
         {200: Success("The first one first", "RevisionList")},
         (*READING, "NotFound"),
         (ID, WORKSPACE),
+    ),
+    Operation(
+        "post",
+        "/api/v1/requests/{id}/result",
+        "reportResult",
+        "Agents",
+        "Tell what came of an approved action",
+        "key",
+        {200: REQUEST},
+        (*WRITING, "NotFound", "Conflict"),
+        (ID,),
+        body="ResultTold",
+        example={"status": "succeeded", "detail": "Refund RF-7", "cost": 0.25},
+        description="The first one stands; only `unknown` may become known.",
+    ),
+    Operation(
+        "post",
+        "/api/v1/actions/record",
+        "recordAction",
+        "Agents",
+        "Tell of an action that was taken without asking",
+        "key",
+        {
+            201: Success(
+                "What was recorded, and what policy would have said",
+                "RecordShown",
+                headers={"Idempotent-Replayed": "`true` where an earlier call recorded it"},
+            )
+        },
+        (*WRITING, "Conflict"),
+        (DAY_KEY,),
+        body="Recorded",
+        example={"action": "payments.refund", "payload": {"order": "A-1001", "amount": 42}},
+        description="Validated and logged as a request is; nobody is asked, and nothing is stopped.",
     ),
     Operation(
         "get",

@@ -60,7 +60,11 @@ PEOPLE: Final[tuple[Operation, ...]] = (
         (*READING, "NotFound", "Invalid"),
         (
             query(
-                "view", "Which of them", type="string", enum=["all", "mine", "roles"], default="all"
+                "view",
+                "Which of them",
+                type="string",
+                enum=["all", "mine", "roles", "watching"],
+                default="all",
             ),
             query(
                 "order", "How sorted", type="string", enum=["created", "urgency"], default="created"

@@ -40,6 +40,7 @@ ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
             "agents_only",
             *("no_workspace", "wrong_origin", "not_the_owner", "not_asked", "own_agent"),
             *("owner_confirms", "initiator_confirms", "own_run", "approved_earlier"),
+            *("claimed_by_another", "not_administrator", "not_a_third_person"),
         ),
     ),
     "NotFound": (404, ("not_found",)),
@@ -64,7 +65,7 @@ ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
         422,
         (
             *("invalid_input", "unknown_action", "payload_off_schema", "idempotency_key_reused"),
-            *("invalid_policy", "invalid_query", "unknown_run", "payload_unchanged"),
+            *("invalid_policy", "invalid_query", "unknown_run", "payload_unchanged", "not_alike"),
         ),
     ),
     "TooMany": (429, ("rate_limited", "too_many_requests", "sign_in_throttled")),

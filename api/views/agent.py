@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.http import HttpResponse
 from rest_framework.request import Request
 
+from agents.authentication import presented_key
 from api import hot
 from api.answers import Answer, Call
 from api.authentication import bearer
@@ -17,14 +18,18 @@ from api.doors import (
     answer,
     body_of,
     call_of,
+    idempotency_of,
     limit_of,
     listing,
+    own_agent,
+    replied,
     signed,
 )
 from api.errors import respond
 from api.messages import CancelBody
-from approvals import cancel, lists, read
+from approvals import cancel, lists, read, recording, results
 from approvals.present import render
+from approvals.submission import Recorded, ResultTold
 
 
 class HotDoor(OpenDoor):
@@ -109,3 +114,27 @@ class Cancel(AnyDoor):
             actor=who.actor, reader=who.reader, request_id=subject, reason=body.reason
         )
         return answer(request, done)
+
+
+class Result(AnyDoor):
+    """``/requests/{id}/result``"""
+
+    def post(self, request: Request, request_id: str) -> HttpResponse:
+        """The agent tells what came of it."""
+        caller, subject = own_agent(request), hot.request_uuid(request_id)
+        told = body_of(request, ResultTold)
+        return answer(request, results.report(caller=caller, request_id=subject, told=told))
+
+
+class Record(OpenDoor):
+    """``/actions/record``; the service authenticates, in the statement that reads the policy."""
+
+    def post(self, request: Request) -> HttpResponse:
+        """The agent tells of an action that it took without asking."""
+        presented = presented_key(request.headers.get("Authorization"))
+        reply = recording.record(
+            presented=presented,
+            recorded=body_of(request, Recorded),
+            idempotency=idempotency_of(request),
+        )
+        return replied(request, reply)

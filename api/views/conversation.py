@@ -6,9 +6,19 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from agents.authentication import READ, require_scope
-from api.doors import AnyDoor, agent_of, answer, body_of, own_agent, signed
+from api.doors import (
+    AnyDoor,
+    PeopleDoor,
+    agent_of,
+    answer,
+    body_of,
+    idempotency_of,
+    own_agent,
+    replied,
+    signed,
+)
 from api.hot import request_uuid
-from api.messages import RevisionList, RevisionShown
+from api.messages import CommentBody, RevisionList, RevisionShown
 from approvals import returning, revising, revisions
 from approvals.submission import AgentMessage, Revised
 
@@ -20,7 +30,25 @@ class Messages(AnyDoor):
         """The agent answers a return, or adds evidence."""
         caller, subject = own_agent(request), request_uuid(request_id)
         message = body_of(request, AgentMessage)
-        done = returning.say(caller=caller, request_id=subject, message=message)
+        reply = returning.say(
+            caller=caller,
+            request_id=subject,
+            message=message,
+            idempotency=idempotency_of(request),
+        )
+        return replied(request, reply)
+
+
+class Comments(PeopleDoor):
+    """``/requests/{id}/comments``"""
+
+    def post(self, request: Request, request_id: str) -> HttpResponse:
+        """A person writes to the others."""
+        who, subject = signed(request), request_uuid(request_id)
+        body = body_of(request, CommentBody)
+        done = returning.comment(
+            actor=who.actor, reader=who.reader, request_id=subject, text=body.text
+        )
         return answer(request, done, 201)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from uuid import UUID
 
 import msgspec
@@ -14,16 +13,23 @@ from agents import runs, steps
 from agents.reports import RunDeclared, RunEnd, StepsReported
 from agents.runs import RunRow
 from agents.steps import StepRow
-from agents.stored_answers import Idempotency
-from api.answers import Answer
-from api.doors import AnyDoor, agent_of, answer, body_of, limit_of, listing, own_agent, signed
-from api.errors import respond
+from api.doors import (
+    AnyDoor,
+    agent_of,
+    answer,
+    body_of,
+    idempotency_of,
+    limit_of,
+    listing,
+    own_agent,
+    replied,
+    signed,
+)
 from api.messages import OwnerRef, RunAgent, RunLinks, RunShown, StepShown
-from api.prefer import idempotency_key
 from approvals import run_access
 from approvals.present import instant
 from core import ids
-from core.canonical import canonical, show_digest
+from core.canonical import show_digest
 from core.problems import not_found
 
 
@@ -85,8 +91,7 @@ class Steps(AnyDoor):
             steps=batch.steps,
             idempotency=idempotency_of(request),
         )
-        headers = {"Idempotent-Replayed": "true"} if reply.replayed else {}
-        return respond(Answer(reply.status, reply.body, headers), request._request)
+        return replied(request, reply)
 
     def get(self, request: Request, run_id: str) -> HttpResponse:
         """The steps of a run, in their order."""
@@ -98,15 +103,6 @@ class Steps(AnyDoor):
         )
         items = [msgspec.json.encode(_step(one)) for one in page.items]
         return listing(request, items, page.next, page.previous)
-
-
-def idempotency_of(request: Request) -> Idempotency | None:
-    """The idempotency key of a call, with the digest of what it asks."""
-    key = idempotency_key(request.headers.get("Idempotency-Key"))
-    if key is None:
-        return None
-    told = f"{request.method} {request.path}\n".encode() + canonical(request.data)
-    return Idempotency(key, hashlib.sha256(told).digest())
 
 
 def shown(row: RunRow) -> RunShown:

@@ -144,6 +144,11 @@ def test_every_route_hides_another_workspace(tenant: Tenant) -> None:
         "decisions": {"verdict": "approve", "stage": 0, "payload_digest": digest},
         "messages": {"text": "More about it"},
         "revise": {"payload": {"to": "ana@example.com"}},
+        "comments": {"text": "More about it"},
+        "reassign": {"to": "per_01h455vb4pex5vsknk084sn02q"},
+        "result": {"status": "succeeded"},
+        "break_glass": {"reason": "It burns.", "payload_digest": digest},
+        "review": {"comment": "It burned."},
     }
     named = {(method, path) for method, path in routes() if "{id}" in path}
     assert len(named) >= 4

@@ -140,7 +140,7 @@ class World:
     def say(self, request: dict[str, Any], text: str) -> dict[str, Any]:
         """The agent answers, or adds to its request."""
         message = AgentMessage(text)
-        return value(say(caller=self.caller, request_id=uuid_of(request), message=message))
+        return value(say(caller=self.caller, request_id=uuid_of(request), message=message).body)
 
     def revise(self, request: dict[str, Any], **payload: Any) -> dict[str, Any]:
         """The agent changes its payload."""

@@ -68,7 +68,7 @@ class Reader:
         said = answer.json() if answer.content else {}
         waiting = [said, *(said.get("results") or [])]
         for one in waiting:
-            if str(one.get("id", "")).startswith("req_") and one["status"] == "pending":
+            if str(one.get("id", "")).startswith("req_") and one.get("status") == "pending":
                 self.variables |= {"REQUEST": one["id"], "DIGEST": one["payload_digest"]}
             if str(one.get("id", "")).startswith("run_"):
                 self.variables["RUN"] = one["id"]

@@ -1,0 +1,168 @@
+"""What people do together about requests: who looks into one, several at once, past the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import msgspec
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from api.answers import instance
+from api.doors import PeopleDoor, answer, body_of, limit_of, listing, signed
+from api.errors import id_of
+from api.hot import request_uuid
+from api.messages import (
+    AlikeBody,
+    AlikeOutcome,
+    AlikeOutcomes,
+    BreakGlassBody,
+    NoBody,
+    ReassignBody,
+    ReviewBody,
+)
+from approvals import break_glass, bulk, handling, lists
+from approvals.choices import choice
+from approvals.present import render
+from core import ids
+from core.canonical import parse_digest
+from core.problems import FieldError, bad_query, invalid
+
+
+class Handling(PeopleDoor):
+    """A word about who looks into a request; its service writes it."""
+
+    #: Wrapped, since a function of a class would become its method.
+    service: ClassVar[staticmethod[..., bytes]]
+
+    def post(self, request: Request, request_id: str) -> HttpResponse:
+        """The request as it then stands."""
+        who, subject = signed(request), request_uuid(request_id)
+        body_of(request, NoBody)
+        service: Callable[..., bytes] = type(self).service
+        return answer(request, service(actor=who.actor, reader=who.reader, request_id=subject))
+
+
+class Claim(Handling):
+    """``/requests/{id}/claim``"""
+
+    service = staticmethod(handling.claim)
+
+
+class Release(Handling):
+    """``/requests/{id}/release``"""
+
+    service = staticmethod(handling.release)
+
+
+class Reassign(PeopleDoor):
+    """``/requests/{id}/reassign``"""
+
+    def post(self, request: Request, request_id: str) -> HttpResponse:
+        """Another one looks into it."""
+        who, subject = signed(request), request_uuid(request_id)
+        body = body_of(request, ReassignBody)
+        done = handling.reassign(actor=who.actor, reader=who.reader, request_id=subject, to=body.to)
+        return answer(request, done)
+
+
+class Watch(PeopleDoor):
+    """``/requests/{id}/watch``"""
+
+    def post(self, request: Request, request_id: str) -> HttpResponse:
+        """Follow it."""
+        who, subject = signed(request), request_uuid(request_id)
+        body_of(request, NoBody)
+        handling.watch(reader=who.reader, request_id=subject)
+        return HttpResponse(status=204)
+
+    def delete(self, request: Request, request_id: str) -> HttpResponse:
+        """Follow it no longer."""
+        who, subject = signed(request), request_uuid(request_id)
+        handling.unwatch(reader=who.reader, request_id=subject)
+        return HttpResponse(status=204)
+
+
+class Alike(PeopleDoor):
+    """``/decisions``"""
+
+    def post(self, request: Request) -> HttpResponse:
+        """One person's verdict on each of several requests that are alike."""
+        who, body = signed(request), body_of(request, AlikeBody)
+        chosen = [
+            (
+                request_uuid(one.id),
+                choice(
+                    verdict=body.verdict,
+                    stage=one.stage,
+                    payload_digest=one.payload_digest,
+                    comment=body.comment,
+                    channel="web",
+                    assurance="session",
+                ),
+            )
+            for one in body.requests
+        ]
+        found = bulk.decide_alike(actor=who.actor, reader=who.reader, chosen=chosen)
+        return answer(request, AlikeOutcomes([_outcome(request, one) for one in found]))
+
+
+class BreakGlass(PeopleDoor):
+    """``/requests/{id}/break_glass``"""
+
+    def post(self, request: Request, request_id: str) -> HttpResponse:
+        """An administrator says yes past the plan."""
+        who, subject = signed(request), request_uuid(request_id)
+        body = body_of(request, BreakGlassBody)
+        try:
+            digest = parse_digest(body.payload_digest)
+        except ValueError as error:
+            fault = FieldError("/payload_digest", "invalid_digest", str(error))
+            raise invalid([fault]) from error
+        done = break_glass.confirm(
+            actor=who.actor,
+            reader=who.reader,
+            request_id=subject,
+            payload_digest=digest,
+            reason=body.reason,
+        )
+        return answer(request, done)
+
+
+class Review(PeopleDoor):
+    """``/requests/{id}/break_glass/review``"""
+
+    def post(self, request: Request, request_id: str) -> HttpResponse:
+        """A third person looked at it."""
+        who, subject = signed(request), request_uuid(request_id)
+        body = body_of(request, ReviewBody)
+        done = break_glass.review(
+            actor=who.actor, reader=who.reader, request_id=subject, comment=body.comment
+        )
+        return answer(request, done)
+
+
+class PastThePlan(PeopleDoor):
+    """``/break_glass``"""
+
+    def get(self, request: Request) -> HttpResponse:
+        """What was approved past its plan."""
+        query = request.query_params
+        wanted = query.get("reviewed")
+        if wanted not in (None, "true", "false"):
+            raise bad_query("reviewed", "true or false.")
+        page = lists.past_the_plan(
+            reader=signed(request).reader,
+            reviewed=None if wanted is None else wanted == "true",
+            cursor=query.get("cursor"),
+            limit=limit_of(request),
+        )
+        items = [render(row, for_person=True) for row in page.items]
+        return listing(request, items, page.next, page.previous)
+
+
+def _outcome(request: Request, one: bulk.Outcome) -> AlikeOutcome:
+    shown: Any = None if one.rendered is None else msgspec.Raw(one.rendered)
+    problem = None if one.problem is None else one.problem.as_dict(instance(id_of(request)))
+    return AlikeOutcome(ids.encode("req", one.request_id), shown, problem)

@@ -1,0 +1,89 @@
+"""Deciding several requests at once: alike, of little risk, and each with a vote of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from approvals import read
+from approvals.access import Reader
+from approvals.choices import Choice
+from approvals.decide import decide
+from approvals.frozen import decode
+from approvals.row import Row
+from approvals.status import Kind
+from audit.actor import Actor
+from core.db import pool
+from core.problems import FieldError, Problem, invalid, not_found
+
+MOST: Final = 50
+RISKS: Final = ("low", "medium")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one vote: the request as it then stands, or why it was not counted."""
+
+    request_id: UUID
+    rendered: bytes | None
+    problem: Problem | None
+
+
+def decide_alike(
+    *, actor: Actor, reader: Reader, chosen: Sequence[tuple[UUID, Choice]]
+) -> list[Outcome]:
+    """Count one person's verdict on each of up to 50 requests of one action and one rule.
+
+    Each vote is looked at and counted by itself, as if it had been the only one: some may be refused.
+
+    Args:
+        chosen: the requests, each with the verdict on exactly what was shown of it.
+
+    Raises:
+        Problem: 404 one of them is not to be seen; 422 they are not alike, one carries more than
+            medium risk, is a question, or is named twice.  Nothing is decided then.
+    """
+    wanted = [request_id for request_id, _ in chosen]
+    with pool().connection() as conn:
+        found = {row.id: row for row in read.visible(conn, reader, wanted)}
+    if set(wanted) - set(found):
+        raise not_found()
+    faults = _faults([found[request_id] for request_id in wanted])
+    if faults:
+        raise invalid(faults, code="not_alike", detail="These are not decided together.")
+    return [_decide(actor, reader, request_id, choice) for request_id, choice in chosen]
+
+
+def _decide(actor: Actor, reader: Reader, request_id: UUID, chosen: Choice) -> Outcome:
+    try:
+        rendered = decide(actor=actor, reader=reader, request_id=request_id, chosen=chosen)
+    except Problem as problem:
+        problem.extra.pop("request", None)
+        return Outcome(request_id, None, problem)
+    return Outcome(request_id, rendered, None)
+
+
+def _faults(rows: Sequence[Row]) -> list[FieldError]:
+    first, seen = rows[0], set[UUID]()
+    faults = []
+    for index, row in enumerate(rows):
+        pointer = f"/requests/{index}/id"
+        if row.id in seen:
+            faults.append(FieldError(pointer, "twice", "It is named twice."))
+        elif row.kind != Kind.REQUEST:
+            faults.append(FieldError(pointer, "question", "A question is answered by itself."))
+        elif row.risk not in RISKS:
+            detail = f"It carries {row.risk} risk: look at it by itself."
+            faults.append(FieldError(pointer, "too_risky", detail))
+        elif _kind(row) != _kind(first):
+            detail = "It has another action, or another rule asked for it."
+            faults.append(FieldError(pointer, "not_alike", detail))
+        seen.add(row.id)
+    return faults
+
+
+def _kind(row: Row) -> tuple[Any, ...]:
+    plan = decode(row.plan)
+    return row.action, plan.rule, plan.version
