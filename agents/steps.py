@@ -270,3 +270,13 @@ def listed(*, run_id: UUID, cursor: str | None, limit: int) -> Page[StepRow]:
         ).fetchall()
     rows = [StepRow(*columns) for columns in found]
     return paging.page([([str(row.number)], row) for row in rows], limit, "number", place)
+
+
+def last(*, run_id: UUID, limit: int) -> list[StepRow]:
+    """The newest steps of a run, in their order, for who was found to be allowed to see the run."""
+    with pool().connection() as conn:
+        found = conn.execute(
+            f"{_READ} WHERE run_id = %(run)s ORDER BY number DESC LIMIT %(limit)s",
+            {"run": run_id, "limit": limit},
+        ).fetchall()
+    return [StepRow(*columns) for columns in reversed(found)]

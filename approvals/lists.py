@@ -151,6 +151,26 @@ def inbox(
     return _page(where, reader.values(), order, cursor, limit)
 
 
+def of_run(*, reader: Reader, run_id: UUID, limit: int) -> list[Row]:
+    """The newest requests of a run that a person may see."""
+    where = f"WHERE r.workspace_id = %(workspace)s AND r.run_id = %(run)s AND {MAY_SEE}"
+    return _page(where, {**reader.values(), "run": run_id}, "created", None, limit).items
+
+
+def count_unreviewed(*, reader: Reader) -> int:
+    """How many of `past_the_plan` nobody else has looked at yet."""
+    with pool().connection() as conn:
+        found = conn.execute(
+            f"SELECT count(*) FROM approvals_request r JOIN agents_agent agent ON agent.id = r.agent_id "
+            f"WHERE r.workspace_id = %(workspace)s AND r.basis = 'break_glass' AND {MAY_SEE} "
+            f"AND NOT {_REVIEWED}",
+            reader.values(),
+        ).fetchone()
+    assert found is not None  # noqa: S101  # an aggregate always answers
+    count: int = found[0]
+    return count
+
+
 def past_the_plan(
     *,
     reader: Reader,

@@ -106,6 +106,11 @@ class Request(models.Model):
             models.Index(
                 fields=["run_id"], condition=Q(run_id__isnull=False), name="request_of_run"
             ),
+            models.Index(
+                fields=["workspace", "-created_at", "-id"],
+                condition=Q(basis="break_glass"),
+                name="request_past_the_plan",
+            ),
         ]
 
 

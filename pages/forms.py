@@ -68,3 +68,15 @@ class CancelForm(forms.Form):
     """The owner's withdrawal of their agent's request."""
 
     reason = forms.CharField(max_length=MAX_REASON, required=False)
+
+
+class WordsForm(forms.Form):
+    """A comment, a reason or a review: words that must not be empty."""
+
+    text = forms.CharField(max_length=MAX_COMMENT)
+
+
+class ReassignForm(forms.Form):
+    """Who looks into it from now on, by id."""
+
+    to = forms.CharField(max_length=100)

@@ -20,7 +20,7 @@ from core import ids
 from core.problems import Problem
 from pages.visitor import Visitor
 
-VIEWS: Final = {"mine": "Mine", "roles": "My roles", "all": "All"}
+VIEWS: Final = {"mine": "Mine", "roles": "My roles", "watching": "Watching", "all": "All"}
 ORDERS: Final = {"urgency": "most urgent first", "created": "newest first"}
 _OTHER_ORDER: Final = {"urgency": ("created", "Newest"), "created": ("urgency", "Urgent")}
 _CONFIRMS: Final = {"owner": "owner confirms", "initiator": "initiator confirms"}
@@ -52,6 +52,7 @@ class Item:
     confirm: str
     question: bool
     with_agent: bool
+    claimed_by: str
     given: int
     needed: int
     step: int
@@ -104,6 +105,8 @@ class Queue:
     empty_title: str
     empty_text: str
     elsewhere: Tab | None
+    #: What was approved past its plan and nobody else has looked at yet.
+    unreviewed: int
 
     @property
     def page_title(self) -> str:
@@ -133,6 +136,7 @@ def queue(visitor: Visitor, choice: Choice, *, open_id: str = "") -> Queue:
     tabs = tuple(
         Tab(label, Choice(view, choice.order).url("inbox"), counts[view], view == choice.view)
         for view, label in VIEWS.items()
+        if view != "watching" or counts[view] or view == choice.view
     )
     here = Choice(choice.view, choice.order)
     other, other_label = _OTHER_ORDER[choice.order]
@@ -153,6 +157,7 @@ def queue(visitor: Visitor, choice: Choice, *, open_id: str = "") -> Queue:
         empty_title=title,
         empty_text=text,
         elsewhere=next((tab for tab in tabs if not tab.current and tab.count), None),
+        unreviewed=lists.count_unreviewed(reader=visitor.reader),
     )
 
 
@@ -176,6 +181,7 @@ def _item(row: Row, choice: Choice) -> Item:
         confirm=_CONFIRMS.get(stage.confirm or "", ""),
         question=row.kind == Kind.QUESTION,
         with_agent=row.waiting_on == WaitingOn.AGENT,
+        claimed_by=row.claimed_by_name or "",
         given=sum(
             vote["verdict"] in AGREEING
             and vote["stage"] == index
@@ -194,4 +200,6 @@ def _empty(view: str, counts: Mapping[str, int]) -> tuple[str, str]:
         return "Nothing waits", "New requests appear here by themselves while this page is open."
     if view == "mine":
         return "Nothing waits for you", "Others are asked about what still waits."
+    if view == "watching":
+        return "You follow nothing that waits", "Open a request and choose Watch to find it here."
     return "Nothing waits for your roles", "Others are asked about what still waits."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from pages.views import inbox, requests, sessions
+from pages.views import inbox, requests, runs, sessions, teamwork
 
 urlpatterns = [
     path("", inbox.inbox, name="inbox"),
@@ -15,6 +15,12 @@ urlpatterns = [
     path("requests/<str:req_id>/decide", requests.decide_view, name="decide"),
     path("requests/<str:req_id>/reveal", requests.reveal_view, name="reveal"),
     path("requests/<str:req_id>/cancel", requests.cancel_view, name="cancel"),
+    *(
+        path(f"requests/<str:req_id>/{name.replace('_', '-')}", view, name=name)
+        for name, view in teamwork.VIEWS.items()
+    ),
+    path("runs/<str:run_id>", runs.run_page, name="run"),
+    path("break-glass", inbox.past_the_plan, name="past_the_plan"),
     path("fragments/queue", inbox.queue_fragment, name="queue_fragment"),
     path("fragments/requests/<str:req_id>", requests.request_fragment, name="request_fragment"),
 ]

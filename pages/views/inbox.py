@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from approvals import lists
+from core import ids
 from pages import flash
 from pages.queue import Choice, queue
 from pages.views.problems import told
@@ -45,6 +49,32 @@ def queue_fragment(request: HttpRequest, visitor: Visitor) -> HttpResponse:
         "open_id": open_id,
     }
     return render(request, "parts/queue.html", context)
+
+
+@require_safe
+@signed_in
+@told
+def past_the_plan(request: HttpRequest, visitor: Visitor) -> HttpResponse:
+    """What administrators approved past its plan, newest first, and what still wants a review."""
+    found = lists.past_the_plan(reader=visitor.reader, cursor=request.GET.get("cursor") or None)
+    items = [
+        {
+            "id": ids.encode("req", row.id),
+            "title": row.title,
+            "agent": row.agent_name,
+            "ended": row.ended_at,
+            "by": [one["person"] for one in row.confirmations or ()],
+            "reviewed_by": row.review["person"] if row.review else "",
+        }
+        for row in found.items
+    ]
+    turned = reverse("past_the_plan")
+    context = {
+        "shell": visitor.shell,
+        "items": items,
+        "next_url": f"{turned}?{urlencode({'cursor': found.next})}" if found.next else "",
+    }
+    return render(request, "pages/past_the_plan.html", context)
 
 
 @require_POST

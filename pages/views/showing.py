@@ -21,6 +21,7 @@ from approvals.row import Row
 from core import ids
 from core.problems import FieldError, Problem, not_found
 from pages import flash, words
+from pages.aside import aside
 from pages.detail import Detail, decode, detail
 from pages.queue import Choice, queue
 from pages.standing import members_of, names_by_role, roles_of, standing
@@ -28,6 +29,10 @@ from pages.visitor import Visitor, choose
 
 #: Services say it too; the page says it once, first and in bold.
 _SAID_ALREADY = re.compile(r"Nothing was decided(: look again)?\.")
+
+
+#: The names of the addresses that people work together by (`pages.views.teamwork`).
+TEAM = ("comment", "claim", "release", "reassign", "watch", "unwatch", "break_glass", "review")
 
 
 class SeeOther(HttpResponseRedirect):
@@ -111,7 +116,7 @@ def page(request: HttpRequest, visitor: Visitor, row: Row, said: Said) -> HttpRe
         "open_id": shown["detail"].shown.id,
         "flash": left,
         "next_item": listed.items[0]
-        if left and listed.choice.view == "mine" and listed.items
+        if left and not shown["detail"].deciding and listed.choice.view == "mine" and listed.items
         else None,
     }
     response = render(request, "pages/inbox.html", shown, status=said.status)
@@ -130,6 +135,7 @@ def context(request: HttpRequest, visitor: Visitor, row: Row, said: Said) -> dic
         "shell": visitor.shell,
         "now": timezone.now(),
         "detail": looked,
+        "aside": aside(row, visitor),
         "queue": {"back_url": here.url("inbox")},
         "page_title": _title(looked, said),
         "problem": said.problem,
@@ -143,6 +149,7 @@ def context(request: HttpRequest, visitor: Visitor, row: Row, said: Said) -> dic
         "decide_url": here.url("decide", request_id),
         "reveal_url": here.url("reveal", request_id),
         "cancel_url": here.url("cancel", request_id),
+        "team_urls": {name: here.url(name, request_id) for name in TEAM},
     }
 
 

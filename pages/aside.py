@@ -1,0 +1,157 @@
+"""What stands beside a decision: the run it belongs to, who looks into it, and the way past its plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from agents import runs, steps
+from agents.steps import StepRow
+from approvals import handling
+from approvals.row import Row
+from approvals.status import Basis, Kind, Status
+from core import ids
+from pages.visitor import Visitor
+
+#: Steps of the run that stand on the request's page; the run's own page has all.
+LAST_STEPS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class StepLine:
+    """One step of a run, as its agent told it."""
+
+    number: int
+    name: str
+    is_model: bool
+    status: str
+    error: str
+    attempt: int
+    labels: tuple[str, ...]
+    at: datetime
+    took_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunPanel:
+    """The run of a request, and what was done last in it."""
+
+    id: str
+    external_id: str
+    version: str
+    state: str
+    steps: int
+    earlier: int
+    cost: str
+    tokens: int
+    last: tuple[StepLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """Who looks into a request, and what this reader may change about it."""
+
+    name: str
+    mine: bool
+    may_claim: bool
+    may_reassign: bool
+    others: tuple[tuple[str, str], ...]
+    watching: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Glass:
+    """The way past the plan, for this reader."""
+
+    may_confirm: bool
+    may_review: bool
+    unreviewed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """All of it."""
+
+    run: RunPanel | None
+    handler: Handler
+    glass: Glass
+
+
+def aside(row: Row, visitor: Visitor) -> Aside:
+    """What stands beside this request for this visitor."""
+    return Aside(
+        run=_run(row.run_id) if row.run_id is not None else None,
+        handler=_handler(row, visitor),
+        glass=_glass(row, visitor),
+    )
+
+
+def step_line(row: StepRow) -> StepLine:
+    """One step as people read it."""
+    took = (row.ended_at - row.started_at).total_seconds() if row.ended_at else None
+    return StepLine(
+        number=row.number,
+        name=row.name,
+        is_model=row.kind == "model",
+        status=row.status,
+        error=row.error,
+        attempt=row.attempt,
+        labels=tuple(row.labels),
+        at=row.started_at,
+        took_s=took,
+    )
+
+
+def _run(run_id: UUID) -> RunPanel:
+    run = runs.find(run_id)
+    count, cost, tokens = run.sums
+    last = steps.last(run_id=run_id, limit=LAST_STEPS)
+    return RunPanel(
+        id=ids.encode("run", run.id),
+        external_id=run.external_id,
+        version=run.agent_version,
+        state=run.state,
+        steps=count,
+        earlier=count - len(last),
+        cost="" if cost is None else f"{float(cost):.2f}",
+        tokens=tokens,
+        last=tuple(step_line(one) for one in last),
+    )
+
+
+def _handler(row: Row, visitor: Visitor) -> Handler:
+    reader, pending = visitor.reader, row.status == Status.PENDING
+    found = handling.candidates(reader=reader, request_id=row.id) if pending else []
+    asked = reader.person_id in {person for person, _ in found}
+    return Handler(
+        name=row.claimed_by_name or "",
+        mine=row.claimed_by_id == reader.person_id,
+        may_claim=asked and row.claimed_by_id is None,
+        may_reassign=asked,
+        others=tuple(
+            (ids.encode("per", person), name)
+            for person, name in found
+            if person != row.claimed_by_id
+        )
+        if asked
+        else (),
+        watching=handling.watches(reader=reader, request_id=row.id),
+    )
+
+
+def _glass(row: Row, visitor: Visitor) -> Glass:
+    reader = visitor.reader
+    own = reader.person_id in (row.owner_id, row.initiator_id)
+    said = {UUID(one["person_id"]) for one in row.confirmations or ()}
+    broken = row.basis == Basis.BREAK_GLASS
+    return Glass(
+        may_confirm=row.status == Status.PENDING
+        and row.kind == Kind.REQUEST
+        and "administer" in reader.permissions
+        and not own
+        and reader.person_id not in said,
+        may_review=broken and row.review is None and not own and reader.person_id not in said,
+        unreviewed=broken and row.review is None,
+    )
