@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +14,8 @@ import msgspec
 from approvals.quorum import AGREEING
 from approvals.shape import DecisionShown, MessageShown, RequestObject, StageShown
 from pages import answering, editing, payload, words
+
+_OPTION_LABEL: Final = re.compile(r"/options/\d+/label")
 
 decode = msgspec.json.Decoder(RequestObject).decode
 
@@ -168,7 +171,7 @@ def detail(
         members: names of the people who hold each role now, by role name.
         revealed: the payload holds its sensitive values, because the reader asked for them just now.
     """
-    rows = payload.rows(shown.payload, shown.facts, seen.covered)
+    rows = _rows(shown, seen)
     stages = _stages(shown, seen, members)
     open_stage = _open_stage(shown)
     state = _state_line(shown, stages)
@@ -202,6 +205,20 @@ def detail(
         answer=shown.answer if isinstance(shown.answer, str) else payload.pretty(shown.answer),
         revealed=revealed,
     )
+
+
+def _rows(shown: RequestObject, seen: Seen) -> list[payload.Row]:
+    rows = payload.rows(shown.payload, shown.facts, seen.covered)
+    if shown.kind != "question":
+        return rows
+    # The label of an option that has none is its value, put there by us: once is enough.
+    said = {row.pointer: row.text for row in rows}
+    return [
+        row
+        for row in rows
+        if not _OPTION_LABEL.fullmatch(row.pointer)
+        or said.get(row.pointer.removesuffix("label") + "value") != row.text
+    ]
 
 
 def _open_stage(shown: RequestObject) -> StageShown | None:
