@@ -14,19 +14,18 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from uuid import UUID
 
 from django.db import connections
 from django.urls import get_resolver
 
-from api import answers, hot, waiting
+from api import answers, hot, streams, waiting
 from api.answers import Answer, Call, Hot
 from api.errors import answer_to
 from api.threads import Threads
 from api.wire import Left, Receive, Send, encoded, header_map, read_body, send_whole
 from api.wsgi_bridge import Wsgi, environ_of
 from api.wsgi_bridge import run as run_wsgi
-from callbacks.hub import Hub, Session, Sources, Waiter
+from callbacks.hub import Hub, Sources, Waiter
 from core import db
 from core.nudge import nudger
 from core.problems import Problem, method_not_allowed
@@ -39,8 +38,9 @@ DJANGO_THREADS: Final = 8
 #: What waits is read by one statement at a time, keys and sessions by another.
 HUB_THREADS: Final = 2
 READ_PREFIX: Final = "/api/v1/requests/"
-EVENTS_PATH: Final = "/api/v1/inbox/events"
-#: The environ's list in which the events view leaves (workspace, session) of whom it lets in.
+#: How the paths of event streams end.
+EVENTS: Final = "/events"
+#: The environ's list in which a view of events leaves the `api.streams.Admission` of whom it lets in.
 ADMITTED: Final = "assentry.admitted"
 
 
@@ -160,7 +160,7 @@ class Front:
             if method not in ("GET", "HEAD"):
                 raise method_not_allowed(["GET", "HEAD"])
             return await self._running.reading.call(self._health[path])
-        if method == "GET" and path == EVENTS_PATH:
+        if method == "GET" and path.startswith("/api/v1/") and path.endswith(EVENTS):
             await self._events(scope, headers, receive, send, marks)
         else:
             body = await read_body(headers, receive)
@@ -210,7 +210,7 @@ class Front:
     ) -> None:
         """An event stream, for whoever Django's own view of the same path lets in."""
         await read_body(headers, receive)
-        admitted: list[tuple[UUID, Session]] = []
+        admitted: list[streams.Admission] = []
         environ = environ_of(scope, b"", marks[-1][1].decode())
         environ[ADMITTED] = admitted
         parts = self._running
@@ -218,11 +218,7 @@ class Front:
         if not admitted:
             await send_whole(send, whole.status, [*whole.headers, marks[-1]], whole.body)
             return
-        stream = parts.hub.open_stream(*admitted[0])
-        try:
-            await waiting.stream_events(parts.hub, stream, receive, send, marks)
-        finally:
-            parts.hub.close_stream(stream)
+        await streams.serve(parts.hub, admitted[0], parts.reading.call, receive, send, marks)
 
 
 def warm() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from api.views import agent, conversation, docs, people, policy, runs, session, teamwork
+from api.views import agent, conversation, docs, events, people, policy, runs, session, teamwork
 
 urlpatterns = [
     path("v1/requests", agent.Requests.as_view(), name="api_requests"),
@@ -33,6 +33,7 @@ urlpatterns = [
     *(
         path(f"v1/requests/<str:request_id>/{name}", view.as_view(), name=f"api_{name}")
         for name, view in (
+            ("events", events.RequestEvents),
             ("comments", conversation.Comments),
             ("claim", teamwork.Claim),
             ("release", teamwork.Release),

@@ -24,6 +24,7 @@ from audit.kinds import SensitiveShown
 from audit.log import INSERT_EVENTS, Fact, event_rows
 from core.db import pool
 from core.problems import not_found
+from people.sql import HOLDS
 
 READ = f"SELECT {REQUEST_COLUMNS} FROM {REQUEST_FROM}"
 
@@ -99,6 +100,29 @@ def for_person(*, reader: Reader, request_id: UUID) -> Row:
     if not found:
         raise not_found()
     return found[0]
+
+
+#: The same as `MAY_SEE`, for many people at once, and with their permission as it is now.
+_SIGHTS = f"""
+SELECT q.request, q.person
+  FROM unnest(%(requests)s::uuid[], %(people)s::uuid[]) AS q (request, person)
+  JOIN approvals_request r ON r.id = q.request
+  JOIN agents_agent agent ON agent.id = r.agent_id
+  JOIN people_person qp ON qp.id = q.person AND qp.workspace_id = r.workspace_id
+ WHERE {
+    MAY_SEE.replace("%(person)s", "q.person").replace(
+        "%(view)s",
+        HOLDS.format(user="qp.user_id", workspace="qp.workspace_id", permission="view"),
+    )
+}
+"""
+
+
+def still_visible(sights: Sequence[tuple[UUID, UUID]]) -> set[tuple[UUID, UUID]]:
+    """Of these (request, person) pairs, those in which the person may see the request, in one statement."""
+    values = {"requests": [one[0] for one in sights], "people": [one[1] for one in sights]}
+    with pool().connection() as conn:
+        return {(row[0], row[1]) for row in conn.execute(_SIGHTS, values)}
 
 
 def visible(conn: Connection[Any], reader: Reader, request_ids: Sequence[UUID]) -> list[Row]:

@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -58,8 +58,12 @@ class Sign(Enum):
     KEY_DEAD = "the key was revoked or has expired"
 
 
+Key = TypeVar("Key")
+Member = TypeVar("Member")
 Outcome: TypeAlias = Sign | Mapping[UUID, Snapshot]
 Session: TypeAlias = tuple[str, UUID]
+#: A request, and the person who looks at it.
+Sight: TypeAlias = tuple[UUID, UUID]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,8 @@ class Sources:
     live_keys: Callable[[Sequence[UUID]], set[UUID]]
     #: Of these (session key, person) pairs, those of whom both are still good.
     live_sessions: Callable[[Sequence[Session]], set[Session]]
+    #: Of these (request, person) pairs, those in which the person may still see the request.
+    visible: Callable[[Sequence[Sight]], set[Sight]]
 
 
 @dataclass(slots=True, eq=False)
@@ -100,18 +106,43 @@ class Waiter:
             self.future.set_result(outcome)
 
 
+class Ended(Enum):
+    """Why a stream ends, in the word that its listener is told."""
+
+    CLOSING = "restarting"
+    LEFT = "left"
+    CREDENTIAL = "signed_out"
+    SIGHT = "not_visible"
+
+
 @dataclass(slots=True, eq=False)
 class Stream:
-    """One open event stream of a person."""
+    """One open event stream: of a workspace's inbox, or of one request."""
 
-    workspace_id: UUID
-    session: Session
-    changed: asyncio.Event
-    ended: bool = False
+    #: What it hears of, as `core.nudge` writes topics.
+    topic: str
+    #: Whose it is: a key, or a person in a session.
+    key_id: UUID | None = None
+    session: Session | None = None
+    request_id: UUID | None = None
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: Ended | None = None
 
-    def end(self) -> None:
+    @property
+    def sight(self) -> Sight | None:
+        """What of it must stay visible to whom, where a person looks at one request."""
+        if self.request_id is None or self.session is None:
+            return None
+        return self.request_id, self.session[1]
+
+    def over(self) -> Ended | None:
+        """Why it is to close, or None: asked again after everything that takes time."""
+        return self.ended
+
+    def end(self, why: Ended) -> None:
         """Tell the stream to close."""
-        self.ended = True
+        if self.ended is None:
+            self.ended = why
         self.changed.set()
 
 
@@ -125,6 +156,7 @@ class Hub:
         self._waiters: dict[UUID, set[Waiter]] = defaultdict(set)
         self._keys: dict[UUID, set[Waiter]] = defaultdict(set)
         self._streams: set[Stream] = set()
+        self._topics: dict[str, set[Stream]] = defaultdict(set)
         self._dirty: dict[UUID, None] = {}
         self._readers: list[tuple[tuple[UUID, ...], asyncio.Future[Mapping[UUID, Snapshot]]]] = []
         self._wanted = asyncio.Event()
@@ -152,7 +184,7 @@ class Hub:
             for waiter in list(waiters):
                 waiter.end(Sign.CLOSING)
         for stream in self._streams:
-            stream.end()
+            stream.end(Ended.CLOSING)
 
     async def close(self) -> None:
         """End the tasks."""
@@ -211,17 +243,24 @@ class Hub:
         return await future
 
     # -- streams -----------------------------------------------------------------------------------
-    def open_stream(self, workspace_id: UUID, session: Session) -> Stream:
-        """A stream that hears of changes in the inbox of one workspace."""
-        stream = Stream(workspace_id, session, asyncio.Event())
+    def open_stream(self, stream: Stream) -> None:
+        """Let a stream hear of its topic."""
         self._streams.add(stream)
+        self._topics[stream.topic].add(stream)
         if self.closing:
-            stream.end()
-        return stream
+            stream.end(Ended.CLOSING)
 
     def close_stream(self, stream: Stream) -> None:
         """Forget a stream."""
         self._streams.discard(stream)
+        _discard(self._topics, stream.topic, stream)
+
+    def streams_of(self, holder: UUID) -> int:
+        """How many streams a key, or a person, has open in this process."""
+        return sum(
+            holder == (stream.session[1] if stream.session else stream.key_id)
+            for stream in self._streams
+        )
 
     # -- hearing -----------------------------------------------------------------------------------
     async def _listen(self) -> None:
@@ -255,10 +294,8 @@ class Hub:
     def _touch(self, kind: str, subject: UUID) -> None:
         if kind == "r":
             self._mark((subject,))
-            return
-        for stream in self._streams:
-            if stream.workspace_id == subject:
-                stream.changed.set()
+        for stream in self._topics.get(f"{kind}:{subject.hex}", ()):
+            stream.changed.set()
 
     def _everything_may_have_changed(self) -> None:
         self._mark(self._waiters)
@@ -321,20 +358,22 @@ class Hub:
                 logger.warning("waiting calls could not be checked: %s", error)
 
     async def _check_credentials(self) -> None:
-        keys = list(self._keys)
-        if keys:
-            live = await self._call(self._sources.live_keys, keys)
-            for key_id in keys:
-                if key_id not in live:
-                    for waiter in list(self._keys.get(key_id, ())):
-                        waiter.end(Sign.KEY_DEAD)
         streams = list(self._streams)
-        if streams:
-            sessions = list({stream.session for stream in streams})
-            good = await self._call(self._sources.live_sessions, sessions)
-            for stream in streams:
-                if stream.session not in good:
-                    stream.end()
+        keys = {*self._keys, *(s.key_id for s in streams if s.key_id is not None)}
+        if keys:
+            live = await self._call(self._sources.live_keys, list(keys))
+            for key_id in keys - live:
+                for waiter in list(self._keys.get(key_id, ())):
+                    waiter.end(Sign.KEY_DEAD)
+            _end(streams, lambda s: s.key_id is None or s.key_id in live, Ended.CREDENTIAL)
+        sessions = {stream.session for stream in streams if stream.session is not None}
+        if sessions:
+            good = await self._call(self._sources.live_sessions, list(sessions))
+            _end(streams, lambda s: s.session is None or s.session in good, Ended.CREDENTIAL)
+        sights = {stream.sight for stream in streams if stream.sight is not None}
+        if sights:
+            seen = await self._call(self._sources.visible, list(sights))
+            _end(streams, lambda s: s.sight is None or s.sight in seen, Ended.SIGHT)
 
     async def _continue_round(self, left: list[UUID]) -> list[UUID]:
         """Read one share of the parked requests; return those that the round has still to visit."""
@@ -355,12 +394,18 @@ class Hub:
         return left
 
 
-def _discard(index: dict[UUID, set[Waiter]], key: UUID, waiter: Waiter) -> None:
+def _discard(index: dict[Key, set[Member]], key: Key, member: Member) -> None:
     found = index.get(key)
     if found is not None:
-        found.discard(waiter)
+        found.discard(member)
         if not found:
             del index[key]
+
+
+def _end(streams: Iterable[Stream], good: Callable[[Stream], bool], why: Ended) -> None:
+    for stream in streams:
+        if not good(stream):
+            stream.end(why)
 
 
 def _fail(

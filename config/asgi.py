@@ -34,6 +34,12 @@ def snapshots(request_ids: list[UUID]) -> dict[UUID, read.Snapshot]:
 
 application = Front(
     django,
-    Sources(snapshots=snapshots, positions=snapshots, live_keys=alive_keys, live_sessions=sessions),
+    Sources(
+        snapshots=snapshots,
+        positions=snapshots,
+        live_keys=alive_keys,
+        live_sessions=sessions,
+        visible=read.still_visible,
+    ),
     {"/healthz": told(health.alive), "/readyz": told(health.ready)},
 )

@@ -70,19 +70,24 @@ HOLD_PEOPLE = """
        FOR SHARE OF hp, hu
 """
 
-#: Those of these people who may act and administer the workspace, by themselves or by a group.
-ADMINISTRATORS = """
+#: Whether user ``user`` holds a permission on a workspace, by themselves or by a group:
+#: ``HOLDS.format(user="u.id", workspace="w.id", permission="view")``.
+HOLDS = """
+    (EXISTS (SELECT 1 FROM people_workspaceuserpermission held
+               JOIN auth_permission perm ON perm.id = held.permission_id
+              WHERE held.user_id = {user} AND held.content_object_id = {workspace}
+                AND perm.codename = '{permission}')
+     OR EXISTS (SELECT 1 FROM people_workspacegrouppermission held
+                  JOIN people_user_groups g ON g.group_id = held.group_id AND g.user_id = {user}
+                  JOIN auth_permission perm ON perm.id = held.permission_id
+                 WHERE held.content_object_id = {workspace} AND perm.codename = '{permission}'))
+"""
+
+#: Those of these people who may act and administer the workspace.
+ADMINISTRATORS = f"""
     SELECT ap.id
       FROM people_person ap
       JOIN people_user au ON au.id = ap.user_id
      WHERE ap.id = ANY(%(people)s) AND ap.workspace_id = %(workspace)s AND ap.active AND au.is_active
-       AND (EXISTS (SELECT 1 FROM people_workspaceuserpermission held
-                      JOIN auth_permission perm ON perm.id = held.permission_id
-                     WHERE held.user_id = au.id AND held.content_object_id = ap.workspace_id
-                       AND perm.codename = 'administer')
-            OR EXISTS (SELECT 1 FROM people_workspacegrouppermission held
-                         JOIN people_user_groups g ON g.group_id = held.group_id AND g.user_id = au.id
-                         JOIN auth_permission perm ON perm.id = held.permission_id
-                        WHERE held.content_object_id = ap.workspace_id
-                          AND perm.codename = 'administer'))
+       AND {HOLDS.format(user="au.id", workspace="ap.workspace_id", permission="administer")}
 """

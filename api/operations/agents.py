@@ -111,6 +111,30 @@ AGENTS: Final[tuple[Operation, ...]] = (
         description="For its agent, and for people who may see it; people see sensitive fields masked.",
     ),
     Operation(
+        "get",
+        "/api/v1/requests/{id}/events",
+        "followRequest",
+        "Agents",
+        "Follow a request as it changes",
+        "any read",
+        {
+            200: Success(
+                "Server-Sent Events: `request.*` with the request object, `end`",
+                "text",
+                "text/event-stream",
+            ),
+            204: Success("It ended in the state that `Last-Event-ID` names"),
+        },
+        (*READING, "NotFound"),
+        (
+            ID,
+            header("Last-Event-ID", "The `sequence` of the state that is known"),
+            query("workspace", "As the header, which a browser's EventSource cannot send"),
+            WORKSPACE,
+        ),
+        description="`id:` is the `sequence`. The present state comes at once, unless it is known.",
+    ),
+    Operation(
         "post",
         "/api/v1/requests/{id}/cancel",
         "cancelRequest",

@@ -68,7 +68,10 @@ ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
             *("invalid_policy", "invalid_query", "unknown_run", "payload_unchanged", "not_alike"),
         ),
     ),
-    "TooMany": (429, ("rate_limited", "too_many_requests", "sign_in_throttled")),
+    "TooMany": (
+        429,
+        ("rate_limited", "too_many_requests", "too_many_streams", "sign_in_throttled"),
+    ),
     "Unavailable": (503, ("database_unavailable", "unavailable", "overloaded", "not_ready")),
 }
 

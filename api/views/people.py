@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db.models import Q
 from django.http import HttpResponse
 from rest_framework.request import Request
@@ -35,6 +33,7 @@ from api.messages import (
     WorkspaceRef,
     WorkspaceSlug,
 )
+from api.streams import Admission, InboxAdmission, last_event_id
 from approvals import lists, read
 from approvals.choices import choice
 from approvals.decide import decide
@@ -121,13 +120,16 @@ class InboxEvents(PeopleDoor):
         """Leave for the front whose stream it is; without a front, tell the page to ask again."""
         # A browser's EventSource cannot send headers.
         who = signed(request, request.query_params.get("workspace"))
-        admitted: list[Any] | None = request.META.get(ADMITTED)
+        admitted: list[Admission] | None = request.META.get(ADMITTED)
         if admitted is None:
             return respond(
                 Answer(200, POLL_INSTEAD, content_type="text/event-stream"), request._request
             )
-        session = request._request.session.session_key
-        admitted.append((who.here.workspace_id, (session, who.here.person_id)))
+        session = request._request.session.session_key or ""
+        resumes = last_event_id(request.headers.get("Last-Event-ID")) is not None
+        admitted.append(
+            InboxAdmission(who.here.workspace_id, (session, who.here.person_id), resumes)
+        )
         return HttpResponse(status=204)
 
 

@@ -59,7 +59,7 @@ def read(line: Line, variables: dict[str, str]) -> Call:
             case "-b" | "-c":
                 call.signed_in = True
                 words.pop(0)
-            case "-sS":
+            case "-sS" | "-N":
                 pass
             case _ if word.startswith("-"):
                 call.unknown.append(word)

@@ -57,8 +57,11 @@ class Reader:
         method = call.method or ("GET" if call.body is None else "POST")
         body = None if call.body is None else call.body.encode()
         answer: requests.Response = send(
-            method, call.url, headers=call.headers, data=body, timeout=30
+            method, call.url, headers=call.headers, data=body, timeout=30, stream="-N" in text
         )
+        if "-N" in text:
+            answer.close()
+            return answer
         self._remember(answer)
         return answer
 
