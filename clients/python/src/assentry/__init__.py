@@ -1,0 +1,70 @@
+"""The Python client of Assentry: ask people before an agent acts.
+
+`Client` and `AsyncClient` are the same, for threads and for asyncio.
+"""
+
+from assentry.aio import AsyncClient, AsyncHandle
+from assentry.aioblocks import AsyncRun, AsyncStep
+from assentry.blocks import Run, Step
+from assentry.canonical import canonical, digest
+from assentry.client import Client, Handle
+from assentry.errors import (
+    AlreadyRan,
+    ApiError,
+    AssentryError,
+    Cancelled,
+    EditNotApplied,
+    Expired,
+    NotApproved,
+    OutcomeUnknown,
+    PayloadError,
+    Refused,
+    Rejected,
+    Returned,
+    RunEnded,
+    SettingsError,
+    StillPending,
+    Stopped,
+    Suspended,
+    Unreachable,
+    WrongPayload,
+)
+from assentry.exchange import Retry
+from assentry.journal import Journal
+from assentry.objects import Outcome, Request
+
+__all__ = [
+    "AlreadyRan",
+    "ApiError",
+    "AssentryError",
+    "AsyncClient",
+    "AsyncHandle",
+    "AsyncRun",
+    "AsyncStep",
+    "Cancelled",
+    "Client",
+    "EditNotApplied",
+    "Expired",
+    "Handle",
+    "Journal",
+    "NotApproved",
+    "Outcome",
+    "OutcomeUnknown",
+    "PayloadError",
+    "Refused",
+    "Rejected",
+    "Request",
+    "Retry",
+    "Returned",
+    "Run",
+    "RunEnded",
+    "SettingsError",
+    "Step",
+    "StillPending",
+    "Stopped",
+    "Suspended",
+    "Unreachable",
+    "WrongPayload",
+    "canonical",
+    "digest",
+]
