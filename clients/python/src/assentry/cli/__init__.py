@@ -1,0 +1,1 @@
+"""The command line: ask, wait, list, run what was approved, and forward outcomes.  It never decides."""

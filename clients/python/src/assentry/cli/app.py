@@ -1,0 +1,206 @@
+"""The commands."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from assentry import Client, StillPending
+from assentry.cli import execute, forward
+from assentry.cli.codes import Code, of_request
+from assentry.objects import Request
+
+EPILOG = (
+    "ASSENTRY_URL and ASSENTRY_KEY name the server and the agent's key. Exit codes: 0 approved or "
+    "answered, 2 wrong use, 110 rejected, 111 refused by policy, 112 expired, 113 cancelled, "
+    "114 still pending, 115 given back, 116 the agent must stop, 117 ran before, 118 unreachable, "
+    "119 another error."
+)
+
+app = typer.Typer(
+    help="Ask people before an agent acts. This command asks; it never decides.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="print the whole object as JSON")]
+Timeout = Annotated[
+    float | None, typer.Option(min=0, help="seconds to wait at most; default: until it ends")
+]
+Summary = Annotated[str | None, typer.Option(help="what the agent says about it")]
+RunId = Annotated[str | None, typer.Option("--run", help="the id of the run it belongs to")]
+ExpiresIn = Annotated[str | None, typer.Option(help="a shorter deadline: 90s, 15m, 4h")]
+Once = Annotated[
+    str | None,
+    typer.Option("--key", help="a name of this call: repeated, it finds the same request"),
+]
+
+
+@app.command()
+def submit(
+    action: Annotated[str, typer.Argument(help="a type that the policy declares")],
+    payload: Annotated[str, typer.Option(help="JSON, @FILE, or - for standard input")],
+    context: Annotated[str | None, typer.Option(help="JSON or @FILE; shown to people")] = None,
+    summary: Summary = None,
+    run: RunId = None,
+    expires_in: ExpiresIn = None,
+    key: Once = None,
+    wait: Annotated[bool, typer.Option("--wait", help="wait until it has ended")] = False,
+    timeout: Timeout = None,
+    as_json: Json = False,
+) -> None:
+    """Ask for an action."""
+    asked, stated = _object(payload, "--payload"), None
+    if context is not None:
+        stated = _object(context, "--context")
+    with Client() as client:
+        handle = client.request(
+            action,
+            asked,
+            summary=summary,
+            context=stated,
+            run=run,
+            expires_in=expires_in,
+            idempotency_key=key,
+        )
+        if wait and handle.request.pending:
+            _told(handle.request, as_json=False, to=sys.stderr)
+            with contextlib.suppress(StillPending):  # what stands is printed, with its code
+                handle.wait(timeout)
+        _finish([handle.request], as_json=as_json, waited=wait)
+
+
+@app.command()
+def wait(
+    ids: Annotated[list[str], typer.Argument(help="requests, by id", metavar="ID…")],
+    timeout: Timeout = None,
+    any_of: Annotated[bool, typer.Option("--any", help="until one of them has ended")] = False,
+    as_json: Json = False,
+) -> None:
+    """Wait until requests have ended, or were given back."""
+    with Client() as client:
+        handles = [client.get(one) for one in ids]
+        with contextlib.suppress(StillPending):
+            if any_of:
+                handles = list(client.wait_any(handles, timeout))
+            else:
+                client.wait_all(handles, timeout)
+        _finish([handle.request for handle in handles], as_json=as_json, waited=True)
+
+
+@app.command("list")
+def list_requests(
+    status: Annotated[str | None, typer.Option(help="such as pending or approved")] = None,
+    action: Annotated[str | None, typer.Option(help="only this action")] = None,
+    run: RunId = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="at most so many")] = 20,
+    as_json: Json = False,
+) -> None:
+    """The agent's own requests, newest first."""
+    with Client() as client:
+        for number, handle in enumerate(client.list(status=status, action=action, run=run), 1):
+            _told(handle.request, as_json=as_json)
+            if number >= limit:
+                return
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def run(
+    command: Annotated[list[str], typer.Argument(help="what to run", metavar="-- COMMAND…")],
+    action: Annotated[str, typer.Option(help="a type that the policy declares")],
+    summary: Summary = None,
+    run_id: RunId = None,
+    expires_in: ExpiresIn = None,
+    key: Once = None,
+    timeout: Timeout = None,
+) -> None:
+    """Ask, then run exactly what was approved; its exit code is passed through."""
+    with Client() as client:
+        handle = client.request(
+            action,
+            {"argv": command, "cwd": os.getcwd()},
+            summary=summary,
+            run=run_id,
+            expires_in=expires_in,
+            idempotency_key=key,
+        )
+        if handle.request.pending:
+            _told(handle.request, as_json=False, to=sys.stderr)
+        outcome = handle.wait(timeout)
+        outcome.raise_for_outcome()
+        code = execute.run_approved(client, outcome)
+    raise typer.Exit(code)
+
+
+@app.command()
+def listen(
+    to: Annotated[str, typer.Option("--forward", help="where outcomes are POSTed", metavar="URL")],
+    state: Annotated[Path, typer.Option(help="what was forwarded; keep it over restarts")] = Path(
+        "assentry-listen.json"
+    ),
+    once: Annotated[bool, typer.Option("--once", help="forward what there is, then end")] = False,
+) -> None:
+    """Forward the outcomes of the agent's requests to an address that only you can reach."""
+    with Client() as client, forward.Target(to) as target:
+        forward.Forwarder(client, target, state, say=_note).work(once=once)
+
+
+@app.command()
+def me(as_json: Json = False) -> None:
+    """Whose key it is."""
+    with Client() as client:
+        found = client.me()
+    if as_json:
+        print(json.dumps(found))
+        return
+    print(f"{found['name']} ({found['id']}) in {found['workspace']['slug']}: {found['state']}")
+    if found["stop"]:
+        print("This agent must stop.", file=sys.stderr)
+        raise typer.Exit(Code.STOPPED)
+
+
+def _note(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _object(text: str, option: str) -> dict[str, Any]:
+    """A JSON object from the option itself, a file or standard input."""
+    try:
+        if text == "-":
+            text = sys.stdin.read()
+        elif text.startswith("@"):
+            text = Path(text[1:]).read_text(encoding="utf-8")
+        value = json.loads(text)
+    except OSError as error:
+        raise typer.BadParameter(f"{error.strerror}: {text[1:]}", param_hint=option) from None
+    except ValueError as error:
+        raise typer.BadParameter(f"not JSON: {error}", param_hint=option) from None
+    if not isinstance(value, dict):
+        raise typer.BadParameter('a JSON object, such as {"order": "A-1"}', param_hint=option)
+    return value
+
+
+def _told(request: Request, *, as_json: bool, to: Any = None) -> None:
+    if as_json:
+        print(json.dumps(request.raw), file=to)
+    else:
+        print(f"{request.id} {request.status} {request.action}: {request.message}", file=to)
+
+
+def _finish(requests: list[Request], *, as_json: bool, waited: bool) -> None:
+    """Print what stands; the code is that of the first that is not as one would wish."""
+    for request in requests:
+        _told(request, as_json=as_json)
+    codes = [of_request(request) for request in requests]
+    if not waited:
+        codes = [code for code in codes if code not in (Code.PENDING, Code.RETURNED)]
+    raise typer.Exit(next((code for code in codes if code != Code.FINE), Code.FINE))
