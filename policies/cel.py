@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from cel_expr_python import cel  # type: ignore[import-untyped]  # stubs, but no py.typed
 
@@ -19,9 +19,12 @@ from core.canonical import JSON
 from policies.counters import Counter
 from policies.expressions import translate
 from policies.language import MAX_NUMBER, MEMBERS, Translation, Work
+from policies.run_reads import RunRead
 from policies.tokens import ConditionError
 
-#: Counters of one whole document: each is a variable of the environment.
+What = TypeVar("What", Counter, RunRead)
+
+#: Counters of one whole document, and reads of a run: each is a variable of the environment.
 MAX_VARIABLES: Final = 64
 #: What the conditions of one plan may cost together, in µs by the estimate of `Work.units`.
 MAX_UNITS: Final = 50_000
@@ -44,6 +47,11 @@ _OVERLOAD: Final = re.compile(
 _MISMATCH: Final = re.compile(r"No matching overloads found : (\S+?)\(([\w, ]*)\)")
 _MISSING: Final = re.compile(r'Key not found in map : "(\w{1,64})"')
 _VARIABLE: Final = re.compile(r"counter_\d+")
+_RUN_VARIABLE: Final = re.compile(r"\(?run_\d+( > 0\.0\))?")
+
+
+#: Why what is read of a run has no answer.
+NO_RUN: Final = "the request names no run"
 
 
 class EvaluationError(Exception):
@@ -52,10 +60,15 @@ class EvaluationError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A compiled condition. `counters` must be read before it is evaluated."""
+    """A compiled condition. `counters` must be read before it is evaluated, and `reads` of the run.
+
+    `reads_at` is the offset of the first read of the run.
+    """
 
     source: str
     counters: tuple[Counter, ...]
+    reads: tuple[RunRead, ...]
+    reads_at: int
     work: Work = field(repr=False)
     expression: Any = field(repr=False)
 
@@ -76,16 +89,26 @@ class Situation:
 
 
 class Variables:
-    """The variables that stand for the counters of one document, numbered as they appear."""
+    """The variables that stand for the counters of one document, numbered as they appear.
+
+    `reads` are those for what is read of the run.
+    """
 
     def __init__(self) -> None:
         self.names: dict[Counter, str] = {}
+        self.reads: dict[RunRead, str] = {}
 
-    def name(self, counter: Counter) -> str:
-        """Return the variable of `counter`; ConditionError when the document has too many."""
-        if counter not in self.names and len(self.names) == MAX_VARIABLES:
-            raise ConditionError(0, f"A policy has at most {MAX_VARIABLES} different counters.")
-        return self.names.setdefault(counter, f"counter_{len(self.names)}")
+    def name(self, what: Counter | RunRead) -> str:
+        """Return the variable of `what`; ConditionError when the document has too many."""
+        if isinstance(what, Counter):
+            return self._named(self.names, what, "counter", "counters")
+        return self._named(self.reads, what, "run", "reads of the run")
+
+    @staticmethod
+    def _named(names: dict[What, str], what: What, prefix: str, plural: str) -> str:
+        if what not in names and len(names) == MAX_VARIABLES:
+            raise ConditionError(0, f"A policy has at most {MAX_VARIABLES} different {plural}.")
+        return names.setdefault(what, f"{prefix}_{len(names)}")
 
 
 def compile_condition(source: str, variables: Variables) -> Condition:
@@ -99,7 +122,14 @@ def compile_condition(source: str, variables: Variables) -> Condition:
     if kind != cel.Type.BOOL:
         detail = "A condition is a yes or no: compare with something, as in “… == true”."
         raise ConditionError(translation.origin(0), detail)
-    return Condition(source, translation.counters, translation.work, expression)
+    return Condition(
+        source,
+        translation.counters,
+        translation.reads,
+        translation.reads_at,
+        translation.work,
+        expression,
+    )
 
 
 def situation(
@@ -111,8 +141,12 @@ def situation(
     workspace: Mapping[str, str],
     now: datetime,
     counters: Mapping[Counter, float],
+    run: Mapping[RunRead, float] | None = None,
 ) -> Situation:
-    """Prepare what conditions are evaluated on. A counter that is not given stays unknown."""
+    """Prepare what conditions are evaluated on.
+
+    A counter that is not given stays unknown; so does all of the run where there is none.
+    """
     measure = _Measure()
     data: dict[str, object] = {
         "action": action,
@@ -125,6 +159,8 @@ def situation(
         value = counters.get(counter)
         if value is not None and math.isfinite(value):
             data[name] = float(value)
+    if run is not None:
+        data |= {name: float(run[read]) for read, name in variables.reads.items()}
     broken = "a number of the payload is too large" if measure.largest > MAX_NUMBER else None
     return Situation(_ENVIRONMENT.Activation(data), measure.values, measure.size, broken)
 
@@ -235,6 +271,7 @@ def _environment() -> Any:
         "now": kinds.TIMESTAMP,
         **{name: kinds.Map(text, text) for name in MEMBERS},
         **{f"counter_{number}": double for number in range(MAX_VARIABLES)},
+        **{f"run_{number}": double for number in range(MAX_VARIABLES)},
     }
     return cel.NewEnv(
         config=cel.NewEnvConfigFromYaml(_CONFIG),
@@ -263,6 +300,7 @@ def _compile_error(report: str, translation: Translation) -> ConditionError:
     if overload:
         message = f"“{_operator(overload[1])}” does not take ({overload[2]})"
     offset = translation.origin(int(reported[2]) - 1)
+    message = _RUN_VARIABLE.sub("a read of the run", message)
     message = _VARIABLE.sub("a counter", message.replace(" (in container '')", ""))
     return ConditionError(offset, message.rstrip(".") + ".")
 
@@ -275,7 +313,7 @@ def _explained(report: str) -> str:
     if mismatch:
         return f"“{_operator(mismatch[1])}” does not take ({mismatch[2]})"
     if "found in Activation" in report:
-        return "a counter could not be read"
+        return NO_RUN if '"run_' in report else "a counter could not be read"
     if "budget" in report:
         return "it takes too many steps on this payload"
     for own in _OWN_REASONS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
@@ -39,14 +40,16 @@ class CompiledAction:
     """One action with the rules that can speak of it, in order.
 
     Nothing after a rule without condition can be reached, so it is left out. `conditional` says
-    whether any rule has a condition; `counters` are those its conditions name. `verdicts` holds
-    what each rule comes to, by its name (None: no rule), as far as it was needed yet.
+    whether any rule has a condition, `reads_run` whether one reads the request's run; `counters` are
+    those its conditions name. `verdicts` holds what each rule comes to, by its name (None: no
+    rule), as far as it was needed yet.
     """
 
     action: Action
     rules: tuple[Rule, ...]
     view: View
     conditional: bool
+    reads_run: bool
     counters: tuple[tuple[Counter, tuple[str, ...] | None], ...]
     verdicts: dict[str | None, Verdict] = field(default_factory=dict, compare=False, repr=False)
 
@@ -69,6 +72,16 @@ class Compiled:
         if kind is None or not kind.counters:
             return ()
         return tuple(counter for counter, by in kind.counters if _has(payload, by))
+
+    def asks_run(self, action: str) -> bool:
+        """Return whether a rule for `action` reads the run, so that its facts must be read."""
+        kind = self.actions.get(action)
+        return kind is not None and kind.reads_run
+
+    def labels_of(self, names: Iterable[str]) -> frozenset[str]:
+        """Return the labels that the document gives to tools of these names."""
+        tools = self.document.tools
+        return frozenset(label for name in names for label in tools.get(name, ()))
 
     def payload_errors(self, action: str, payload: JSON) -> list[FieldError]:
         """Return what is wrong with the payload of a declared action (policies/payloads.py)."""
@@ -141,6 +154,7 @@ def _action(document: Document, name: str) -> CompiledAction:
         tuple(rules),
         view(document.actions[name]),
         any(rule.when is not None for rule in rules),
+        any(rule.reads_run for rule in rules),
         tuple((one, pointers.parse(one.by) if one.by is not None else None) for one in used),
     )
 

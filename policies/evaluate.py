@@ -2,13 +2,15 @@
 
 Rules are looked at in order and the first match decides. A rule whose condition cannot be
 evaluated never helps: `deny` denies; `ask` is remembered, and its stages come before those of
-what matches later; `allow` does not match.
+what matches later; `allow` does not match. An `ask` whose condition reads the run does not decide
+either: where it matches, its stages are added in the same way. So what a run reports can add to a
+plan, or deny, and never choose another one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -16,11 +18,14 @@ from core.canonical import JSON
 from policies import cel, show
 from policies.compiled import Compiled, CompiledAction, Verdict
 from policies.counters import Counter
-from policies.plan import Comment, Effect, Plan, Stage, TraceLine
+from policies.facts import RunFacts
+from policies.merging import merged
+from policies.plan import Effect, Plan, Stage, TraceLine
+from policies.run_reads import RunRead
 from policies.terms import DEADLINES, Ask, Rule
 
 _MAX_SHOWN: Final = 300
-_STRICT_FIRST: Final[tuple[Comment, ...]] = ("always", "on_reject", "never")
+_MAX_NAMED: Final = 5
 
 
 class UnknownActionError(LookupError):
@@ -46,10 +51,11 @@ class WorkspaceFacts:
 
 @dataclass(slots=True)
 class _Findings:
-    """What looking at the rules found."""
+    """What looking at the rules found. `added` are the asks that do not decide, in order."""
 
     trace: list[TraceLine]
-    failed: list[Rule]
+    added: list[Rule]
+    failed: list[Rule]  # those of `added` whose condition could not be evaluated
     match: Rule | None = None
     error: str | None = None  # why the matching rule could not be evaluated (deny only)
 
@@ -63,11 +69,13 @@ def plan_for(
     workspace: WorkspaceFacts,
     now: datetime,
     counters: Mapping[Counter, float],
+    run: RunFacts | None = None,
 ) -> Plan:
     """Return what `policy` says about this payload.
 
     `payload` must fit the action's schema, `now` be aware, and `counters` hold what
-    `policy.counters_for(action, payload)` names. UnknownActionError for an undeclared action.
+    `policy.counters_for(action, payload)` names. `run` is needed where `policy.asks_run(action)`;
+    without one, what reads it is an error. UnknownActionError for an undeclared action.
     """
     kind = policy.actions.get(action)
     if kind is None:
@@ -82,12 +90,20 @@ def plan_for(
             workspace={"id": workspace.id, "slug": workspace.slug},
             now=now,
             counters=counters,
+            run=_reads(policy, run),
         )
     return _plan(policy, kind, payload, _look(kind.rules, situation))
 
 
+def _reads(policy: Compiled, run: RunFacts | None) -> Mapping[RunRead, float] | None:
+    if run is None:
+        return None
+    labelled = replace(run, labels=run.labels | policy.labels_of(run.tools))
+    return {read: labelled.value(read) for read in policy.document.variables.reads}
+
+
 def _look(rules: tuple[Rule, ...], situation: cel.Situation | None) -> _Findings:
-    findings = _Findings([], [])
+    findings = _Findings([], [], [])
     for rule in rules:
         if rule.when is None or situation is None:
             findings.trace.append(TraceLine(rule.name, None, "true"))
@@ -102,20 +118,23 @@ def _look(rules: tuple[Rule, ...], situation: cel.Situation | None) -> _Findings
                 findings.match, findings.error = rule, detail
                 break
             if rule.effect == "ask":
+                findings.added.append(rule)
                 findings.failed.append(rule)
             continue
         findings.trace.append(TraceLine(rule.name, rule.when.source, "true" if holds else "false"))
-        if holds:
+        if holds and rule.effect == "ask" and rule.reads_run:
+            findings.added.append(rule)
+        elif holds:
             findings.match = rule
             break
     return findings
 
 
 def _plan(policy: Compiled, kind: CompiledAction, payload: JSON, findings: _Findings) -> Plan:
-    if findings.failed or findings.error is not None:
+    if findings.added or findings.error is not None:
         verdict = _verdict(policy, kind, findings)
     else:
-        # Without errors the verdict depends on the match alone: worked out once per rule.
+        # Otherwise the verdict depends on the match alone: worked out once per rule.
         key = findings.match.name if findings.match else None
         known = kind.verdicts.get(key)
         verdict = known or kind.verdicts.setdefault(key, _verdict(policy, kind, findings))
@@ -139,45 +158,28 @@ def _plan(policy: Compiled, kind: CompiledAction, payload: JSON, findings: _Find
 
 
 def _verdict(policy: Compiled, kind: CompiledAction, findings: _Findings) -> Verdict:
-    match, failed = findings.match, findings.failed
+    match, added = findings.match, findings.added
     if match is None:
         effect: Effect = "ask"
         asks = [Ask((Stage((policy.document.fallback,)),))]
     else:
         effect = match.effect
         asks = [match.ask] if match.ask else []
-    if failed and effect != "deny":
+    if added and effect != "deny":
         effect = "ask"
-        asks = [*(rule.ask for rule in failed if rule.ask), *asks]
-    rule = match if match and match.effect == effect else failed[0] if failed else None
-    deadline = DEADLINES[kind.action.risk]
-    expires_in = min((ask.expires_in or deadline for ask in asks), default=deadline)
+        asks = [*(rule.ask for rule in added if rule.ask), *asks]
+    rule = match if match and match.effect == effect else added[0] if added else None
+    terms = merged(asks, kind.action.risk)
     return Verdict(
         effect=effect,
         rule=rule.name if rule else None,
-        stages=_stages(asks) if effect == "ask" else (),
-        expires_in_s=int(expires_in.total_seconds()),
-        on_expiry=_on_expiry(asks, kind.action.risk),
-        comment=min((ask.comment for ask in asks), key=_STRICT_FIRST.index, default="on_reject"),
+        stages=terms.stages if effect == "ask" else (),
+        expires_in_s=int((terms.expires_in or DEADLINES[kind.action.risk]).total_seconds()),
+        on_expiry=terms.on_expiry,
+        comment=terms.comment,
         why=_why(policy, findings),
         reason=rule.reason if rule else None,
     )
-
-
-def _stages(asks: list[Ask]) -> tuple[Stage, ...]:
-    """Return the stages of all, in order; the very same stage is not asked for twice."""
-    return tuple(dict.fromkeys(stage for ask in asks for stage in ask.stages))
-
-
-def _on_expiry(asks: list[Ask], risk: str) -> str:
-    """Return the strictest: expire before one more stage, and that before allowing."""
-    kinds = {ask.on_expiry for ask in asks}
-    if "expire" in kinds or not kinds:
-        return "expire"
-    further = sorted(kinds - {"allow"})
-    if further:
-        return further[0]
-    return "allow" if risk == "low" else "expire"
 
 
 def _why(policy: Compiled, findings: _Findings) -> str:
@@ -194,8 +196,19 @@ def _why(policy: Compiled, findings: _Findings) -> str:
     else:
         condition = show.cut(" ".join(match.when.source.split()), _MAX_SHOWN)
         sentence = f"Rule “{match.name}” matched: {condition}"
-    if findings.failed and (match is None or match.effect != "deny"):
-        names = ", ".join(f"“{rule.name}”" for rule in findings.failed[:5])
-        more = f" and {len(findings.failed) - 5} more" if len(findings.failed) > 5 else ""
-        sentence += f"; {names}{more} could not be evaluated, so its people are asked as well"
+    if match is None or match.effect != "deny":
+        joined = [rule for rule in findings.added if rule not in findings.failed]
+        if joined:
+            sentence += (
+                f"; {_names(joined)} matched what the run did, so its people are asked as well"
+            )
+        if findings.failed:
+            failed = _names(findings.failed)
+            sentence += f"; {failed} could not be evaluated, so its people are asked as well"
     return sentence + "."
+
+
+def _names(rules: Sequence[Rule]) -> str:
+    names = ", ".join(f"“{rule.name}”" for rule in rules[:_MAX_NAMED])
+    more = len(rules) - _MAX_NAMED
+    return f"{names} and {more} more" if more > 0 else names

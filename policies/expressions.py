@@ -11,6 +11,8 @@ list, and because its library neither lists the variables of an expression nor b
   1.0, which only a number survives. Texts and lists cannot grow.
 - `map`, `filter`, types, bytes and unsigned numbers are left out; patterns are literals.
 - `agent.count(…)` and `agent.sum(…)` become variables (policies/counters.py).
+- `run.saw(…)` and its like become variables, too, and may only stand where more reports of a run
+  cannot make the condition false (policies/trends.py).
 - The work that one evaluation may cost is known before it runs (`Work`).
 """
 
@@ -18,17 +20,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NoReturn
+from typing import NoReturn, TypeAlias, cast
 
 from core.canonical import MAX_INTEGER
-from policies import counters, language, regexes
+from policies import counters, language, regexes, run_reads, trends
 from policies.errors import nearest
 from policies.language import Piece, Translation, Work
 from policies.tokens import ConditionError, Token, split
 
+#: Names the variable that stands for what is counted, or read of the run.
+Naming: TypeAlias = Callable[[counters.Counter | run_reads.RunRead], str]
 
-def translate(source: str, variable: Callable[[counters.Counter], str]) -> Translation:
-    """Return what CEL is to run for `source`; `variable` names the variable of a counter.
+
+def translate(source: str, variable: Naming) -> Translation:
+    """Return what CEL is to run for `source`; `variable` names the variables.
 
     ConditionError with the offset of the first fault.
     """
@@ -45,6 +50,8 @@ def translate(source: str, variable: Callable[[counters.Counter], str]) -> Trans
     return Translation(
         "".join(text for text, _ in piece.parts),
         tuple(parser.counters),
+        tuple(parser.reads),
+        min(parser.reads.values(), default=0),
         parser.work,
         starts,
         [origin for _, origin in piece.parts],
@@ -52,11 +59,12 @@ def translate(source: str, variable: Callable[[counters.Counter], str]) -> Trans
 
 
 class _Parser:
-    def __init__(self, tokens: list[Token], variable: Callable[[counters.Counter], str]) -> None:
+    def __init__(self, tokens: list[Token], variable: Naming) -> None:
         self.tokens = tokens
         self.at = 0
         self.variable = variable
         self.counters: list[counters.Counter] = []
+        self.reads: dict[run_reads.RunRead, int] = {}
         self.bound: list[str] = []
         self.depth = 0
         self.work = Work()
@@ -105,6 +113,7 @@ class _Parser:
         piece = self.expression()
         if self.here.kind != "end":
             raise ConditionError(self.here.offset, f"“{self.here.written}” is not expected here.")
+        trends.rising(piece)
         return piece
 
     def expression(self) -> Piece:
@@ -114,12 +123,14 @@ class _Parser:
         piece = self.either()
         if self.ahead("?"):
             mark = self.take()
+            trends.steady(piece, mark.offset)
             yes = self.expression()
             colon = self.expect(":")
             no = self.expression()
             kind = yes.kind if yes.kind == no.kind else "any"
             parts = [*piece.parts, (" ? ", mark.offset), *yes.parts]
-            piece = Piece([*parts, (" : ", colon.offset), *no.parts], kind)
+            trend = trends.joined(mark.offset, yes.trend, no.trend)
+            piece = Piece([*parts, (" : ", colon.offset), *no.parts], kind, trend=trend)
         self.depth -= 1
         return piece
 
@@ -136,7 +147,8 @@ class _Parser:
             right = below()
             self.cost()
             middle = (f" {sign.written} ", sign.offset)
-            piece = Piece([*piece.parts, middle, *right.parts], "bool")
+            trend = trends.joined(sign.offset, piece.trend, right.trend)
+            piece = Piece([*piece.parts, middle, *right.parts], "bool", trend=trend)
         return piece
 
     def relation(self) -> Piece:
@@ -152,7 +164,9 @@ class _Parser:
             else:
                 cheap = left.kind in language.CHEAP or right.kind in language.CHEAP
             self.cost(heavy=not cheap)
-            left = Piece([*left.parts, (f" {sign.written} ", sign.offset), *right.parts], "bool")
+            trend = trends.compared(sign.written, left, right, sign.offset)
+            parts = [*left.parts, (f" {sign.written} ", sign.offset), *right.parts]
+            left = Piece(parts, "bool", trend=trend)
         return left
 
     def sum(self) -> Piece:
@@ -169,7 +183,9 @@ class _Parser:
             guard = [] if known or sign.written == "-" else [(" * 1.0", sign.offset)]
             kind = "time" if "time" in (left.kind, right.kind) else "number"
             middle = (f" {sign.written} ", sign.offset)
-            left = Piece([*left.parts, *guard, middle, *right.parts], kind)
+            other = run_reads.opposite(right.trend) if sign.written == "-" else right.trend
+            trend = trends.joined(sign.offset, left.trend, other)
+            left = Piece([*left.parts, *guard, middle, *right.parts], kind, trend=trend)
         return left
 
     def product(self) -> Piece:
@@ -181,6 +197,7 @@ class _Parser:
             for side in (left, right):
                 if side.kind not in ("number", "any"):
                     raise ConditionError(sign.offset, f"“{sign.written}” takes numbers.")
+                trends.steady(side, sign.offset)
             opening = (f"{language.CALLS[sign.written]}(", sign.offset)
             between = (", ", sign.offset)
             parts = [opening, *left.parts, between, *right.parts, (")", sign.offset)]
@@ -204,7 +221,8 @@ class _Parser:
         if piece.kind not in takes:
             what = "yes or no" if kind == "bool" else "a number"
             raise ConditionError(sign.offset, f"“{sign.written}” takes {what}.")
-        return Piece([(sign.written, sign.offset), *piece.parts], kind)
+        turned = run_reads.opposite(piece.trend)
+        return Piece([(sign.written, sign.offset), *piece.parts], kind, trend=turned)
 
     # Values
 
@@ -212,6 +230,7 @@ class _Parser:
         piece = self.primary()
         while self.ahead(".", "["):
             mark = self.take()
+            trends.steady(piece, mark.offset)
             if mark.written == "[":
                 piece = self.index(piece, mark)
                 continue
@@ -231,7 +250,9 @@ class _Parser:
             number = self.take()  # a list that is written out takes no double as index
             inner = [(number.written, number.offset)]
         else:
-            inner = self.expression().parts
+            within = self.expression()
+            trends.steady(within, mark.offset)
+            inner = within.parts
         end = self.expect("]")
         self.cost()
         return Piece([*piece.parts, ("[", mark.offset), *inner, ("]", end.offset)], "any")
@@ -255,7 +276,7 @@ class _Parser:
             inner = self.expression()
             closing = self.expect(")")
             parts = [("(", opening.offset), *inner.parts, (")", closing.offset)]
-            return Piece(parts, inner.kind)
+            return Piece(parts, inner.kind, trend=inner.trend)
         if self.ahead("["):
             return self.listed()
         if self.ahead("{"):
@@ -266,6 +287,8 @@ class _Parser:
     def listed(self) -> Piece:
         opening = self.take()
         items = self.arguments("]")
+        for item in items:
+            trends.steady(item, opening.offset)
         parts = [("[", opening.offset)]
         for number, item in enumerate(items):
             parts += [(", ", opening.offset)] if number else []
@@ -290,6 +313,8 @@ class _Parser:
             return Piece([(name, token.offset)], language.WORDS[name])
         if self.ahead("("):
             return self.call(token)
+        if name == "run":
+            return self.read_of_run(token)
         if name in language.MEMBERS:
             return self.known_member(token)
         if name in self.bound or name == "payload":
@@ -344,6 +369,8 @@ class _Parser:
     def applied(self, token: Token, items: list[Piece], target: list[tuple[str, int]]) -> Piece:
         """`name(items)`, or `target.name(items without the first)`."""
         name, offset = token.written, token.offset
+        for item in items:
+            trends.steady(item, offset)
         heavy = name in ("size", "string", "startsWith", "endsWith", "contains")
         self.cost(heavy=heavy, states=self.pattern(token, items[-1]) if name == "matches" else 0)
         if name == "contains" and not _written_out(items[-1]):
@@ -389,7 +416,10 @@ class _Parser:
         end = self.expect(")")
         self.cost()
         opening = (f".{token.written}({name.written}, ", token.offset)
-        return Piece([*target.parts, opening, *body.parts, (")", end.offset)], "bool")
+        if token.written == "exists_one":
+            trends.steady(body, token.offset)
+        parts = [*target.parts, opening, *body.parts, (")", end.offset)]
+        return Piece(parts, "bool", trend=body.trend)
 
     @staticmethod
     def unknown_call(token: Token, known: tuple[str, ...]) -> NoReturn:
@@ -427,11 +457,36 @@ class _Parser:
             )
         return Piece([(self.variable(counter), root.offset)], "number")
 
-    def literal(self) -> str:
+    def read_of_run(self, root: Token) -> Piece:
+        self.expect(".")
+        name = self.name()
+        kind, value = name.written, ""
+        if kind in run_reads.CALLS:
+            example = f'run.{kind}("{run_reads.CALLS[kind]}")'
+            self.expect("(")
+            value = self.literal(f"Write one text, as in {example}.")
+            self.expect(")")
+            if not 0 < len(value) <= run_reads.MAX_NAME:
+                detail = f"A name has 1 to {run_reads.MAX_NAME} characters."
+                raise ConditionError(name.offset, detail)
+        elif kind not in run_reads.VALUES:
+            hint = nearest(kind, [*run_reads.CALLS, *run_reads.VALUES])
+            raise ConditionError(name.offset, f"run has no “{kind}”.{hint}")
+        read = run_reads.RunRead(cast("run_reads.Kind", kind), value)
+        self.reads.setdefault(read, root.offset)
+        variable = self.variable(read)
+        if kind in ("saw", "did"):
+            return Piece([(f"({variable} > 0.0)", root.offset)], "bool", trend=1)
+        return Piece([(variable, root.offset)], "number", trend=1)
+
+    def literal(
+        self,
+        hint: str = "A counter takes texts that are written out, as in "
+        'agent.count("payments.refund", "1d").',
+    ) -> str:
         token = self.here
         if token.kind != "text" or "\\" in token.written or token.written[0] in "rR":
-            detail = "A counter takes texts that are written out, as in "
-            raise ConditionError(token.offset, detail + 'agent.count("payments.refund", "1d").')
+            raise ConditionError(token.offset, hint)
         return self.take().written[1:-1]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from policies.counters import Counter
+from policies.run_reads import RunRead, Trend
 
 MAX_LENGTH: Final = 2_000
 MAX_COUNTERS: Final = 8
@@ -19,7 +20,7 @@ MEMBERS: Final = {
     "agent": ("id", "name", "owner"),
     "workspace": ("id", "slug"),
 }
-ROOTS: Final = ("action", "agent", "now", "payload", "workspace")
+ROOTS: Final = ("action", "agent", "now", "payload", "run", "workspace")
 WORDS: Final = {"true": "bool", "false": "bool", "null": "null"}
 LOOPS: Final = ("all", "exists", "exists_one")
 CLOCK: Final = (
@@ -45,12 +46,13 @@ class Piece:
     """A part of the CEL to run: text with the offset it came from, and what is known of it.
 
     Kinds: number, time, bool, null, literal (a text), literals (a list of such), text, list, map,
-    any (from the payload).
+    any (from the payload). `trend` says what a run's reports can do to it.
     """
 
     parts: list[tuple[str, int]]
     kind: str
     selects: bool = False
+    trend: Trend = 0
 
 
 @dataclass(slots=True)
@@ -85,10 +87,15 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """The CEL of a condition, its counters in the order of their variables, and its cost."""
+    """The CEL of a condition, its counters in the order of their variables, and its cost.
+
+    `reads` is what it reads of the run, `reads_at` the offset of the first.
+    """
 
     cel: str
     counters: tuple[Counter, ...]
+    reads: tuple[RunRead, ...]
+    reads_at: int
     work: Work
     starts: list[int] = field(repr=False)
     origins: list[int] = field(repr=False)

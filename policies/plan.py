@@ -11,20 +11,21 @@ import msgspec
 Effect: TypeAlias = Literal["allow", "ask", "deny"]
 Risk: TypeAlias = Literal["low", "medium", "high", "critical"]
 Comment: TypeAlias = Literal["never", "on_reject", "always"]
+Confirm: TypeAlias = Literal["owner", "initiator"]
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
     """One step: how many people of any of these roles must agree, and how many refuse.
 
-    With `confirm`, the agent's owner decides alone and `any_of` is empty.
+    With `confirm`, the agent's owner, or who started the run, decides alone; `any_of` is empty.
     """
 
     any_of: tuple[str, ...]
     approvals: int = 1
     rejections: int = 1
     distinct_from_earlier: bool = False
-    confirm: Literal["owner"] | None = None
+    confirm: Confirm | None = None
 
 
 @dataclass(frozen=True, slots=True)

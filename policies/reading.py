@@ -17,7 +17,7 @@ from core.emails import normal_email
 from policies import payloads, pointers, schema, show, source
 from policies.cel import Condition, Variables, compile_condition
 from policies.errors import Place, PolicyError, nearest, quoted
-from policies.plan import Comment, Effect, Risk, Stage
+from policies.plan import Comment, Confirm, Effect, Risk, Stage
 from policies.source import Node
 from policies.terms import Action, Ask, Document, Member, Role, Rule
 from policies.tokens import ConditionError
@@ -27,6 +27,7 @@ T = TypeVar("T")
 _ROLE: Final = re.compile(schema.ROLE_NAME)
 _ACTION: Final = re.compile(schema.ACTION_NAME)
 _PATTERN: Final = re.compile(rf"\*|{schema.ACTION_NAME}(\.\*)?")
+_TOOL: Final = re.compile(r"[^\x00-\x1f\x7f]+")
 _EMAIL: Final = re.compile(r"[^@\s\"<>(),:;\\\[\]]{1,64}@([\w-]{1,63}\.)*[\w-]{1,63}")
 _NAMES: Final = {"map": "a mapping (key: value)", "list": "a list", "scalar": "a single value"}
 
@@ -117,7 +118,12 @@ class Reader:
         return found
 
     def named(
-        self, node: Node | None, pattern: re.Pattern[str], form: str, most: int
+        self,
+        node: Node | None,
+        pattern: re.Pattern[str],
+        form: str,
+        most: int,
+        longest: int = schema.MAX_NAME,
     ) -> list[tuple[str, Node, Place]]:
         if node is None or not self.kind(node, "map"):
             return []
@@ -125,7 +131,7 @@ class Reader:
             self.fail(node.place, f"From 1 to {most} stand here.")
             return []
         for key in node.entries:
-            if not pattern.fullmatch(key) or len(key) > schema.MAX_NAME:
+            if not pattern.fullmatch(key) or len(key) > longest:
                 self.fail(node.keys[key], f"{quoted(key)} is not {form}.")
         return [(key, child, node.keys[key]) for key, child in node.entries.items()]
 
@@ -149,9 +155,10 @@ class Reader:
             for name, node, _ in self.named(fields.get("actions"), _ACTION, form, 1_000)
         }
         rules = self.listed(fields.get("rules"), self.rule, 1_000)
+        tools = self.tools(fields["tools"]) if "tools" in fields else {}
         if fallback is None or not roles or not actions:
             return None
-        return Document(fallback, roles, actions, tuple(rules), self.variables)
+        return Document(fallback, roles, actions, tuple(rules), tools, self.variables)
 
     def role_name(self, node: Node) -> str | None:
         return self.matching(node, _ROLE, "a role name (a-z, 0-9, _)")
@@ -184,20 +191,39 @@ class Reader:
         owner = self.role_name(fields["owner"]) if "owner" in fields else None
         risk = self.choice(fields["risk"], schema.RISKS, "medium") if "risk" in fields else "medium"
 
-        def label(item: Node) -> str | None:
-            return self.matching(item, _ACTION, "a label such as money.out")
-
         return Action(
             name,
             title or name,
             owner or fallback,
             cast("Risk", risk),
-            tuple(self.listed(fields.get("labels"), label, 50)),
+            self.labels(fields.get("labels")),
             self.payload_schema(fields.get("schema")),
             self.template(fields.get("show")),
             tuple(self.listed(fields.get("editable"), self.pointer, 100)),
             tuple(self.listed(fields.get("sensitive"), self.pointer, 100)),
         )
+
+    def labels(self, node: Node | None) -> tuple[str, ...]:
+        def label(item: Node) -> str | None:
+            return self.matching(item, _ACTION, "a label such as money.out")
+
+        return tuple(self.listed(node, label, 50))
+
+    def tools(self, node: Node) -> dict[str, tuple[str, ...]]:
+        named = self.named(
+            node, _TOOL, "a tool's name (1 to 200 characters)", 1_000, schema.MAX_TOOL
+        )
+        found: dict[str, tuple[str, ...]] = {}
+        for name, child, _ in named:
+            fields = self.fields(child, "tool", "a tool")
+            if (
+                "labels" in fields
+                and fields["labels"].kind == "list"
+                and not fields["labels"].items
+            ):
+                self.fail(fields["labels"].place, "At least one label stands here.")
+            found[name] = self.labels(fields.get("labels"))
+        return found
 
     def payload_schema(self, node: Node | None) -> payloads.PayloadSchema:
         if node is None or not self.kind(node, "map"):
@@ -246,8 +272,15 @@ class Reader:
                 node.keys["ask"], f"“{effect}” asks nobody: remove “ask”, or write effect: ask."
             )
         if effect == "ask" and "ask" not in fields:
-            detail = "“effect: ask” needs “ask”, with “stages” or with “confirm: owner”."
+            detail = "“effect: ask” needs “ask”, with “stages” or with “confirm”."
             self.fail(fields["effect"].place, detail)
+        if effect == "allow" and when is not None and when.reads:
+            place = source.position(self.text, fields["when"], when.reads_at)
+            detail = (
+                "What a run reports may only tighten, so “allow” cannot read it: "
+                "write an ask or deny rule for it above this one."
+            )
+            self.fail(place, detail)
         reason = self.string(fields["reason"], schema.MAX_TEXT) if "reason" in fields else None
         if not name or not action or not effect:
             return None
@@ -269,11 +302,11 @@ class Reader:
             return None
         if ("stages" in fields) == ("confirm" in fields):
             place = node.keys["confirm"] if "confirm" in fields else node.place
-            self.fail(place, "Write either “stages” or “confirm: owner”.")
+            self.fail(place, "Write either “stages” or “confirm”.")
         stages: tuple[Stage, ...] = ()
         if "confirm" in fields:
-            self.choice(fields["confirm"], ("owner",), "owner")
-            stages = (Stage((), confirm="owner"),)
+            who = self.choice(fields["confirm"], schema.CONFIRMS, "owner")
+            stages = (Stage((), confirm=cast("Confirm", who)),)
         elif "stages" in fields:
             stages = tuple(self.listed(fields["stages"], self.stage, schema.MAX_STAGES))
             if fields["stages"].kind == "list" and not fields["stages"].items:

@@ -15,14 +15,22 @@ DURATION: Final = r"[1-9][0-9]{0,9}[smhd]"
 RISKS: Final = ("low", "medium", "high", "critical")
 EFFECTS: Final = ("allow", "ask", "deny")
 COMMENTS: Final = ("never", "on_reject", "always")
+CONFIRMS: Final = ("owner", "initiator")
 
 MAX_NAME: Final = 120
 MAX_TEXT: Final = 1_000
 MAX_VOTES: Final = 25
 MAX_STAGES: Final = 10
+#: As long as the name of a step may be.
+MAX_TOOL: Final = 200
 
 _TITLE: Final[dict[str, Any]] = {"type": "string", "minLength": 1, "maxLength": MAX_NAME}
 _ROLE: Final[dict[str, Any]] = {"type": "string", "pattern": f"^{ROLE_NAME}$"}
+_LABELS: Final[dict[str, Any]] = {
+    "type": "array",
+    "maxItems": 50,
+    "items": {"type": "string", "maxLength": MAX_NAME, "pattern": f"^{ACTION_NAME}$"},
+}
 _POINTERS: Final[dict[str, Any]] = {
     "type": "array",
     "maxItems": 100,
@@ -64,6 +72,14 @@ POLICY_SCHEMA: Final[dict[str, Any]] = {
             "items": {"$ref": "#/$defs/rule"},
             "description": "In order: the first that matches decides.",
         },
+        tools={
+            "type": "object",
+            "minProperties": 1,
+            "maxProperties": 1_000,
+            "propertyNames": {"minLength": 1, "maxLength": MAX_TOOL},
+            "additionalProperties": {"$ref": "#/$defs/tool"},
+            "description": "Labels of the tools that runs report, for run.saw(…).",
+        },
     ),
     "$defs": {
         "role": _object(
@@ -81,11 +97,7 @@ POLICY_SCHEMA: Final[dict[str, Any]] = {
             title=_TITLE,
             owner={**_ROLE, "description": "The role that owns this kind of action."},
             risk={"enum": list(RISKS), "default": "medium"},
-            labels={
-                "type": "array",
-                "maxItems": 50,
-                "items": {"type": "string", "maxLength": MAX_NAME, "pattern": f"^{ACTION_NAME}$"},
-            },
+            labels=_LABELS,
             schema={"type": "object", "description": "JSON Schema (2020-12) of the payload."},
             show={
                 "type": "string",
@@ -96,6 +108,7 @@ POLICY_SCHEMA: Final[dict[str, Any]] = {
             editable={**_POINTERS, "description": "What a reviewer may change (JSON pointers)."},
             sensitive={**_POINTERS, "description": "What is hidden until somebody asks for it."},
         ),
+        "tool": _object(["labels"], labels={**_LABELS, "minItems": 1}),
         "rule": _object(
             ["name", "action", "effect"],
             name=_TITLE,
@@ -119,7 +132,10 @@ POLICY_SCHEMA: Final[dict[str, Any]] = {
                     "maxItems": MAX_STAGES,
                     "items": {"$ref": "#/$defs/stage"},
                 },
-                confirm={"const": "owner", "description": "The agent's owner confirms, alone."},
+                confirm={
+                    "enum": list(CONFIRMS),
+                    "description": "The agent's owner confirms alone, or who started the run does.",
+                },
                 expires_in={"type": "string", "pattern": f"^{DURATION}$"},
                 on_expiry={
                     "type": "string",

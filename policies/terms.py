@@ -82,6 +82,11 @@ class Rule:
     reason: str | None
     place: Place
 
+    @property
+    def reads_run(self) -> bool:
+        """Return whether the condition reads the run of a request."""
+        return self.when is not None and bool(self.when.reads)
+
     def covers(self, action: str) -> bool:
         """Return whether the rule speaks of this action: exactly, by prefix `x.*`, or by `*`."""
         if self.action.endswith("*"):
@@ -91,12 +96,13 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A whole policy. Mappings are in the order of the text."""
+    """A whole policy. Mappings are in the order of the text; `tools` has the labels of each."""
 
     fallback: str
     roles: Mapping[str, Role]
     actions: Mapping[str, Action]
     rules: tuple[Rule, ...]
+    tools: Mapping[str, tuple[str, ...]]
     variables: Variables = field(repr=False)
 
     def action(self, type: str) -> Action | None:

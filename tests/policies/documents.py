@@ -30,7 +30,7 @@ def policy(*rules: str) -> Compiled:
     return compile_policy(HEAD + "rules:\n" + "".join(f"  - {rule}\n" for rule in rules), 7)
 
 
-def plan(compiled: Compiled, payload, action="pay.refund", counters=None) -> Plan:
+def plan(compiled: Compiled, payload, action="pay.refund", counters=None, run=None) -> Plan:
     return plan_for(
         policy=compiled,
         action=action,
@@ -39,4 +39,5 @@ def plan(compiled: Compiled, payload, action="pay.refund", counters=None) -> Pla
         workspace=WORKSPACE,
         now=NOON,
         counters=counters or {},
+        run=run,
     )

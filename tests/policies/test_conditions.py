@@ -164,7 +164,7 @@ def test_a_number_beyond_all_amounts_answers_nothing():
         ("payload.amount > 1)", 18, "not expected"),
         ("amount > 1", 0, "not known"),
         ("payloat.amount > 1", 0, "Did you mean “payload”?"),
-        ("payload.amount > 1 && run.cost > 1", 22, "“run” is not known"),
+        ("payload.amount > 1 && runs.cost > 1", 22, "Did you mean “run”?"),
         ('agent.nme == "x"', 6, "Did you mean “name”?"),
         ("'a' + 'b' == 'ab'", 4, "cannot be joined"),
         ("payload.list.map(x, x) == [1]", 13, "left out"),

@@ -118,7 +118,7 @@ TABLE = [
         "asks nobody",
     ),
     (RULE + "{" + ASK + "ask: {}}", (11, 53, "/rules/0/ask"), "either “stages” or"),
-    (RULE + "{" + ASK + "ask: {confirm: initiator}}", (11, 63, "/rules/0/ask/confirm"), "owner"),
+    (RULE + "{" + ASK + "ask: {confirm: agent}}", (11, 63, "/rules/0/ask/confirm"), "owner, initiator"),
     (
         RULE + "{" + ASK + "ask: {confirm: owner, escalation: x}}",
         (11, 70, "/rules/0/ask/escalation"),

@@ -1,0 +1,61 @@
+"""Several asks as one: what is added by rules that failed, or that read the run, never loosens.
+
+Each ask alone is a lower bound: whoever it asks is still asked, whoever it keeps apart stays apart,
+and silence comes to nothing that it would not come to there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+from policies.plan import Comment, Risk, Stage
+from policies.terms import DEADLINES, Ask
+
+_STRICT_FIRST: Final[tuple[Comment, ...]] = ("always", "on_reject", "never")
+
+
+def merged(asks: Sequence[Ask], risk: Risk) -> Ask:
+    """Return the one ask that is at least as strict as each of `asks`; `expires_in` is set.
+
+    Without any, what stands for asking nobody: no stages, the terms of the risk.
+    """
+    lives = [ask.expires_in or DEADLINES[risk] for ask in asks]
+    return Ask(
+        stages=_stages(asks),
+        expires_in=min(lives, default=DEADLINES[risk]),
+        on_expiry=_on_expiry(asks, lives, risk),
+        comment=min((ask.comment for ask in asks), key=_STRICT_FIRST.index, default="on_reject"),
+    )
+
+
+def _stages(asks: Sequence[Ask]) -> tuple[Stage, ...]:
+    """Return the stages of all, in order; a stage stands as often as in the ask that has it most.
+
+    Stages of distinct people keep their last places and any other its first, so that whatever came
+    before one in an ask still does: a distinct stage that moved to the front would be distinct from
+    nobody.
+    """
+    stages = [stage for ask in asks for stage in ask.stages]
+    kept = []
+    for at, stage in enumerate(stages):
+        others = stages[at + 1 :] if stage.distinct_from_earlier else stages[:at]
+        if others.count(stage) < max(ask.stages.count(stage) for ask in asks):
+            kept.append(stage)
+    return tuple(kept)
+
+
+def _on_expiry(asks: Sequence[Ask], lives: Sequence[timedelta], risk: Risk) -> str:
+    """Return what silence means: expire before one more stage, and that before allowing.
+
+    Where the asks name different roles, or silence would act sooner than one of them says, nobody
+    is put in anybody's place: it expires.
+    """
+    kinds = {ask.on_expiry for ask in asks}
+    roles = kinds - {"allow", "expire"}
+    if not kinds or "expire" in kinds or len(roles) > 1 or len(set(lives)) > 1:
+        return "expire"
+    if roles:
+        return roles.pop()
+    return "allow" if risk == "low" else "expire"
