@@ -115,20 +115,25 @@ def freeze(
     editable: tuple[str, ...],
     roles: Mapping[str, RoleNow],
     owner_active: bool,
+    initiator_active: bool,
 ) -> FrozenPlan:
     """Resolve a plan's role names, and put the fallback role where nobody could decide.
 
     Where the fallback cannot decide either, the effect becomes ``deny`` (policy.md, "Nobody can
     decide"): a request nobody can answer must not wait for its deadline.  The number of approvals
     stays what the rule says: a fallback never makes anything easier.
+
+    Args:
+        initiator_active: whether the request's run has a proven initiator, who may act.
     """
+    confirming = {"owner": owner_active, "initiator": initiator_active}
     stages: list[FrozenStage] = []
     notes: list[str] = []
     effect: Effect = plan.effect
     for stage in plan.stages if plan.effect == "ask" else ():
         frozen = _resolve(stage, roles)
-        if not _answerable(frozen, roles, owner_active=owner_active):
-            asked = stage.confirm or ", ".join(stage.any_of)
+        if not _answerable(frozen, roles, confirming):
+            asked = f"the {stage.confirm}" if stage.confirm else ", ".join(stage.any_of)
             stand_in = roles.get(fallback)
             if stand_in is None or not stand_in.eligible:
                 notes.append(
@@ -173,9 +178,11 @@ def _resolve(stage: PlannedStage, roles: Mapping[str, RoleNow]) -> FrozenStage:
     )
 
 
-def _answerable(stage: FrozenStage, roles: Mapping[str, RoleNow], *, owner_active: bool) -> bool:
-    if stage.confirm == "owner":
-        return owner_active
+def _answerable(
+    stage: FrozenStage, roles: Mapping[str, RoleNow], confirming: Mapping[str, bool]
+) -> bool:
+    if stage.confirm is not None:
+        return confirming[stage.confirm]
     return any(roles[role.name].eligible for role in stage.roles)
 
 

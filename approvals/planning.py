@@ -1,7 +1,8 @@
 """From a payload to a frozen plan: what the database knows, handed to policy as facts.
 
 Policy itself is pure (`policies`); this module reads what its answer depends on: the active version,
-who could decide now, and what this agent did earlier, the latter under a lock where a rule counts.
+who could decide now, and what this agent did earlier and in this run, the latter two under a lock
+where a rule reads them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from agents import limits
 from agents.authentication import CALLER_COLUMNS, CALLER_FROM, KeyContext, Presented, caller_from
 from agents.sql import AGENT_FROM_REQUEST, LOCK_FOR_COUNTING, RUN_OF_AGENT
 from approvals.frozen import FrozenPlan, FrozenRole, RoleNow, freeze
+from approvals.run_facts import run_facts
 from approvals.submission import MAX_PAYLOAD_BYTES
 from core import durations, ids
 from core.canonical import canonical
@@ -112,6 +114,11 @@ class Situation:
         """Who never decides on this agent's requests of this run: its owner, and who started the run."""
         started = self.run.initiator_id if self.run else None
         return [self.owner_id, *([started] if started else [])]
+
+    @property
+    def initiator_active(self) -> bool:
+        """Whether somebody is proven to have started the run, and may act."""
+        return self.run is not None and self.run.initiator_active
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,17 +282,20 @@ def plan(
     *,
     revises: UUID | None = None,
 ) -> Planned:
-    """Plan a payload.  Reads counters where a rule counts; the caller holds the lock then.
+    """Plan a payload.  Reads counters and the run where a rule does; the caller holds the lock then.
 
     Args:
         submitted: the payload as a JSON value.
-        revises: the request whose payload it shall be from now on; counters leave it out.
+        revises: the request whose payload it shall be from now on; what is counted leaves it out.
     """
     payload, stored = check(policy, action, submitted)
     counters = policy.counters_for(action, payload)
     counted = {
         counter: _count(conn, situation.agent_id, counter, payload, revises) for counter in counters
     }
+    run = None
+    if situation.run is not None and policy.asks_run(action):
+        run = run_facts(conn, situation.workspace_id, situation.run.id, excluding=revises)
     made: Plan = plan_for(
         policy=policy,
         action=action,
@@ -300,6 +310,7 @@ def plan(
         ),
         now=situation.now,
         counters=counted,
+        run=run,
     )
     kind = policy.document.actions[action]
     frozen = freeze(
@@ -309,14 +320,15 @@ def plan(
         editable=kind.editable,
         roles=situation.roles,
         owner_active=situation.owner_active,
+        initiator_active=situation.initiator_active,
     )
     assert situation.policy_version is not None  # noqa: S101  # policy_of raised otherwise
     return Planned(action, stored, frozen, situation.policy_version, made.risk, made.title)
 
 
-def counts(policy: Compiled, action: str, payload: Any) -> bool:
-    """Whether a rule that may match counts earlier requests, so that submits must take turns."""
-    return bool(policy.counters_for(action, payload))
+def counts(policy: Compiled, action: str, payload: Any, *, in_run: bool) -> bool:
+    """Whether a rule that may match reads what the agent did before, so that submits must take turns."""
+    return (in_run and policy.asks_run(action)) or bool(policy.counters_for(action, payload))
 
 
 def lock_for_counting(conn: Connection[Any], agent_id: UUID) -> None:

@@ -76,6 +76,8 @@ def _stage(
 ) -> shape.StagePreviewed:
     if stage.confirm == "owner":
         people = int(situation.owner_active)
+    elif stage.confirm == "initiator":
+        people = int(situation.initiator_active)
     else:
         roles = [role.id for role in stage.roles]
         values = {"roles": roles, "excluded": situation.excluded}

@@ -84,6 +84,7 @@ def plan(situation: Situation, policy: Compiled, to: str, payload: bytes) -> Pla
         editable=(),
         roles=situation.roles,
         owner_active=situation.owner_active,
+        initiator_active=situation.initiator_active,
     )
     assert situation.policy_version is not None  # noqa: S101  # policy_of raised otherwise
     return Planned(ACTION, payload, frozen, situation.policy_version, RISK, title)

@@ -68,7 +68,9 @@ def submit(*, authorization: str | None, body: bytes, idempotency_key: str | Non
     wanted = Wanted(
         Kind.REQUEST,
         submission,
-        counts=lambda policy: planning.counts(policy, submission.action, submission.payload),
+        counts=lambda policy: planning.counts(
+            policy, submission.action, submission.payload, in_run=submission.run is not None
+        ),
         plan=lambda conn, situation, policy: planning.plan(
             conn, situation, policy, submission.action, submission.payload
         ),
