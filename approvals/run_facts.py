@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg import Connection
 
 from agents.run_facts import run_facts as reported
-from policies.facts import RunFacts
+from policies.run_reads import RunFacts
 
 #: Actions of these runs that were asked for and not refused, or recorded as taken without asking.
 _ACTIONS: Final = """

@@ -90,7 +90,11 @@ class Compiled:
 
 def compile_policy(text: str, number: int) -> Compiled:
     """Return the compiled policy of `text`; PolicyErrors as `document.parse`."""
-    document = parse(text)
+    return compile_document(parse(text), number)
+
+
+def compile_document(document: Document, number: int) -> Compiled:
+    """Return the compiled policy of a document that was parsed."""
     return Compiled(number, document, {name: _action(document, name) for name in document.actions})
 
 

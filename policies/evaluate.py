@@ -18,10 +18,9 @@ from core.canonical import JSON
 from policies import cel, show
 from policies.compiled import Compiled, CompiledAction, Verdict
 from policies.counters import Counter
-from policies.facts import RunFacts
 from policies.merging import merged
 from policies.plan import Effect, Plan, Stage, TraceLine
-from policies.run_reads import RunRead
+from policies.run_reads import RunFacts, RunRead
 from policies.terms import DEADLINES, Ask, Rule
 
 _MAX_SHOWN: Final = 300

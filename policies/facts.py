@@ -1,54 +1,18 @@
-"""What conditions may know of a run, and what a reviewer is told of the payload.
-
-The payload is shown as labelled lines, in the order of the action's schema.
-"""
+"""What a reviewer is told: the payload as labelled lines, in the order of the action's schema."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from core.canonical import JSON
 from policies import pointers, show
 from policies.plan import Fact
-from policies.run_reads import RunRead
 from policies.terms import Action
 
 MAX_FACTS: Final = 100
 MAX_LABEL: Final = 100
 MAX_VALUE: Final = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class RunFacts:
-    """What is known of the run of a request, and of the runs above it.
-
-    `tools` says how often a tool or an action was reported or asked for, `labels` what the agent
-    itself reported, `cost` is in the workspace's money, `age_s` in seconds.
-    """
-
-    tools: Mapping[str, int]
-    labels: frozenset[str]
-    cost: float
-    tokens: int
-    age_s: float
-
-    def value(self, read: RunRead) -> float:
-        """Return what a condition reads: a number, or 1 and 0 for yes and no."""
-        match read.kind:
-            case "saw":
-                return float(read.name in self.labels)
-            case "did":
-                return float(self.tools.get(read.name, 0) > 0)
-            case "count":
-                return float(self.tools.get(read.name, 0))
-            case "cost":
-                return self.cost
-            case "tokens":
-                return float(self.tokens)
-            case "age":
-                return self.age_s
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,133 +7,34 @@ everything; a document with errors is never returned to anybody but the checks.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Final, TypeVar, cast
+from typing import Final, cast
 
 from core import durations
 from core.canonical import JSON
 from core.emails import normal_email
 from policies import payloads, pointers, schema, show, source
+from policies.case_reading import CaseReader
 from policies.cel import Condition, Variables, compile_condition
-from policies.errors import Place, PolicyError, nearest, quoted
+from policies.errors import Place, quoted
 from policies.plan import Comment, Confirm, Effect, Risk, Stage
+from policies.shapes import ACTION, ROLE, Shapes
 from policies.source import Node
 from policies.terms import Action, Ask, Document, Member, Role, Rule
 from policies.tokens import ConditionError
 
-T = TypeVar("T")
-
-_ROLE: Final = re.compile(schema.ROLE_NAME)
-_ACTION: Final = re.compile(schema.ACTION_NAME)
 _PATTERN: Final = re.compile(rf"\*|{schema.ACTION_NAME}(\.\*)?")
 _TOOL: Final = re.compile(r"[^\x00-\x1f\x7f]+")
 _EMAIL: Final = re.compile(r"[^@\s\"<>(),:;\\\[\]]{1,64}@([\w-]{1,63}\.)*[\w-]{1,63}")
-_NAMES: Final = {"map": "a mapping (key: value)", "list": "a list", "scalar": "a single value"}
 
 
-class Reader:
+class Reader(Shapes):
     """Reads one document; `errors` has what was wrong."""
 
     def __init__(self, text: str) -> None:
+        super().__init__()
         self.text = text
-        self.errors: list[PolicyError] = []
         self.variables = Variables()
-
-    def fail(self, place: Place, detail: str) -> None:
-        self.errors.append(PolicyError(place.line, place.column, place.path, detail))
-
-    # Shapes
-
-    def kind(self, node: Node, kind: str) -> bool:
-        if node.kind != kind:
-            self.fail(node.place, f"This is {_NAMES[kind]}, not {_NAMES[node.kind]}.")
-        return node.kind == kind
-
-    def fields(self, node: Node, shape: str | None, what: str) -> dict[str, Node]:
-        """Return the known entries of a map; unknown and missing keys are faults."""
-        if not self.kind(node, "map"):
-            return {}
-        known, required = schema.keys(shape)
-        for key in node.entries:
-            if key not in known:
-                detail = f"{quoted(key)} is not a key of {what}.{nearest(key, known)}"
-                self.fail(node.keys[key], detail)
-        for key in required:
-            if key not in node.entries:
-                self.fail(node.place, f"{what[0].upper()}{what[1:]} needs “{key}”.")
-        return {key: child for key, child in node.entries.items() if key in known}
-
-    def string(self, node: Node, limit: int, default: str = "") -> str:
-        if not self.kind(node, "scalar"):
-            return default
-        if not isinstance(node.value, str):
-            self.fail(node.place, "This is a text: put it in quotation marks.")
-            return default
-        if not 0 < len(node.value) <= limit:
-            self.fail(node.place, f"This text has 1 to {limit} characters.")
-            return default
-        return node.value
-
-    def matching(self, node: Node, pattern: re.Pattern[str], form: str) -> str | None:
-        value = self.string(node, schema.MAX_NAME)
-        if value and not pattern.fullmatch(value):
-            self.fail(node.place, f"{quoted(value)} is not {form}.")
-            return None
-        return value or None
-
-    def choice(self, node: Node, known: Sequence[str], default: str) -> str:
-        if not self.kind(node, "scalar"):
-            return default
-        if isinstance(node.value, str) and node.value in known:
-            return node.value
-        self.fail(node.place, f"Write one of: {', '.join(known)}.")
-        return default
-
-    def votes(self, node: Node | None) -> int:
-        if node is None:
-            return 1
-        value = node.value
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        if node.kind != "scalar" or not whole or not 1 <= cast("int", value) <= schema.MAX_VOTES:
-            self.fail(node.place, f"Write a whole number from 1 to {schema.MAX_VOTES}.")
-            return 1
-        return cast("int", value)
-
-    def listed(self, node: Node | None, read: Callable[[Node], T | None], most: int) -> list[T]:
-        """Return what `read` makes of each item; a value that stands twice is a fault."""
-        if node is None or not self.kind(node, "list"):
-            return []
-        if len(node.items) > most:
-            self.fail(node.place, f"At most {most} stand here.")
-            return []
-        found: list[T] = []
-        for item in node.items:
-            value = read(item)
-            if value is None:
-                continue
-            if value in found and not isinstance(value, Stage | Rule):
-                self.fail(item.place, "This stands in the list twice: keep one.")
-            found.append(value)
-        return found
-
-    def named(
-        self,
-        node: Node | None,
-        pattern: re.Pattern[str],
-        form: str,
-        most: int,
-        longest: int = schema.MAX_NAME,
-    ) -> list[tuple[str, Node, Place]]:
-        if node is None or not self.kind(node, "map"):
-            return []
-        if not 0 < len(node.entries) <= most:
-            self.fail(node.place, f"From 1 to {most} stand here.")
-            return []
-        for key in node.entries:
-            if not pattern.fullmatch(key) or len(key) > longest:
-                self.fail(node.keys[key], f"{quoted(key)} is not {form}.")
-        return [(key, child, node.keys[key]) for key, child in node.entries.items()]
 
     # The document
 
@@ -146,22 +47,24 @@ class Reader:
         roles = {
             name: self.role(name, node, place)
             for name, node, place in self.named(
-                fields.get("roles"), _ROLE, "a role name (a-z, 0-9, _)", 500
+                fields.get("roles"), ROLE, "a role name (a-z, 0-9, _)", 500
             )
         }
         form = "an action such as payments.refund (a-z, 0-9, _, dots)"
         actions = {
             name: self.action(name, node, fallback or "")
-            for name, node, _ in self.named(fields.get("actions"), _ACTION, form, 1_000)
+            for name, node, _ in self.named(fields.get("actions"), ACTION, form, 1_000)
         }
         rules = self.listed(fields.get("rules"), self.rule, 1_000)
         tools = self.tools(fields["tools"]) if "tools" in fields else {}
+        cases = CaseReader(self)
+        tests = self.listed(fields.get("tests"), cases.case, schema.MAX_CASES)
         if fallback is None or not roles or not actions:
             return None
-        return Document(fallback, roles, actions, tuple(rules), tools, self.variables)
+        return Document(fallback, roles, actions, tuple(rules), tools, tuple(tests), self.variables)
 
     def role_name(self, node: Node) -> str | None:
-        return self.matching(node, _ROLE, "a role name (a-z, 0-9, _)")
+        return self.matching(node, ROLE, "a role name (a-z, 0-9, _)")
 
     def role(self, name: str, node: Node, place: Place) -> Role:
         fields = self.fields(node, "role", "a role")
@@ -205,7 +108,7 @@ class Reader:
 
     def labels(self, node: Node | None) -> tuple[str, ...]:
         def label(item: Node) -> str | None:
-            return self.matching(item, _ACTION, "a label such as money.out")
+            return self.matching(item, ACTION, "a label such as money.out")
 
         return tuple(self.listed(node, label, 50))
 
@@ -323,7 +226,7 @@ class Reader:
         value = self.string(node, schema.MAX_NAME)
         if value in ("expire", "allow") or not value:
             return value or "expire"
-        if not (value.startswith("ask:") and _ROLE.fullmatch(value[4:])):
+        if not (value.startswith("ask:") and ROLE.fullmatch(value[4:])):
             self.fail(node.place, "Write expire, allow, or ask:<role>.")
             return "expire"
         return value

@@ -8,6 +8,7 @@ condition must stay true whatever more is reported (policies/expressions.py hold
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
@@ -28,6 +29,37 @@ class RunRead:
 
     kind: Kind
     name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What is known of the run of a request, and of the runs above it.
+
+    `tools` says how often a tool or an action was reported or asked for, `labels` what the agent
+    itself reported, `cost` is in the workspace's money, `age_s` in seconds.
+    """
+
+    tools: Mapping[str, int]
+    labels: frozenset[str]
+    cost: float
+    tokens: int
+    age_s: float
+
+    def value(self, read: RunRead) -> float:
+        """Return what a condition reads: a number, or 1 and 0 for yes and no."""
+        match read.kind:
+            case "saw":
+                return float(read.name in self.labels)
+            case "did":
+                return float(self.tools.get(read.name, 0) > 0)
+            case "count":
+                return float(self.tools.get(read.name, 0))
+            case "cost":
+                return self.cost
+            case "tokens":
+                return float(self.tokens)
+            case "age":
+                return self.age_s
 
 
 def opposite(trend: Trend) -> Trend:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+MAX_CASES: Final = 200
 ROLE_NAME: Final = r"[a-z][a-z0-9_]{0,63}"
 ACTION_NAME: Final = r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*"
 DURATION: Final = r"[1-9][0-9]{0,9}[smhd]"
@@ -24,6 +25,10 @@ MAX_STAGES: Final = 10
 #: As long as the name of a step may be.
 MAX_TOOL: Final = 200
 
+#: When a case under `tests` takes place unless it says: a Monday noon.
+DEFAULT_NOW: Final = "2026-01-05T12:00:00Z"
+
+_AMOUNT: Final[dict[str, Any]] = {"type": "number", "minimum": 0}
 _TITLE: Final[dict[str, Any]] = {"type": "string", "minLength": 1, "maxLength": MAX_NAME}
 _ROLE: Final[dict[str, Any]] = {"type": "string", "pattern": f"^{ROLE_NAME}$"}
 _LABELS: Final[dict[str, Any]] = {
@@ -42,6 +47,67 @@ def _object(required: list[str], **properties: Any) -> dict[str, Any]:
     shape = {"type": "object", "additionalProperties": False, "properties": properties}
     return {**shape, "required": required} if required else shape
 
+
+#: The shapes of a case under `tests`.
+_CASES: Final[dict[str, Any]] = {
+    "case": _object(
+        ["given", "expect"],
+        name=_TITLE,
+        given={"$ref": "#/$defs/given"},
+        expect={"$ref": "#/$defs/expect"},
+    ),
+    "given": _object(
+        ["action", "payload"],
+        action={"type": "string", "maxLength": MAX_NAME, "pattern": f"^{ACTION_NAME}$"},
+        payload={"type": "object"},
+        now={"type": "string", "format": "date-time", "default": DEFAULT_NOW},
+        agent={"$ref": "#/$defs/given_agent"},
+        run={"$ref": "#/$defs/given_run"},
+    ),
+    "given_agent": _object(
+        [],
+        name={**_TITLE, "default": "agent"},
+        owner={**_TITLE, "description": "An e-mail address.", "default": "owner@example.com"},
+        count={**_AMOUNT, "description": "What every agent.count(…) comes to.", "default": 0},
+        sum={"type": "number", "description": "What every agent.sum(…) comes to.", "default": 0},
+    ),
+    "given_run": _object(
+        [],
+        tools={
+            "type": "object",
+            "propertyNames": {"minLength": 1, "maxLength": MAX_TOOL},
+            "additionalProperties": {"type": "integer", "minimum": 1},
+            "description": "How often each tool or action was reported.",
+        },
+        labels={"type": "array", "maxItems": 50, "items": _TITLE},
+        cost={**_AMOUNT, "default": 0},
+        tokens={"type": "integer", "minimum": 0, "default": 0},
+        age={**_AMOUNT, "description": "In seconds.", "default": 0},
+    ),
+    "expect": _object(
+        ["effect"],
+        effect={"enum": list(EFFECTS)},
+        rule={
+            "type": ["string", "null"],
+            "maxLength": MAX_NAME,
+            "description": "null: none matched, the fallback is asked.",
+        },
+        stages={
+            "type": "array",
+            "maxItems": 100,
+            "items": {
+                "oneOf": [{"type": "array", "items": _ROLE}, {"enum": list(CONFIRMS)}],
+            },
+            "description": "The roles of each stage, or who confirms it.",
+        },
+        approvals={
+            "type": "array",
+            "maxItems": 100,
+            "items": {"type": "integer", "minimum": 1, "maximum": MAX_VOTES},
+            "description": "How many approvals each stage takes.",
+        },
+    ),
+}
 
 POLICY_SCHEMA: Final[dict[str, Any]] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -80,8 +146,15 @@ POLICY_SCHEMA: Final[dict[str, Any]] = {
             "additionalProperties": {"$ref": "#/$defs/tool"},
             "description": "Labels of the tools that runs report, for run.saw(…).",
         },
+        tests={
+            "type": "array",
+            "maxItems": MAX_CASES,
+            "items": {"$ref": "#/$defs/case"},
+            "description": "What must come out; a document that fails one is not saved.",
+        },
     ),
     "$defs": {
+        **_CASES,
         "role": _object(
             [],
             title=_TITLE,

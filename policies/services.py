@@ -13,8 +13,9 @@ from audit.log import record
 from core import canonical, ids
 from people.models import Workspace
 from people.roles import PolicyRole, Reconciled, people_by_email, reconcile_policy_roles
-from policies import document
+from policies import cases, document
 from policies.active import active_version
+from policies.compiled import compile_document
 from policies.errors import PolicyError, PolicyErrors, quoted
 from policies.models import Policy, PolicyVersion
 from policies.terms import Document, Member
@@ -38,21 +39,24 @@ def apply(*, actor: Actor, workspace: Workspace, text: str) -> Applied:
         PolicyErrors: everything that is wrong with it, each with line and column.
     """
     parsed = document.parse(text)
+    failing = list(cases.faults(compile_document(parsed, 0)))
     with transaction.atomic():
         # One at a time: the number follows from the last one, and there may be no policy row yet.
         Workspace.objects.select_for_update(no_key=True).get(id=workspace.id)
-        roles = _roles(workspace, parsed)
+        roles = _roles(workspace, parsed, failing)
         version, is_new = _save(actor, workspace, text)
         changes = reconcile_policy_roles(actor=actor, workspace=workspace, roles=roles)
     return Applied(version, is_new, changes)
 
 
-def _roles(workspace: Workspace, parsed: Document) -> dict[str, PolicyRole]:
+def _roles(
+    workspace: Workspace, parsed: Document, failing: list[PolicyError]
+) -> dict[str, PolicyRole]:
     """The declared roles with their members' ids; every address must be an active person's."""
     members = [member for role in parsed.roles.values() for member in role.members or ()]
     known = people_by_email(workspace, [member.email for member in members])
     active = {email: person.id for email, person in known.items() if person.active}
-    faults = list(_strangers(members, set(known), set(active)))
+    faults = [*failing, *_strangers(members, set(known), set(active))]
     if faults:
         raise PolicyErrors(faults)
     return {

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
+from core.canonical import JSON
 from policies.cel import Condition, Variables
 from policies.errors import Place
 from policies.payloads import PayloadSchema
 from policies.plan import Comment, Effect, Risk, Stage
+from policies.run_reads import RunFacts
 from policies.show import Template
 
 #: How long people have when a rule does not say.
@@ -95,6 +97,28 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Case:
+    """A test of the document: what is given, and what shall come of it.
+
+    Every `agent.count(…)` comes to `count`, every `agent.sum(…)` to `sum`. `expect` holds those of
+    `effect`, `rule`, `stages` and `approvals` that were written, as `policies.cases.outcome` has
+    them.
+    """
+
+    name: str | None
+    action: str
+    payload: JSON
+    agent_name: str
+    agent_owner: str
+    count: float
+    sum: float
+    run: RunFacts | None
+    now: datetime
+    expect: Mapping[str, JSON]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """A whole policy. Mappings are in the order of the text; `tools` has the labels of each."""
 
@@ -103,6 +127,7 @@ class Document:
     actions: Mapping[str, Action]
     rules: tuple[Rule, ...]
     tools: Mapping[str, tuple[str, ...]]
+    tests: tuple[Case, ...]
     variables: Variables = field(repr=False)
 
     def action(self, type: str) -> Action | None:

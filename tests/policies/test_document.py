@@ -58,7 +58,6 @@ TABLE = [
     (HEAD.replace("fallback: lead", "fallback: leed"), (2, 11, "/fallback"), "“lead”?"),
     (HEAD + "schedules: {}\n", (10, 1, "/schedules"), "not a key of the document"),
     (HEAD + "limits: []\n", (10, 1, "/limits"), "not a key"),
-    (HEAD + "tests: []\n", (10, 1, "/tests"), "not a key"),
     (HEAD.replace("lead: {", "lead: {slack: C1, "), (4, 10, "/roles/lead/slack"), "not a key"),
     (HEAD.replace("ana@", "ana"), (4, 20, "/roles/lead/members/0"), "e-mail"),
     (HEAD.replace("ben@", "Ana@"), (4, 37, "/roles/lead/members/1"), "twice"),

@@ -18,9 +18,9 @@ from approvals.status import Verdict
 from policies import cel
 from policies.compiled import Compiled, compile_policy
 from policies.errors import PolicyErrors
-from policies.facts import RunFacts
 from policies.merging import merged
 from policies.plan import Plan, Stage, TraceLine
+from policies.run_reads import RunFacts
 from policies.terms import Ask
 from policies.tokens import ConditionError
 from tests.policies.documents import AGENT, HEAD, NOON, WORKSPACE, plan, policy
