@@ -1,9 +1,12 @@
-"""Applying a policy: from a text to the version that plans every request from now on."""
+"""Working with a policy: checked, compared, tested, and applied.
+
+Applied, a text becomes the version that plans every request from now on.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db import transaction
 
@@ -11,11 +14,14 @@ from audit import kinds
 from audit.actor import Actor
 from audit.log import record
 from core import canonical, ids
+from people.errors import Refusal
 from people.models import Workspace
 from people.roles import PolicyRole, Reconciled, people_by_email, reconcile_policy_roles
 from policies import cases, document
 from policies.active import active_version
-from policies.compiled import compile_document
+from policies.cases import CaseResult
+from policies.compiled import compile_document, compile_policy
+from policies.differences import Change, EffectChange, changes, effect_changes
 from policies.errors import PolicyError, PolicyErrors, quoted
 from policies.models import Policy, PolicyVersion
 from policies.terms import Document, Member
@@ -47,6 +53,65 @@ def apply(*, actor: Actor, workspace: Workspace, text: str) -> Applied:
         version, is_new = _save(actor, workspace, text)
         changes = reconcile_policy_roles(actor=actor, workspace=workspace, roles=roles)
     return Applied(version, is_new, changes)
+
+
+def check(*, workspace: Workspace | None, text: str) -> Document:
+    """Check a document as `apply` would, and save nothing.
+
+    Without a workspace, whether its members are anybody is not looked at.
+
+    Raises:
+        PolicyErrors: everything that is wrong with it, each with line and column.
+    """
+    parsed = document.parse(text)
+    failing = list(cases.faults(compile_document(parsed, 0)))
+    if workspace is not None:
+        _roles(workspace, parsed, failing)
+    elif failing:
+        raise PolicyErrors(failing)
+    return parsed
+
+
+def run_tests(*, text: str) -> list[CaseResult]:
+    """Run the tests of a document.
+
+    Raises:
+        PolicyErrors: it cannot be used, whatever its tests say.
+    """
+    return list(cases.results(compile_document(document.parse(text), 0)))
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What a document would change.  ``against`` is the number of the active version, where there is one."""
+
+    against: int | None
+    changes: tuple[Change, ...]
+    effects: tuple[EffectChange, ...]
+
+
+class ActiveNotAccepted(Refusal):
+    """Version {number} of the policy was saved by another release, and this one does not accept it."""
+
+
+def compare(*, workspace: Workspace, text: str) -> Comparison:
+    """Compare a document with the active version.  Without one, everything in it is new.
+
+    Raises:
+        PolicyErrors: it cannot be used.  Cases that fail are not looked at.
+        ActiveNotAccepted: the active version cannot be read by this release.
+    """
+    parsed = document.parse(text)
+    active = active_version(workspace.id)
+    if active is None:
+        before = replace(parsed, roles={}, actions={}, rules=(), tools={}, tests=())
+        return Comparison(None, tuple(changes(before, parsed)), ())
+    try:
+        old = compile_policy(active.text, active.number)
+    except PolicyErrors as error:
+        raise ActiveNotAccepted(number=active.number) from error
+    effects = effect_changes(old, compile_document(parsed, active.number))
+    return Comparison(active.number, tuple(changes(old.document, parsed)), tuple(effects))
 
 
 def _roles(

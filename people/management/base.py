@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -19,29 +20,36 @@ from people.services import workspace_by_slug
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a command did: a sentence or more for people, members of one object for scripts."""
+    """What a command did: a sentence or more for people, members of one object for scripts.
+
+    ``code`` is the exit code; 1 where it found something.
+    """
 
     text: str
     data: dict[str, Any]
+    code: int = 0
 
 
 class Failed(Exception):
     """The command cannot do it; `text` is for people, `data` for scripts beside it."""
 
-    def __init__(self, text: str, data: dict[str, Any] | None = None) -> None:
+    def __init__(self, text: str, data: dict[str, Any] | None = None, code: int = 1) -> None:
         super().__init__(text)
         self.text = text
         self.data = data or {}
+        self.code = code
 
 
 class Command(BaseCommand):
     """Base of the commands; they implement `arguments` and `run`.
 
     With ``--json`` the last line of the output is one object, also when it failed (``error``).
-    Exit codes: 0 done, 1 refused or impossible, 2 wrong arguments.
+    Exit codes: 0 done, 1 refused or impossible, or something was found, 2 wrong arguments.
     """
 
     requires_system_checks = []
+    #: The exit code where it was refused or impossible; 2 for commands that say 1 for what they found.
+    trouble: ClassVar[int] = 1
     #: How this command calls an input that services call otherwise: ``{"email": "--owner"}``.
     spelling: ClassVar[dict[str, str]] = {}
 
@@ -67,10 +75,12 @@ class Command(BaseCommand):
             failed = self._failed(error)
             if as_json:
                 self.stdout.write(json.dumps({"error": failed.text, **failed.data}))
-            raise CommandError(failed.text) from error
+            raise CommandError(failed.text, returncode=failed.code) from error
         finally:
             nudger.flush()
         self.stdout.write(json.dumps(said.data) if as_json else said.text)
+        if said.code:
+            sys.exit(said.code)
 
     def _failed(self, error: Exception) -> Failed:
         match error:
@@ -78,16 +88,17 @@ class Command(BaseCommand):
                 return error
             case Refusal():
                 named = self.spelling.get(error.argument, error.argument.upper())
-                return Failed(f"{named}: {error}" if named else str(error), {"argument": named})
+                text, data = (f"{named}: {error}" if named else str(error)), {"argument": named}
             case OperationalError():
-                return Failed(
+                text, data = (
                     f"The database does not answer ({_line(error)}): "
                     "start ./up, or set DATABASE_URL to the one that runs."
-                )
+                ), {}
             case ProgrammingError() if "does not exist" in str(error):
-                return Failed("The database is not up to date: run manage.py migrate.")
+                text, data = "The database is not up to date: run manage.py migrate.", {}
             case _:
-                return Failed(f"The database refused it: {_line(error)}")
+                text, data = f"The database refused it: {_line(error)}", {}
+        return Failed(text, data, code=self.trouble)
 
     @property
     def actor(self) -> Actor:

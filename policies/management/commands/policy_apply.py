@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -9,6 +7,7 @@ from django.core.management.base import CommandParser
 from core import ids
 from people.management import base
 from policies.errors import PolicyErrors
+from policies.management.documents import add_document, fault_lines, read, shown_faults
 from policies.services import apply
 
 
@@ -17,28 +16,16 @@ class Command(base.Command):
 
     def arguments(self, parser: CommandParser) -> None:
         base.add_workspace(parser)
-        parser.add_argument("file", metavar="FILE", help="YAML or JSON; - is standard input")
+        add_document(parser)
 
     def run(self, **options: Any) -> base.Said:
         workspace, file = base.workspace_of(options), options["file"]
         try:
-            applied = apply(actor=self.actor, workspace=workspace, text=_read(file))
+            applied = apply(actor=self.actor, workspace=workspace, text=read(file))
         except PolicyErrors as found:
-            lines = [f"{file}:{error}" for error in found.errors]
             raise base.Failed(
-                "\n".join(["Nothing was applied:", *lines]),
-                {
-                    "argument": "FILE",
-                    "errors": [
-                        {
-                            "line": error.line,
-                            "column": error.column,
-                            "path": error.path,
-                            "detail": error.detail,
-                        }
-                        for error in found.errors
-                    ],
-                },
+                "\n".join(["Nothing was applied:", *fault_lines(file, found)]),
+                {"argument": "FILE", "errors": shown_faults(found)},
             ) from found
         number = applied.version.number
         text = (
@@ -58,15 +45,3 @@ class Command(base.Command):
                 "revoked": [[role, ids.encode("per", person)] for role, person in changes.revoked],
             },
         )
-
-
-def _read(file: str) -> str:
-    try:
-        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-        return content.decode()
-    except OSError as error:
-        detail = f"FILE: {file} cannot be read ({error.strerror})."
-        raise base.Failed(detail, {"argument": "FILE"}) from error
-    except UnicodeDecodeError as error:
-        detail = f"FILE: {file} is not UTF-8 text (byte {error.start})."
-        raise base.Failed(detail, {"argument": "FILE"}) from error

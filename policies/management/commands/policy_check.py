@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from people.management import base
+from people.services import workspace_by_slug
+from policies.errors import PolicyErrors
+from policies.management.documents import add_document, faulty, read
+from policies.services import check
+
+
+class Command(base.Command):
+    trouble = 2
+    help = "Says what is wrong with a policy, its own tests included, and saves nothing."
+    spelling = {"slug": "--workspace"}
+
+    def arguments(self, parser: CommandParser) -> None:
+        add_document(parser)
+        parser.add_argument(
+            "--workspace", metavar="SLUG", help="also check that its members are people of this one"
+        )
+
+    def run(self, **options: Any) -> base.Said:
+        slug = options["workspace"]
+        text = read(options["file"])
+        workspace = workspace_by_slug(slug) if slug is not None else None
+        try:
+            document = check(workspace=workspace, text=text)
+        except PolicyErrors as found:
+            return faulty(options["file"], found)
+        counted = {
+            "roles": len(document.roles),
+            "actions": len(document.actions),
+            "rules": len(document.rules),
+            "tests": len(document.tests),
+        }
+        told = ", ".join(f"{number} {what}" for what, number in counted.items())
+        return base.Said(
+            f"{options['file']} is a policy: {told}.", {"ok": True, "errors": [], **counted}
+        )
