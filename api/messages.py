@@ -110,7 +110,7 @@ class NoBody(Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class PolicyBody(Struct, forbid_unknown_fields=True, frozen=True):
-    """The body of ``POST /policies``: the whole document, as YAML or JSON text."""
+    """The body of ``POST /policies`` and below: the whole document, as YAML or JSON text."""
 
     text: Annotated[str, Meta(min_length=1, max_length=262_144)]
 
@@ -225,6 +225,76 @@ class PolicyVersionShown(Struct, frozen=True):
         str | None, Meta(description="The person; null: a command on the machine")
     ]
     text: str
+
+
+class PolicyFault(Struct, frozen=True):
+    """Something that is wrong with a document."""
+
+    line: int
+    column: int
+    path: Annotated[str, Meta(description="JSON pointer into the document")]
+    detail: str
+
+
+class PolicyChecked(Struct, frozen=True):
+    """Whether a document could be made active."""
+
+    ok: bool
+    errors: list[PolicyFault]
+
+
+class PolicyChangeShown(Struct, frozen=True):
+    """One part that a document changes."""
+
+    what: Annotated[str, Meta(description="`fallback`, `role`, `action`, `rule`, `tool`, `tests`")]
+    name: str
+    change: Annotated[str, Meta(description="`added`, `removed`, `changed` or `moved`")]
+    text: str
+
+
+class EffectShown(Struct, frozen=True):
+    """A submission that comes to something else."""
+
+    action: str
+    case: Annotated[str | None, Meta(description="The case; null: every submission of the action")]
+    before: str
+    after: str
+    text: str
+
+
+class PolicyCompared(Struct, frozen=True):
+    """What a document would change."""
+
+    ok: Annotated[bool, Meta(description="False: `errors` says why it cannot be used")]
+    errors: list[PolicyFault]
+    against: Annotated[int | None, Meta(description="The active version's number, if there is one")]
+    changes: list[PolicyChangeShown]
+    effects: list[EffectShown]
+
+
+class CaseShown(Struct, frozen=True):
+    """What came of one case of a document."""
+
+    name: str | None
+    line: int
+    passed: bool
+    expected: Annotated[dict[str, Any], Meta(description="As written")]
+    came: Annotated[
+        dict[str, Any],
+        Meta(description="`effect`, `rule`, `stages`, `approvals`; empty: it cannot be planned"),
+    ]
+    why: str
+    differs: Annotated[str | None, Meta(description="In words; null: it passed")]
+
+
+class PolicyTested(Struct, frozen=True):
+    """What came of the cases of a document."""
+
+    ok: bool
+    errors: Annotated[list[PolicyFault], Meta(description="Why it cannot be used at all")]
+    passed: int
+    failed: int
+    cases: list[CaseShown]
 
 
 class RunAgent(Struct, frozen=True):

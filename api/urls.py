@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from django.urls import path
 
-from api.views import agent, conversation, docs, events, people, policy, runs, session, teamwork
+from api.views import (
+    agent,
+    conversation,
+    docs,
+    events,
+    people,
+    policy,
+    policy_work,
+    runs,
+    session,
+    teamwork,
+)
 
 urlpatterns = [
     path("v1/requests", agent.Requests.as_view(), name="api_requests"),
@@ -57,6 +68,9 @@ urlpatterns = [
     path("v1/inbox", people.Inbox.as_view(), name="api_inbox"),
     path("v1/inbox/events", people.InboxEvents.as_view(), name="api_inbox_events"),
     path("v1/policies", policy.Policies.as_view(), name="api_policies"),
+    path("v1/policies/check", policy_work.CheckPolicy.as_view(), name="api_policy_check"),
+    path("v1/policies/diff", policy_work.ComparePolicy.as_view(), name="api_policy_diff"),
+    path("v1/policies/test", policy_work.TryPolicy.as_view(), name="api_policy_test"),
     path("v1/policies/active", policy.ActivePolicy.as_view(), name="api_policy"),
     path("v1/policy.schema.json", policy.PolicySchema.as_view(), name="api_policy_schema"),
     path("v1/openapi.json", docs.OpenApi.as_view(), name="api_openapi"),

@@ -59,7 +59,16 @@ def changes(before: Document, after: Document) -> Iterator[Change]:
         text = f"The fallback is {after.fallback}; it was {before.fallback}."
         yield Change("fallback", after.fallback, "changed", text)
     yield from _parts("role", before.roles, after.roles, _role_words, _role)
-    yield from _parts("action", before.actions, after.actions, _action_words, _action)
+    fallbacks = (before.fallback, after.fallback)
+
+    def action(then: Action, now: Action) -> list[str]:
+        # An owner that follows from the fallback is told with the fallback.
+        owner = (
+            [] if fallbacks == (then.owner, now.owner) else _turned("owner", then.owner, now.owner)
+        )
+        return owner + _action(then, now)
+
+    yield from _parts("action", before.actions, after.actions, _action_words, action)
     old, new = ({rule.name: rule for rule in one.rules} for one in (before, after))
     yield from _parts("rule", old, new, _rule_words, _rule)
     yield from _moved(list(old), list(new))
@@ -177,7 +186,6 @@ def _action_words(action: Action) -> str:
 def _action(before: Action, after: Action) -> list[str]:
     found = _turned("risk", before.risk, after.risk)
     found += _turned("title", before.title, after.title)
-    found += _turned("owner", before.owner, after.owner)
     for what, then, now in (
         ("labels", before.labels, after.labels),
         ("editable", before.editable, after.editable),

@@ -12,6 +12,23 @@ from api.operations.terms import (
     Success,
 )
 
+
+def _work(name: str, id_: str, summary: str, schema: str, *errors: str) -> Operation:
+    """A call that looks at a document and saves nothing."""
+    return Operation(
+        "post",
+        f"/api/v1/policies/{name}",
+        id_,
+        "Policy",
+        summary,
+        "session",
+        {200: Success("What was found; nothing is saved", schema)},
+        (*WRITING, "NotFound", *errors),
+        (WORKSPACE,),
+        body="PolicyBody",
+    )
+
+
 POLICIES: Final[tuple[Operation, ...]] = (
     Operation(
         "get",
@@ -39,6 +56,9 @@ POLICIES: Final[tuple[Operation, ...]] = (
         (WORKSPACE,),
         body="PolicyBody",
     ),
+    _work("check", "checkPolicy", "Say what is wrong with a policy", "PolicyChecked"),
+    _work("diff", "comparePolicy", "Say what a policy would change", "PolicyCompared", "Conflict"),
+    _work("test", "testPolicy", "Run the tests of a policy", "PolicyTested"),
     Operation(
         "get",
         "/api/v1/policy.schema.json",

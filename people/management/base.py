@@ -91,9 +91,12 @@ class Command(BaseCommand):
                 text, data = (f"{named}: {error}" if named else str(error)), {"argument": named}
             case OperationalError():
                 text, data = (
-                    f"The database does not answer ({_line(error)}): "
-                    "start ./up, or set DATABASE_URL to the one that runs."
-                ), {}
+                    (
+                        f"The database does not answer ({_line(error)}): "
+                        "start ./up, or set DATABASE_URL to the one that runs."
+                    ),
+                    {},
+                )
             case ProgrammingError() if "does not exist" in str(error):
                 text, data = "The database is not up to date: run manage.py migrate.", {}
             case _:

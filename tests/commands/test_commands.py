@@ -182,6 +182,122 @@ def test_policy_apply_refuses_what_is_no_policy(workspace, tmp_path, content, sa
     assert said in text
 
 
+CASES = """tests:
+  - {{name: Fine, given: {{action: site.publish, payload: {{}}}}, expect: {{effect: ask}}}}
+  - {{given: {{action: site.publish, payload: {{}}}}, expect: {{effect: {effect}}}}}
+"""
+
+
+def found(code: int, *arguments: str):
+    """The object, and the text, of a command that ends with this exit code."""
+    objects = []
+    for more in (["--json"], []):
+        out = io.StringIO()
+        try:
+            call_command(*arguments, *more, stdout=out)
+            ended: object = 0
+        except SystemExit as end:
+            ended = end.code
+        except CommandError as error:
+            ended = error.returncode
+        assert ended == code
+        objects.append(out.getvalue())
+    return json.loads(objects[0].splitlines()[-1]), objects[1]
+
+
+@pytest.fixture
+def document(tmp_path, person):
+    """Write a policy with its cases to a file."""
+
+    def write(effect: str = "ask", member: str = "") -> str:
+        file = tmp_path / "policy.yaml"
+        text = POLICY.format(member=member or person.user.email) + CASES.format(effect=effect)
+        file.write_text(text)
+        return str(file)
+
+    return write
+
+
+def test_policy_check(workspace, document):
+    said, text = found(0, "policy_check", document())
+    assert said == {"ok": True, "errors": [], "roles": 1, "actions": 1, "rules": 0, "tests": 2}
+    assert text.endswith("is a policy: roles 1, actions 1, rules 0, tests 2.\n")
+    said, text = found(1, "policy_check", document("deny"))
+    assert [(one["line"], one["path"]) for one in said["errors"]] == [(11, "/tests/1")]
+    assert text.endswith(
+        "policy.yaml:11:5: Case fails: expected effect deny; it comes to ask as no rule matches: lead.\n"
+    )
+    stranger = document(member="nobody@example.com")
+    assert found(0, "policy_check", stranger)[0]["ok"] is True
+    said, _ = found(1, "policy_check", stranger, "--workspace", workspace.slug)
+    assert [one["line"] for one in said["errors"]] == [5]
+    assert found(0, "policy_check", document(), "--workspace", workspace.slug)[0]["ok"] is True
+
+
+def test_policy_test(document):
+    said, text = found(0, "policy_test", document())
+    assert (said["ok"], said["passed"], said["failed"]) == (True, 2, 0)
+    assert [line.split()[0] for line in text.splitlines()] == ["ok", "ok", "2"]
+    said, text = found(1, "policy_test", document("deny"))
+    assert (said["ok"], said["passed"], said["failed"]) == (False, 1, 1)
+    assert said["cases"][1] == {
+        "name": None,
+        "line": 11,
+        "passed": False,
+        "expected": {"effect": "deny"},
+        "came": {"effect": "ask", "rule": None, "stages": [["lead"]], "approvals": [1]},
+        "differs": "expected effect deny; it comes to ask as no rule matches: lead",
+    }
+    assert text.splitlines()[-1] == "1 passed, 1 failed."
+    assert text.splitlines()[1].startswith("failed  ")
+
+
+def test_policy_diff(workspace, document):
+    said, _ = found(1, "policy_diff", workspace.slug, document())
+    assert (said["against"], {one["change"] for one in said["changes"]}) == (
+        None,
+        {"added", "changed"},
+    )
+    run("policy_apply", workspace.slug, document())
+    said, text = found(0, "policy_diff", workspace.slug, document())
+    assert said == {"ok": True, "errors": [], "against": 1, "changes": [], "effects": []}
+    assert text == "Nothing changes against version 1.\n"
+    changed = document().replace("policy.yaml", "other.yaml")
+    with open(document()) as file, open(changed, "w") as other:
+        other.write(
+            file.read().replace("rules: []", "rules: [{name: All, action: '*', effect: deny}]")
+        )
+    said, text = found(1, "policy_diff", workspace.slug, changed)
+    assert text.splitlines() == [
+        "Against version 1:",
+        "Rule “All” is added: deny *.",
+        "What comes of it:",
+        "Every site.publish: ask as no rule matches: lead → deny by “All”",
+        "Case “Fine”: ask as no rule matches: lead → deny by “All”",
+    ]
+    assert len(said["effects"]) == 2
+    assert PolicyVersion.objects.filter(workspace=workspace).count() == 1
+
+
+@pytest.mark.parametrize("command", ["policy_check", "policy_test", "policy_diff"])
+def test_what_a_policy_command_cannot_read_is_misuse(workspace, command, tmp_path):
+    slug = [workspace.slug] if command == "policy_diff" else []
+    said, _ = found(2, command, *slug, str(tmp_path / "no-such.yaml"))
+    assert said["argument"] == "FILE"
+    (tmp_path / "bytes").write_bytes(b"\xff")
+    assert found(2, command, *slug, str(tmp_path / "bytes"))[0]["argument"] == "FILE"
+    (tmp_path / "faulty").write_text("assentry: 2\n")
+    said, text = found(1, command, *slug, str(tmp_path / "faulty"))
+    assert said["ok"] is False
+    assert f"{tmp_path}/faulty:1:11: This server reads format 1" in text
+
+
+def test_an_unknown_workspace_is_misuse(document):
+    assert found(2, "policy_diff", "no-such", document())[0]["argument"] == "SLUG"
+    said, _ = found(2, "policy_check", document(), "--workspace", "no-such")
+    assert said["argument"] == "--workspace"
+
+
 def test_policy_apply_reads_standard_input(workspace, person, stdin):
     stdin(POLICY.format(member=person.user.email))
     assert run("policy_apply", workspace.slug, "-")["version"] == 1

@@ -36,7 +36,7 @@ class Command(base.Command):
             "rules": len(document.rules),
             "tests": len(document.tests),
         }
-        told = ", ".join(f"{number} {what}" for what, number in counted.items())
+        told = ", ".join(f"{what} {number}" for what, number in counted.items())
         return base.Said(
             f"{options['file']} is a policy: {told}.", {"ok": True, "errors": [], **counted}
         )

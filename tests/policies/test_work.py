@@ -1,0 +1,272 @@
+"""Working with a policy over HTTP: checked, compared and tested, and nothing is saved."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from policies.models import PolicyVersion
+from policies.permissions import set_policy_permission
+from policies.services import apply
+from tests.api.tenant import Person, Tenant
+from tests.events import kinds_of
+from tests.factories import ACTOR, PersonFactory
+from tests.server import Live
+
+POLICY = """
+assentry: 1
+fallback: lead
+roles:
+  lead: {{title: Lead, members: [{one}]}}
+  money: {{members: [{two}]}}
+actions:
+  pay.refund: {{risk: low}}
+  pay.tip: {{risk: low}}
+  web.get: {{risk: low}}
+rules:
+  - {{name: Small, action: pay.refund, when: payload.n <= 50, effect: allow}}
+  - {{name: Large, action: pay.refund, when: payload.n > 1000, effect: ask, ask: {{stages: [{{any_of: [money]}}], expires_in: 4h}}}}
+  - {{name: Tips, action: pay.tip, effect: allow}}
+tools:
+  crm: {{labels: [data.pii]}}
+tests:
+  - {{name: A small one, given: {{action: pay.refund, payload: {{n: 50}}}}, expect: {{effect: allow}}}}
+"""
+
+
+class Desk(Tenant):
+    """A workspace with a policy, and somebody who may edit it."""
+
+    def __init__(self, server: Live) -> None:
+        super().__init__(server)
+        self.text = POLICY.format(one=self.one.user.email, two=self.two.user.email)
+        apply(actor=ACTOR, workspace=self.workspace, text=self.text)
+        set_policy_permission(
+            actor=ACTOR, workspace=self.workspace, person=self.one, permission="edit", held=True
+        )
+        self.editor = self.person(self.one)
+
+    def edited(self, *pairs: tuple[str, str]) -> str:
+        text = self.text
+        for old, new in pairs:
+            assert old in text
+            text = text.replace(old, new)
+        return text
+
+    def work(self, what: str, text: str, who: Person | None = None) -> Any:
+        answer = (who or self.editor).call("POST", f"/policies/{what}", json={"text": text})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+
+@pytest.fixture
+def desk(server: Live) -> Desk:
+    return Desk(server)
+
+
+@pytest.mark.parametrize("what", ["check", "diff", "test"])
+def test_it_takes_the_permission_to_edit_and_saves_nothing(desk: Desk, what: str) -> None:
+    reviewer = desk.person(desk.two)
+    before = PolicyVersion.objects.filter(workspace=desk.workspace).count()
+    kinds = kinds_of(desk.workspace.id)
+    assert desk.work(what, desk.edited(("effect: allow}}", "effect: deny}}")))["ok"] is (
+        what == "diff"
+    )
+    body = {"json": {"text": desk.text}}
+    refused = reviewer.call("POST", f"/policies/{what}", **body)
+    assert (refused.status_code, refused.json()["type"][-9:]) == (403, "forbidden")
+    assert desk.call("POST", f"/policies/{what}", **body).status_code == 403
+    assert desk.editor.call("POST", f"/policies/{what}", json={}).status_code == 422
+    assert PolicyVersion.objects.filter(workspace=desk.workspace).count() == before
+    assert kinds_of(desk.workspace.id) == kinds
+
+
+def test_check_tells_all_faults_with_their_place(desk: Desk) -> None:
+    assert desk.work("check", desk.text) == {"ok": True, "errors": []}
+    stranger = PersonFactory().user.email
+    text = desk.edited(
+        (desk.two.user.email, stranger), ("expect: {effect: allow}", "expect: {effect: deny}")
+    )
+    found = desk.work("check", text)
+    assert found["ok"] is False
+    assert [(one["line"], one["path"]) for one in found["errors"]] == [
+        (6, "/roles/money/members/0"),
+        (18, "/tests/0"),
+    ]
+    assert found["errors"][1] == {
+        "line": 18,
+        "column": 5,
+        "path": "/tests/0",
+        "detail": ("Case “A small one” fails: expected effect deny; it comes to allow by “Small”."),
+    }
+
+
+def test_test_says_what_came_of_each_case(desk: Desk) -> None:
+    more = (
+        desk.text
+        + "  - {given: {action: pay.refund, payload: {n: 5000}}, expect: {effect: ask, stages: [[lead]]}}\n"
+    )
+    found = desk.work("test", more)
+    assert (found["ok"], found["errors"], found["passed"], found["failed"]) == (False, [], 1, 1)
+    assert found["cases"] == [
+        {
+            "name": "A small one",
+            "line": 18,
+            "passed": True,
+            "expected": {"effect": "allow"},
+            "came": {"effect": "allow", "rule": "Small", "stages": [], "approvals": []},
+            "why": "Rule “Small” matched: payload.n <= 50.",
+            "differs": None,
+        },
+        {
+            "name": None,
+            "line": 19,
+            "passed": False,
+            "expected": {"effect": "ask", "stages": [["lead"]]},
+            "came": {"effect": "ask", "rule": "Large", "stages": [["money"]], "approvals": [1]},
+            "why": "Rule “Large” matched: payload.n > 1000.",
+            "differs": "expected stages [[lead]]; it comes to ask by “Large”: money",
+        },
+    ]
+    faulty = desk.work("test", "assentry: 1\n")
+    assert (faulty["ok"], faulty["passed"], faulty["cases"]) == (False, 0, [])
+    assert faulty["errors"][0]["line"] == 1
+
+
+CHANGES: list[tuple[tuple[str, str], dict[str, str]]] = [
+    (
+        ("fallback: lead", "fallback: money"),
+        {"what": "fallback", "name": "money", "change": "changed", "text": "The fallback is money; it was lead."},
+    ),
+    (
+        ("title: Lead, ", "title: Boss, "),
+        {"what": "role", "name": "lead", "change": "changed", "text": "Role “lead”: title Lead → Boss."},
+    ),
+    (
+        ("actions:\n", "  new: {}\nactions:\n"),
+        {"what": "role", "name": "new", "change": "added", "text": "Role “new” is added: filled by hand."},
+    ),
+    (
+        ("  web.get: {risk: low}\n", ""),
+        {"what": "action", "name": "web.get", "change": "removed", "text": "Action “web.get” is removed."},
+    ),
+    (
+        ("web.get: {risk: low}", "web.get: {risk: high, labels: [net], sensitive: [/a], show: Get}"),
+        {
+            "what": "action", "name": "web.get", "change": "changed",
+            "text": (
+                "Action “web.get”: risk low → high; labels none → net; sensitive none → /a; "
+                "the line that is shown changes."
+            ),
+        },
+    ),
+    (
+        ("payload.n > 1000, effect: ask", "payload.n > 900, effect: ask"),
+        {
+            "what": "rule", "name": "Large", "change": "changed",
+            "text": "Rule “Large”: when payload.n > 1000 → payload.n > 900.",
+        },
+    ),
+    (
+        ("{stages: [{any_of: [money]}], expires_in: 4h}", "{stages: [{any_of: [lead, money], approvals: 2, distinct_from_earlier: true}, {any_of: [money]}], on_expiry: allow}"),
+        {
+            "what": "rule", "name": "Large", "change": "changed",
+            "text": (
+                "Rule “Large”: asks money → 2 of lead or money (not who approved before), then money; "
+                "time 4h → by risk; on expiry expire → allow."
+            ),
+        },
+    ),
+    (
+        ("{stages: [{any_of: [money]}], expires_in: 4h}", "{confirm: initiator, comment: always, expires_in: 4h}"),
+        {
+            "what": "rule", "name": "Large", "change": "changed",
+            "text": "Rule “Large”: asks money → the initiator, to confirm; comment on_reject → always.",
+        },
+    ),
+    (
+        ("tools:\n", "  - {name: New, action: web.*, when: run.cost > 5, effect: deny, reason: No.}\ntools:\n"),
+        {
+            "what": "rule", "name": "New", "change": "added",
+            "text": "Rule “New” is added: deny web.* when run.cost > 5.",
+        },
+    ),
+    (
+        ("[data.pii]", "[data.pii, data.eu]"),
+        {"what": "tool", "name": "crm", "change": "changed", "text": "Tool “crm”: labels data.pii → data.pii, data.eu."},
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("edit", "change"), CHANGES, ids=[each[1]["text"][:40] for each in CHANGES]
+)
+def test_diff_says_in_words_what_changes(
+    desk: Desk, edit: tuple[str, str], change: dict[str, str]
+) -> None:
+    found = desk.work("diff", desk.edited(edit))
+    assert (found["ok"], found["errors"], found["against"]) == (True, [], 2)
+    assert found["changes"] == [change]
+
+
+def test_diff_finds_nothing_in_the_same_text(desk: Desk) -> None:
+    same = "# Another comment\n" + desk.text
+    assert desk.work("diff", same) == {
+        "ok": True, "errors": [], "against": 2, "changes": [], "effects": [],
+    }  # fmt: skip
+
+
+def test_diff_says_whose_membership_and_whose_place_changes(desk: Desk) -> None:
+    one, two = desk.one.user.email, desk.two.user.email
+    found = desk.work("diff", desk.edited((f"[{one}]", f"[{two}]")))
+    assert [each["text"] for each in found["changes"]] == [
+        f"Role “lead”: {two} joins; {one} leaves."
+    ]
+    lines = desk.text.splitlines(keepends=True)
+    at = next(number for number, line in enumerate(lines) if "Tips" in line)
+    moved = "".join([*lines[: at - 2], lines[at], *lines[at - 2 : at], *lines[at + 1 :]])
+    assert [each["text"] for each in desk.work("diff", moved)["changes"]] == [
+        "Rule “Tips” stands first now."
+    ]
+
+
+def test_diff_says_what_comes_of_the_same_submission(desk: Desk) -> None:
+    text = desk.edited(
+        ("payload.n <= 50", "payload.n <= 20"),
+        ("action: pay.tip, effect: allow", "action: pay.tip, effect: deny"),
+    )
+    text += "  - {given: {action: pay.refund, payload: {n: 21}}, expect: {effect: ask}}\n"
+    found = desk.work("diff", text)
+    assert found["effects"] == [
+        {
+            "action": "pay.tip",
+            "case": None,
+            "before": "allow by “Tips”",
+            "after": "deny by “Tips”",
+            "text": "Every pay.tip: allow by “Tips” → deny by “Tips”",
+        },
+        {
+            "action": "pay.refund",
+            "case": "“A small one”",
+            "before": "allow by “Small”",
+            "after": "ask as no rule matches: lead",
+            "text": "Case “A small one”: allow by “Small” → ask as no rule matches: lead",
+        },
+        {
+            "action": "pay.refund",
+            "case": "2 of the new document",
+            "before": "allow by “Small”",
+            "after": "ask as no rule matches: lead",
+            "text": "Case 2 of the new document: allow by “Small” → ask as no rule matches: lead",
+        },
+    ]
+    assert found["changes"][-1]["text"] == "2 cases stand under tests; there were 1."
+
+
+def test_diff_of_a_faulty_document_has_its_faults(desk: Desk) -> None:
+    found = desk.work("diff", desk.edited(("fallback: lead", "fallback: leed")))
+    assert found["ok"] is False
+    assert [one["detail"] for one in found["errors"]] == [
+        "The role “leed” is not declared. Did you mean “lead”?"
+    ]
