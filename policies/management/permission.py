@@ -16,7 +16,7 @@ from policies.permissions import set_policy_permission
 PERMISSIONS = {
     "administer": "manage the workspace",
     "view": "see every request",
-    "edit": "read the policy",
+    "edit": "read the policy, and try another",
     "approve": "make a policy active",
 }
 

@@ -9,8 +9,12 @@ import pytest
 
 from core.canonical import JSON
 from policies import cel
-from policies.document import DEADLINES, parse
+from policies.cases import faults
+from policies.compiled import compile_policy
+from policies.document import DEADLINES
+from policies.run_reads import RunFacts
 from policies.schema import POLICY_SCHEMA
+from policies.tokens import ConditionError
 from tests.docs.pages import ROOT, Block, blocks, section
 
 POLICY = ROOT / "docs" / "policy.md"
@@ -25,7 +29,16 @@ CONDITIONS = [
 @pytest.mark.parametrize("block", blocks("yaml", "yml"), ids=lambda block: block.place)
 def test_every_yaml_block_is_a_policy_that_can_be_applied(block: Block) -> None:
     assert block.text.startswith("assentry: 1\n")
-    assert parse(block.text).rules
+    policy = compile_policy(block.text, 1)
+    assert policy.document.rules
+    assert list(faults(policy)) == []
+
+
+def test_examples_bring_tests_along() -> None:
+    for path in (ROOT / "docs" / "examples" / "policies").iterdir():
+        policy = compile_policy(path.read_text(encoding="utf-8"), 1)
+        assert policy.document.tests, path.name
+        assert list(faults(policy)) == []
 
 
 def _payload() -> JSON:
@@ -38,7 +51,12 @@ def _payload() -> JSON:
 def test_conditions_come_to_what_the_document_says(line: str) -> None:
     written, _, expected = (part.strip() for part in line.rpartition("//"))
     variables = cel.Variables()
-    condition = cel.compile_condition(written, variables)
+    try:
+        condition = cel.compile_condition(written, variables)
+    except ConditionError:
+        assert expected == "refused"
+        return
+    run = RunFacts({"crm.get_customer": 2}, frozenset({"data.pii"}), 12.5, 900, 3600)
     on = cel.situation(
         variables=variables,
         action="payments.refund",
@@ -47,6 +65,7 @@ def test_conditions_come_to_what_the_document_says(line: str) -> None:
         workspace={"id": "wsp_x", "slug": "acme"},
         now=datetime(2026, 1, 5, 12, tzinfo=UTC),
         counters={},
+        run={read: run.value(read) for read in variables.reads},
     )
     try:
         came_to = str(cel.holds(condition, on)).lower()
