@@ -8,16 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from datetime import timedelta
+from typing import Final, Literal
 from uuid import UUID
 
 import msgspec
 from msgspec import Struct
 
+from core import durations
 from policies.plan import Plan
 from policies.plan import Stage as PlannedStage
 
 Effect = Literal["allow", "deny", "ask"]
+
+CUT_SHORT: Final = "People have less time than the policy gives them, so silence lets it expire."
 
 
 class FrozenRole(Struct, frozen=True):
@@ -84,6 +88,19 @@ class FrozenPlan(Struct, frozen=True):
         if index == len(self.stages) and self.after_deadline is not None:
             return self.after_deadline
         return self.stages[index]
+
+    def cut_short(self, left: timedelta | None) -> FrozenPlan:
+        """The plan where people have only so much time ``left`` for it.
+
+        Less than policy gives them, and silence means nothing but the end: no wish of the agent
+        brings about sooner what their silence would have.
+        """
+        life = durations.scaled(timedelta(seconds=self.expires_in_s))
+        if left is None or left >= life or self.on_expiry == "expire":
+            return self
+        return msgspec.structs.replace(
+            self, on_expiry="expire", after_deadline=None, notes=(*self.notes, CUT_SHORT)
+        )
 
     def encoded(self) -> bytes:
         """Canonical JSON (sorted keys, whole numbers)."""

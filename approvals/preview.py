@@ -42,7 +42,8 @@ def preview(*, authorization: str | None, body: bytes) -> bytes:
         stages = [
             _stage(conn, situation, index, stage) for index, stage in enumerate(planned.plan.stages)
         ]
-    plan, asked = planned.plan, submission.asked_life()
+    asked = submission.asked_life()
+    plan = planned.plan.cut_short(asked)
     answer = shape.Preview(
         effect=plan.effect,
         rule=plan.rule,

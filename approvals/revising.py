@@ -221,7 +221,8 @@ def change(
     if digest(planned.payload) == held.digest:
         fault = FieldError("/payload", "unchanged", "This is the payload that is there already.")
         raise invalid([fault], code="payload_unchanged")
-    plan = _still_asked(planned.plan, held.plan)
+    left = held.expires_at - held.now
+    plan = _still_asked(planned.plan, held.plan).cut_short(left)
     expires_at = min(
         held.expires_at, held.now + durations.scaled(timedelta(seconds=plan.expires_in_s))
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -51,6 +51,7 @@ def write(
     idempotency: Idempotency | None,
 ) -> Row:
     """Store it; the row as it stands then, so that the answer needs no second look."""
+    planned = replace(planned, plan=planned.plan.cut_short(wanted.asked.asked_life()))
     row = _new_row(intake.situation, wanted, planned)
     values = _values(row, intake, planned, idempotency)
     failpoints.hit("submit_before_last_statement")
