@@ -22,6 +22,7 @@ import psycopg
 from runtime import options as options_module
 from runtime import schema, welcome
 from runtime.children import Child, GaveUp, parent_pipe
+from runtime.demo import Demo
 from runtime.errors import Refused
 from runtime.folder import ensure_secret_key, make_private
 from runtime.locks import FileLock
@@ -62,8 +63,10 @@ class Supervisor:
         web: Sequence[str] = (sys.executable, "-m", "config.web"),
         worker: Sequence[str] = (sys.executable, "-m", "config.worker"),
         manage: Sequence[str] = MANAGE,
+        demo: Demo | None = None,
     ) -> None:
         self._options = options
+        self._demo = demo
         self._web = web
         self._worker = worker
         self._manage = manage
@@ -148,6 +151,9 @@ class Supervisor:
             if not schema.has_workspace(url):
                 last = self._run_manage("seed_demo").strip().splitlines()
                 welcome.keep(options.data, options.base_url, last[-1] if last else "")
+            if self._demo is not None and not self._demo.seeded(options.data):
+                last = self._run_manage("seed_demo", "--retail").strip().splitlines()
+                self._demo.keep(options.data, last[-1])
         except psycopg.OperationalError as error:
             raise Refused(f"The database does not answer: {_first_line(error)}") from error
 
@@ -179,6 +185,9 @@ class Supervisor:
         first.start(self._parent_fd)
 
     def _start_the_rest(self) -> None:
+        if self._demo is not None:
+            command, more = self._demo.command(self._options), self._demo.environment()
+            self._later.append(self._child("demo", command, more, []))
         for child in self._later:
             child.start(self._parent_fd)
         self._children, self._later = [*self._children, *self._later], []
@@ -202,6 +211,8 @@ class Supervisor:
                     self._announced = True
                     self._start_the_rest()
                     say(welcome.text(self._options, time.monotonic() - self._began))
+                    if self._demo is not None:
+                        say(self._demo.text(self._options))
                 elif time.monotonic() > give_up:
                     raise GaveUp(f"Assentry was not ready after {READY_SECONDS:.0f} s.")
             self._sleep()
@@ -272,14 +283,19 @@ def _first_line(error: Exception) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-def main(**commands: Sequence[str]) -> int:
-    """Run one instance as the environment describes it; `commands` as for `Supervisor`."""
+def main(arguments: Sequence[str] = (), **commands: Sequence[str]) -> int:
+    """Run one instance as the environment describes it; `commands` as for `Supervisor`.
+
+    `arguments` are those of `./up`: ``--demo``, with ``--scripted``.
+    """
     try:
-        return Supervisor(options_module.read(), **commands).run()
+        options = options_module.read()
+        demo = Demo.read(list(arguments), options)
+        return Supervisor(options, demo=demo, **commands).run()
     except Refused as reason:
         sys.stderr.write(f"{reason}\n")
         return 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -16,6 +16,14 @@ from people.services import create_person, create_workspace
 from policies.services import apply
 
 POLICY = Path(__file__).resolve().parents[2] / "demo.yaml"
+RETAIL_POLICY = Path(__file__).resolve().parents[3] / "demo" / "policy.yaml"
+#: Who reviews in the shop, as its policy knows them.
+RETAIL = (
+    ("ana", "support lead"),
+    ("ben", "support lead"),
+    ("caro", "finance lead"),
+    ("dan", "finance lead"),
+)
 #: What the printed line submits: a person must review it.
 EXAMPLE = {
     "action": "payments.refund",
@@ -35,12 +43,21 @@ class Command(base.Command):
         parser.add_argument(
             "--again", action="store_true", help="make one more beside the workspaces there are"
         )
+        parser.add_argument(
+            "--retail",
+            action="store_true",
+            help="make the shop of `./up --demo` instead, beside the workspaces there are",
+        )
 
     def run(self, **options: Any) -> base.Said:
+        said: dict[str, Any]
         with transaction.atomic():
-            slug = _free_slug()
+            if options["retail"]:
+                said = {"seeded": True, "page": _page(), **self._seed_retail()}
+                return base.Said(json.dumps(said), said)
+            slug = _free_slug("demo")
             if slug is None or (Workspace.objects.exists() and not options["again"]):
-                said: dict[str, Any] = {"seeded": False, "page": _page()}
+                said = {"seeded": False, "page": _page()}
             else:
                 said = {"seeded": True, "page": _page(), **self._seed(slug)}
         return base.Said(json.dumps(said), said)
@@ -60,6 +77,23 @@ class Command(base.Command):
             "curl": _curl(token),
         }
 
+    def _seed_retail(self) -> dict[str, Any]:
+        """The shop: its owner, four reviewers, and the policy of `demo/`."""
+        slug = _free_slug("shop")
+        if slug is None:
+            raise base.Failed("There are too many shops: remove some first.", {})
+        workspace = create_workspace(actor=self.actor, slug=slug, name="The shop")
+        owner, login = self._person(workspace, "olga", "Olga Owner", "owner")
+        logins = [login]
+        for name, role in RETAIL:
+            shown = f"{name.title()} {role.split()[0].title()}"
+            logins.append(self._person(workspace, name, shown, role)[1])
+        text = RETAIL_POLICY.read_text(encoding="utf-8").replace("shop.example", f"{slug}.example")
+        apply(actor=self.actor, workspace=workspace, text=text)
+        agent = create_agent(actor=self.actor, workspace=workspace, name="shop-bot", owner=owner)
+        token = create_key(actor=self.actor, agent=agent).token
+        return {"workspace": slug, "people": logins, "agent_key": token}
+
     def _person(
         self, workspace: Workspace, name: str, shown: str, role: str
     ) -> tuple[Person, dict[str, str]]:
@@ -75,9 +109,9 @@ class Command(base.Command):
         return person, {"email": email, "password": password, "role": role}
 
 
-def _free_slug() -> str | None:
-    taken = set(Workspace.objects.filter(slug__startswith="demo").values_list("slug", flat=True))
-    names = ["demo", *(f"demo-{number}" for number in range(2, 100))]
+def _free_slug(wanted: str) -> str | None:
+    taken = set(Workspace.objects.filter(slug__startswith=wanted).values_list("slug", flat=True))
+    names = [wanted, *(f"{wanted}-{number}" for number in range(2, 100))]
     return next((name for name in names if name not in taken), None)
 
 
