@@ -191,7 +191,7 @@ def detail(
         earlier_votes=[
             _vote(vote, seen) for vote in shown.decisions if vote.revision != shown.revision
         ],
-        outcome=None if shown.status == "pending" else words.outcome(shown.status, shown.basis),
+        outcome=None if shown.status == "pending" else _outcome(shown),
         ended_by=_ended_by(shown, seen),
         tone=words.TONES.get(shown.status, "quiet"),
         state_line=state,
@@ -219,6 +219,11 @@ def _rows(shown: RequestObject, seen: Seen) -> list[payload.Row]:
         if not _OPTION_LABEL.fullmatch(row.pointer)
         or said.get(row.pointer.removesuffix("label") + "value") != row.text
     ]
+
+
+def _outcome(shown: RequestObject) -> tuple[str, str]:
+    initiator = any(stage.confirm == "initiator" for stage in shown.plan.stages)
+    return words.outcome(shown.status, shown.basis, initiator=initiator)
 
 
 def _open_stage(shown: RequestObject) -> StageShown | None:
@@ -399,7 +404,7 @@ def _vote(vote: DecisionShown, seen: Seen) -> VoteLine:
 def _state_line(shown: RequestObject, stages: Sequence[StageLine]) -> str:
     """The state in one line, for those who hear the page."""
     if shown.status != "pending":
-        return words.outcome(shown.status, shown.basis)[0]
+        return _outcome(shown)[0]
     if shown.waiting_on == "agent":
         return "waiting for the agent's answer"
     for stage in stages:

@@ -23,6 +23,10 @@ OUTCOMES: Final[dict[tuple[str, str], tuple[str, str]]] = {
         "Confirmed by the owner",
         "Its own owner confirmed it, as the rule asks; nobody independent decided. Exactly this may run, once.",
     ),
+    ("approved", "confirm:initiator"): (
+        "Confirmed by who started the run",
+        "The one who started the run confirmed it, as the rule asks; nobody independent decided. Exactly this may run, once.",
+    ),
     ("approved", "policy"): (
         "Allowed by policy",
         "Nobody was asked. The agent may run exactly this, once.",
@@ -38,6 +42,10 @@ OUTCOMES: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("answered", "people"): ("Answered", "The agent has the answer."),
     ("rejected", "people"): ("Rejected", "The agent was told not to run it."),
     ("rejected", "confirm"): ("Not confirmed by the owner", "The agent was told not to run it."),
+    ("rejected", "confirm:initiator"): (
+        "Not confirmed by who started the run",
+        "The agent was told not to run it.",
+    ),
     ("rejected", "policy"): (
         "Refused by policy",
         "Nobody was asked. The agent was told not to run it.",
@@ -99,8 +107,10 @@ def span(left: timedelta) -> str:
     return f"{days} d {hours} h" if hours else f"{days} d"
 
 
-def outcome(status: str, basis: str | None) -> tuple[str, str]:
-    """Heading and meaning of an end."""
+def outcome(status: str, basis: str | None, *, initiator: bool = False) -> tuple[str, str]:
+    """Heading and meaning of an end; ``initiator`` says that a stage asked who started the run."""
+    if basis == "confirm" and initiator:
+        basis = "confirm:initiator"
     return OUTCOMES.get((status, basis or ""), (status.capitalize(), ""))
 
 

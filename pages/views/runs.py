@@ -14,6 +14,8 @@ from django.views.decorators.http import require_safe
 from agents import steps
 from agents.runs import RunRow
 from approvals import lists, run_access
+from approvals.frozen import decode
+from approvals.row import Row
 from core import ids
 from core.problems import Problem, not_found
 from pages import words
@@ -51,15 +53,20 @@ def run_page(request: HttpRequest, visitor: Visitor, run_id: str) -> HttpRespons
                 "id": ids.encode("req", row.id),
                 "title": row.title,
                 "action": row.action,
-                "outcome": "waits"
-                if row.status == "pending"
-                else words.outcome(row.status, row.basis)[0],
+                "outcome": _outcome(row),
                 "at": row.created_at,
             }
             for row in asked
         ],
     }
     return render(request, "pages/run.html", context)
+
+
+def _outcome(row: Row) -> str:
+    if row.status == "pending":
+        return "waits"
+    initiator = any(stage.confirm == "initiator" for stage in decode(row.plan).stages)
+    return words.outcome(row.status, row.basis, initiator=initiator)[0]
 
 
 def _turn(run_id: str, cursor: str | None) -> str:

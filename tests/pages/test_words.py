@@ -41,6 +41,8 @@ def test_time_left_in_words(seconds: float, said: str) -> None:
 
 def test_every_end_has_words_of_its_own_and_expired_is_never_rejected() -> None:
     ends = {(status.value, basis.value) for status, bases in ENDS.items() for basis in bases}
+    # A confirmation is the owner's or the initiator's, and says whose.
+    ends |= {(status, "confirm:initiator") for status, basis in ends if basis == "confirm"}
     assert set(words.OUTCOMES) == ends
     assert len({heading for heading, _ in words.OUTCOMES.values()}) == len(ends)
     heading, meaning = words.outcome("expired", "clock")
