@@ -56,7 +56,7 @@ def test_a_request_is_submitted_at_once_and_waits_for_people(both: Both, office:
         {"k": "v"},
     )
     decided = office.once_asked(comment="Fine.")
-    outcome = handle.wait()
+    outcome = handle.wait(timeout=60)
     decided.join()
     assert (outcome.approved, outcome.status, outcome.payload) == (True, "approved", REFUND)
     assert outcome.message == "People approved exactly this action: you may run it once."
