@@ -213,7 +213,8 @@ class Product:
             self.manage("person_create", WORKSPACE, email, "--password-stdin", stdin=PASSWORD)
         made = self.manage("agent_create", WORKSPACE, "bench", "--owner", OWNER)
         self.manage("policy_apply", WORKSPACE, str(policy))
-        self.agent = lines({"authorization": f"Bearer {made['key']}"})
+        self.key = str(made["key"])
+        self.agent = lines({"authorization": f"Bearer {self.key}"})
 
     def manage(self, *arguments: str, stdin: str = "") -> dict[str, Any]:
         """Run `manage.py COMMAND … --json` on this instance.
