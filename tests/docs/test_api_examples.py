@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import runpy
 from pathlib import Path
 from typing import Any
 
@@ -124,14 +123,3 @@ def test_every_member_of_the_answers_is_described() -> None:
         text = section(api, heading)
         members = {each.name for struct in structs for each in msgspec.structs.fields(struct)}
         assert {each for each in members if not re.search(rf"\b{each}\b", text)} == set()
-
-
-def test_the_wrapper_of_the_quickstart_works(
-    server: Live, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (block,) = blocks("python", of=ROOT / "docs" / "quickstart.md")
-    text = block.text.replace("http://127.0.0.1:8750", server.url)
-    program = tmp_path / "wrapper.py"
-    program.write_text(text.replace("assentry_agt_…", Reader(server).key), encoding="utf-8")
-    runpy.run_path(str(program))
-    assert capsys.readouterr().out == "refunding {'amount': 12, 'order': 'A-1042'}\n"
