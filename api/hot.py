@@ -100,7 +100,7 @@ def read_one(call: Call) -> Answer:
     request_id, seconds = request_uuid(call.subject), query_wait(call.query)
     found = read.for_agent(caller=caller, request_id=request_id)
     answer = Answer(200, found.rendered, headers)
-    if seconds and found.status == "pending":
+    if seconds and _others_turn(found):
         answer.park = Park(
             (request_id,),
             {request_id: found.sequence},
@@ -125,7 +125,7 @@ def wait_any(call: Call) -> Answer:
         return Answer(200, b'{"results":[%b]}' % body, headers)
 
     answer = finish({one.id: one.rendered for one in found})
-    if asked.timeout and all(one.status == "pending" for one in found):
+    if asked.timeout and all(map(_others_turn, found)):
         seen = {one.id: one.sequence for one in found}
         answer.park = Park(wanted, seen, caller.key_id, asked.timeout, finish)
     return answer
@@ -176,6 +176,11 @@ def key_died() -> Problem:
     return unauthorized(
         "The key was revoked or has expired while this call waited.", code="key_ended"
     )
+
+
+def _others_turn(found: read.Snapshot) -> bool:
+    """Whether there is something to wait for: not an end, and not the agent's own answer."""
+    return found.status == "pending" and found.waiting_on != "agent"
 
 
 def _is_news(park: Park, at: read.Snapshot) -> bool:

@@ -127,7 +127,7 @@ def review(*, actor: Actor, reader: Reader, request_id: UUID, comment: str) -> b
             values = _values(reader, request_id, held) | {"comment": comment}
             conn.execute(_REVIEW, values | event_rows([fact], held.now))
         row = read.rows(conn, [request_id])[0]
-    nudger.wake(inbox_of(reader.workspace_id))
+    nudger.wake(waiters_of(request_id), inbox_of(reader.workspace_id))
     return render(row, for_person=True)
 
 

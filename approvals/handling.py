@@ -13,7 +13,7 @@ from psycopg import Connection
 
 from approvals import read
 from approvals.access import Reader
-from approvals.ends import inbox_of
+from approvals.ends import inbox_of, waiters_of
 from approvals.held import Held, hold
 from approvals.present import render
 from audit.actor import Actor
@@ -194,7 +194,7 @@ def _change(actor: Actor, reader: Reader, request_id: UUID, change: Change) -> b
                 conn.execute(_CLAIM, values | event_rows([fact], held.now))
         row = read.rows(conn, [request_id])[0]
     failpoints.hit("after_commit_before_nudge")
-    nudger.wake(inbox_of(reader.workspace_id))
+    nudger.wake(waiters_of(request_id), inbox_of(reader.workspace_id))
     return render(row, for_person=True)
 
 

@@ -129,7 +129,7 @@ def comment(*, actor: Actor, reader: Reader, request_id: UUID, text: str) -> byt
             _write(conn, actor, reader.workspace_id, request_id, held, said)
         row = read.rows(conn, [request_id])[0]
     failpoints.hit("after_commit_before_nudge")
-    nudger.wake(inbox_of(reader.workspace_id))
+    nudger.wake(waiters_of(request_id), inbox_of(reader.workspace_id))
     return render(row, for_person=True)
 
 

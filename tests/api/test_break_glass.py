@@ -11,8 +11,10 @@ import pytest
 import requests
 from django.db import transaction
 
+from approvals.ends import EXPIRE
 from approvals.models import BreakGlass, Request
-from core import ids
+from core import due, ids
+from escalations.expiry import expire_due
 from people.models import Person as PersonRow
 from people.permissions import grant_permission, revoke_permission
 from people.services import deactivate_person
@@ -175,6 +177,7 @@ def test_what_ended_stays_so(tenant: Emergency) -> None:
     travel(late["id"], days=2)
     told = [code(tenant.confirm(tenant.ada, one)) for one in (rejected, denied, late)]
     assert told == ["request_ended", "request_ended", "deadline_passed"]
+    due.run(EXPIRE, expire_due)
     body = {"to": "reviewers", "prompt": "Which?"}
     question = tenant.call("POST", "/questions", json=body).json()
     assert code(tenant.confirm(tenant.ada, question)) == "not_for_questions"

@@ -240,3 +240,16 @@ def test_the_django_views_wait_too(tenant: Tenant) -> None:
     answer = client.post("/api/v1/requests/wait", body, content_type="application/json")
     assert answer.json()["results"][0]["status"] == "approved"
     assert client.get("/healthz").status_code == client.get("/readyz").status_code == 200
+
+
+def test_what_waits_for_the_agent_is_not_waited_for(tenant: Tenant) -> None:
+    """It was given back before the agent began to wait: it is the agent's turn, and no news comes."""
+    given, other = tenant.submit(), tenant.submit()
+    assert tenant.person().decide(given, "return", comment="Why?").status_code == 200
+    began = time.monotonic()
+    answer = tenant.call("GET", f"/requests/{given['id']}?wait=20")
+    assert answer.json()["waiting_on"] == "agent"
+    body = {"ids": [other["id"], given["id"]], "timeout": 20}
+    found = tenant.call("POST", "/requests/wait", json=body).json()["results"]
+    assert [one["waiting_on"] for one in found] == ["people", "agent"]
+    assert time.monotonic() - began < 5
