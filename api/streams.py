@@ -10,14 +10,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 from uuid import UUID
 
+from api.errors import known_problem
 from api.wire import Left, Receive, Send
 from callbacks.hub import Ended, Hub, Session, Stream
-from core.problems import Problem, too_many
+from core.problems import too_many
+
+logger = logging.getLogger(__name__)
 
 #: Between two events of one stream, so that a busy inbox does not make every page reload at once.
 EVENT_PAUSE_S: Final = 0.25
@@ -25,6 +29,8 @@ EVENT_PAUSE_S: Final = 0.25
 EVENT_ANYWAY_S: Final = 20.0
 #: So often a request is looked at without a hint.
 LOOK_ANYWAY_S: Final = 10.0
+#: So soon after the database could not be asked.
+LOOK_AGAIN_S: Final = 1.0
 #: How long a listener may take for one event before it is given up.
 SLOW_S: Final = 10.0
 #: How long a browser waits before it connects again.
@@ -141,6 +147,10 @@ async def serve(
             await _say(send, f"event: end\ndata: {json.dumps({'reason': reason})}\n\n", more=False)
     except TimeoutError:
         raise Left from None
+    except Exception:
+        # The answer has begun, so nothing else can be answered: it breaks off, and they come again.
+        logger.exception("a stream broke off")
+        raise Left from None
     finally:
         left.cancel()
         hub.close_stream(stream)
@@ -148,7 +158,8 @@ async def serve(
 
 async def _inbox(stream: Stream, admission: InboxAdmission, send: Send) -> str:
     """Events carry no content: what a person may see is asked again with their own credentials."""
-    await _say(send, f"retry: {RETRY_MS}\nevent: ready\ndata: {{}}\n\n")
+    # With an id from the start: also whoever heard nothing yet says on return that they were here.
+    await _say(send, f"retry: {RETRY_MS}\nid: 0\nevent: ready\ndata: {{}}\n\n")
     number = 0
     if admission.resumes:
         stream.changed.set()
@@ -176,10 +187,15 @@ async def _request(
             return why.value
         try:
             state = await call(admission.look)
-        except Problem as problem:
-            if problem.status != 404:
+        except Exception as error:
+            problem = known_problem(error)
+            if problem is None or problem.status not in (404, 503):
                 raise
-            return Ended.SIGHT.value
+            if problem.status == 404:
+                return Ended.SIGHT.value
+            logger.warning("a followed request could not be read, trying again: %s", error)
+            await _news(stream, LOOK_AGAIN_S)
+            continue
         # While it was read, the listener may have lost the right to hear it.
         if (why := stream.over()) is not None:
             return why.value

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.api.tenant import Tenant
+from tests.api.told import Told
 from tests.server import Live
 
 
@@ -12,3 +15,11 @@ from tests.server import Live
 def tenant(server: Live) -> Tenant:
     """A workspace with an owner, two reviewers, an agent with a key and a policy."""
     return Tenant(server)
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    """Hang up whatever stream a test left open."""
+    yield
+    while Told.open:
+        Told.open.pop().answer.close()

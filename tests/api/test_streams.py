@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
-import requests
 from django.test import Client
 
 from agents.services import revoke_key
@@ -21,73 +19,10 @@ from people.permissions import grant_permission, revoke_permission
 from people.roles import PolicyRole, reconcile_policy_roles
 from people.services import deactivate_person, end_sessions
 from tests.api.tenant import Person, Tenant
+from tests.api.told import Told, follow
 from tests.clock import travel
 from tests.factories import ACTOR, AgentFactory, KeyFactory, PersonFactory, bearer
 from tests.promises import terminate
-from tests.server import Live
-
-
-@pytest.fixture
-def tenant(server: Live) -> Tenant:
-    return Tenant(server)
-
-
-@pytest.fixture(autouse=True)
-def closed() -> Iterator[None]:
-    """Hang up whatever a test left open."""
-    yield
-    while Told.open:
-        Told.open.pop().answer.close()
-
-
-class Told:
-    """An open stream, event by event."""
-
-    open: ClassVar[list[Told]] = []
-
-    def __init__(self, answer: requests.Response) -> None:
-        assert answer.status_code == 200, answer.text
-        assert answer.headers["Content-Type"].startswith("text/event-stream")
-        assert answer.headers["Cache-Control"] == "no-store"
-        self.answer = answer
-        self.open.append(self)
-        self._lines = self._read()
-
-    def _read(self) -> Iterator[bytes]:
-        """Lines as they arrive, however long they are."""
-        rest = b""
-        for chunk in self.answer.iter_content(None):
-            *lines, rest = (rest + chunk).split(b"\n")
-            yield from lines
-
-    def next(self) -> dict[str, str]:
-        """The members of the next event; empty at the end of the stream."""
-        event: dict[str, str] = {}
-        for line in self._lines:
-            if line == b"" and "event" in event:
-                return event
-            name, _, value = line.decode().partition(": ")
-            if name and name != "retry":
-                event[name] = value
-        return {}
-
-    def state(self) -> tuple[str, int, dict[str, Any]]:
-        """The next event as its name, its id, and the request in it."""
-        event = self.next()
-        assert "id" in event, event
-        return event["event"], int(event["id"]), json.loads(event["data"])
-
-    def end(self) -> str:
-        """The reason of the end, which must be what comes next, and the last."""
-        event = self.next()
-        assert event.get("event") == "end", event
-        assert self.next() == {}
-        return str(json.loads(event["data"])["reason"])
-
-
-def follow(who: Tenant | Person, request: dict[str, Any], **headers: str) -> Told:
-    path = f"/requests/{request['id']}/events"
-    return Told(who.call("GET", path, stream=True, headers=headers))
 
 
 class TestALife:
@@ -179,6 +114,16 @@ class TestResuming:
         assert event["event"] == "inbox"
         told.answer.close()
         headers = {"Last-Event-ID": event["id"]}
+        told = Told(one.call("GET", "/inbox/events", stream=True, headers=headers))
+        assert [told.next()["event"], told.next()["event"]] == ["ready", "inbox"]
+
+    def test_so_is_one_that_had_heard_nothing_yet(self, tenant: Tenant) -> None:
+        one = tenant.person()
+        told = Told(one.call("GET", "/inbox/events", stream=True))
+        ready = told.next()
+        assert (ready["event"], ready["id"]) == ("ready", "0")
+        told.answer.close()
+        headers = {"Last-Event-ID": ready["id"]}
         told = Told(one.call("GET", "/inbox/events", stream=True, headers=headers))
         assert [told.next()["event"], told.next()["event"]] == ["ready", "inbox"]
 
