@@ -102,6 +102,7 @@ def for_person(*, reader: Reader, request_id: UUID) -> Row:
     return found[0]
 
 
+_HELD = HOLDS.format(user="qp.user_id", workspace="qp.workspace_id", permission="{permission}")
 #: The same as `MAY_SEE`, for many people at once, and with their permission as it is now.
 _SIGHTS = f"""
 SELECT q.request, q.person
@@ -110,10 +111,9 @@ SELECT q.request, q.person
   JOIN agents_agent agent ON agent.id = r.agent_id
   JOIN people_person qp ON qp.id = q.person AND qp.workspace_id = r.workspace_id
  WHERE {
-    MAY_SEE.replace("%(person)s", "q.person").replace(
-        "%(view)s",
-        HOLDS.format(user="qp.user_id", workspace="qp.workspace_id", permission="view"),
-    )
+    MAY_SEE.replace("%(person)s", "q.person")
+    .replace("%(view)s", _HELD.format(permission="view"))
+    .replace("%(administers)s", _HELD.format(permission="administer"))
 }
 """
 
