@@ -52,17 +52,22 @@ def render(account: Account) -> str:
 <p class="hint">Each effect of the shop's own ledger was held against the server's request: approved, for this action, for exactly this payload.</p></div>
 <ul class="sums">{sums}</ul>
 <h2>Newest first</h2>
-<table><thead><tr><th>Asked</th><th>Outcome</th><th>Ran</th></tr></thead><tbody>{rows}</tbody></table>
+<table><thead><tr><th>Asked</th><th>Outcome</th><th>Ran (UTC)</th></tr></thead><tbody>{rows}</tbody></table>
 </main></body></html>"""
 
 
 def _row(line: Line) -> str:
-    by = f" by {escape(', '.join(line.by))}" if line.by else ""
-    ran = f'<span class="ran">{escape(line.ran_at)}</span>' if line.ran_at else "–"
+    outcome = escape(line.outcome)
+    if line.by:
+        outcome = (
+            f"{escape(line.outcome.replace(' by people', ''))} by {escape(', '.join(line.by))}"
+        )
+    clock = escape(line.ran_at[11:19])  # the time of day; the whole instant on demand
+    ran = f'<time class="ran" title="{escape(line.ran_at)}">{clock}</time>' if clock else "–"
     return (
         f'<tr><td><a href="{escape(line.page)}">{escape(line.title)}</a>'
         f"<details><summary>{escape(line.run)}</summary>{escape(line.case)}</details></td>"
-        f"<td>{escape(line.outcome)}{by}</td><td>{ran}</td></tr>"
+        f"<td>{outcome}</td><td>{ran}</td></tr>"
     )
 
 

@@ -1,6 +1,6 @@
 """Scripted reviewers: they sign in and decide over HTTP, as people's programs would.
 
-What they decide follows from the request alone, so that every replay comes to the same end.
+What they decide follows from the request alone, so that they decide alike in every replay.
 """
 
 from __future__ import annotations
