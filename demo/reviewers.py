@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import httpx2
 
-#: Pauses of somebody who found an empty inbox.
+#: Pauses of somebody who found nothing to decide.
 PAUSE_S: Final = 0.1
+#: Until somebody who was signed out, or found the server away, tries again.
+AGAIN_S: Final = 1.0
 REASONS: Final = (
     "The order does not show what the customer says.",
     "Please ask the customer for a photo first.",
@@ -30,10 +32,16 @@ class Login:
     password: str
 
 
-def work(base_url: str, logins: Sequence[Login], over: threading.Event) -> list[threading.Thread]:
+def work(
+    base_url: str,
+    logins: Sequence[Login],
+    over: threading.Event,
+    say: Callable[[str], None] = lambda _: None,
+) -> list[threading.Thread]:
     """Start a thread for each of them; they end when `over` is set."""
     threads = [
-        threading.Thread(target=_sit, args=(base_url, login, over), daemon=True) for login in logins
+        threading.Thread(target=_sit, args=(base_url, login, over, say), daemon=True)
+        for login in logins
     ]
     for thread in threads:
         thread.start()
@@ -60,20 +68,37 @@ def _number(request: dict[str, Any]) -> int:
     return int.from_bytes(hashlib.sha256(told.encode()).digest()[:4], "big")
 
 
-def _sit(base_url: str, login: Login, over: threading.Event) -> None:
-    with httpx2.Client(base_url=f"{base_url}/api/v1", timeout=30) as http:
-        body = {"email": login.email, "password": login.password}
-        http.post("/session", json=body).raise_for_status()
-        token = http.cookies.get("csrftoken") or http.cookies.get("__Host-csrftoken") or ""
-        http.headers["X-CSRFToken"] = token
-        while not over.is_set():
-            waiting = http.get("/inbox?view=mine&order=urgency&limit=20")
-            found = waiting.json()["results"] if waiting.is_success else []
-            for request in found:
-                # Others decide too: a vote that comes too late is refused, and that is all.
-                http.post(f"/requests/{request['id']}/decisions", json=_body(request))
-            if not found:
-                over.wait(PAUSE_S)
+def _sit(base_url: str, login: Login, over: threading.Event, say: Callable[[str], None]) -> None:
+    """Work as long as it lasts; sessions end and servers are started again meanwhile."""
+    while not over.is_set():
+        try:
+            with httpx2.Client(base_url=f"{base_url}/api/v1", timeout=30) as http:
+                _sign_in(http, login)
+                while not over.is_set():
+                    if not _decide_some(http):
+                        over.wait(PAUSE_S)
+        except httpx2.HTTPError as error:
+            if not over.is_set():
+                say(f"{login.email} begins again: {error}")
+            over.wait(AGAIN_S)
+
+
+def _sign_in(http: httpx2.Client, login: Login) -> None:
+    body = {"email": login.email, "password": login.password}
+    http.post("/session", json=body).raise_for_status()
+    token = http.cookies.get("csrftoken") or http.cookies.get("__Host-csrftoken") or ""
+    http.headers["X-CSRFToken"] = token
+
+
+def _decide_some(http: httpx2.Client) -> bool:
+    """Decide what waits in the inbox; whether anything was."""
+    waiting = http.get("/inbox?view=mine&order=urgency&limit=20").raise_for_status()
+    decided = False
+    for request in waiting.json()["results"]:
+        # Others decide too: a vote that comes too late is refused, and that is all.
+        answer = http.post(f"/requests/{request['id']}/decisions", json=_body(request))
+        decided = decided or answer.is_success
+    return decided
 
 
 def _body(request: dict[str, Any]) -> dict[str, Any]:
