@@ -7,7 +7,6 @@ from pathlib import Path
 
 from core import ids
 from demo.cases import ACTIONS, load
-from demo.shop import Shop
 from policies.compiled import get
 
 POLICY = Path(__file__).resolve().parents[2] / "demo" / "policy.yaml"
@@ -30,17 +29,3 @@ def test_every_change_fits_its_action_s_schema() -> None:
         for call in case.calls:
             if call.kind == "change":
                 assert policy.payload_errors(call.action, call.payload) == [], (case.run, call)
-
-
-def test_the_shop_does_a_thing_once_and_remembers_over_a_crash(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.jsonl"
-    shop = Shop(path)
-    first = shop.do(request="req_1", action="orders.return", payload={"amount": 5}, digest="d")
-    again = shop.do(request="req_1", action="orders.return", payload={"amount": 9}, digest="e")
-    assert again == first
-    with path.open("ab") as file:
-        file.write(b'{"request": "req_2", "act')  # a process that died while it wrote
-    after = Shop(path)
-    assert after.effects() == [first]
-    second = after.do(request="req_2", action="orders.return", payload={}, digest="f")
-    assert Shop(path).effects() == [first, second]
