@@ -3,8 +3,8 @@
     .venv/bin/python -m benchmarks submit
     .venv/bin/python -m benchmarks all --json figures.json
 
-Names: submit, roundtrip, waiters, expiry, steps, client, memory, cold_start.  `--quick` does next to nothing, to see
-that all of it works.
+Names: submit, roundtrip, waiters, streams, expiry, steps, client, memory, cold_start.  `--quick` does next
+to nothing, to see that all of it works.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import agents, expiry, machine, rest, roundtrip, submit, waiters
+from benchmarks import agents, expiry, machine, rest, roundtrip, streams, submit, waiters
 from benchmarks.figures import Result, table
 from benchmarks.product import Product
 
@@ -27,6 +27,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "submit": submit.measure,
     "roundtrip": roundtrip.measure,
     "waiters": waiters.measure,
+    "streams": streams.measure,
     "expiry": expiry.measure,
     "steps": agents.steps,
     "client": agents.client,
@@ -38,6 +39,7 @@ QUICK: dict[str, Benchmark] = {
     "submit": lambda product: submit.measure(product, submit.Scale(2, 1.0, 1, 0.1)),
     "roundtrip": lambda product: roundtrip.measure(product, roundtrip.Scale(2, 0.5, 1, 0.1)),
     "waiters": lambda product: waiters.measure(product, waiters.Scale((20,), 10, 50.0)),
+    "streams": lambda product: streams.measure(product, streams.Scale(20, 10, 50.0)),
     "expiry": lambda product: expiry.measure(product, expiry.Scale(10, 1)),
     "steps": lambda product: agents.steps(product, agents.Scale(batches=2, steps=5)),
     "client": lambda product: agents.client(product, agents.Scale(calls=2, rounds=1)),

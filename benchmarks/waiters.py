@@ -84,7 +84,7 @@ def measure(product: Product, scale: Scale | None = None) -> Result:
 
 
 async def _crowd(product: Product, count: int, decided: int, per_s: float) -> Found:
-    requests = await _submitted(product, count)
+    requests = await submitted(product, count)
     before = sum(product.memory_mib().values())
     agents = [product.connection() for _ in requests]
     knows: dict[str, tuple[float, dict[str, Any]]] = {}
@@ -104,15 +104,15 @@ async def _crowd(product: Product, count: int, decided: int, per_s: float) -> Fo
     memory = product.memory_mib()
     chosen = random.sample(list(enumerate(requests)), decided)
     heard: dict[str, float] = {}
-    listener = asyncio.create_task(_listen(product, heard))
+    listener = asyncio.create_task(listen(product, heard))
     await asyncio.sleep(0.2)
     with Clock() as clock:
-        sent = await _decide(product, [request for _, request in chosen], per_s)
+        sent = await decide(product, [request for _, request in chosen], per_s)
         await asyncio.wait_for(asyncio.gather(*(waits[at] for at, _ in chosen)), HOLD_S + 10)
     await asyncio.sleep(0.1)
     listener.cancel()
     await _go_away(waits, agents)
-    ends = {request_id: _stamp(request["ended_at"]) for request_id, (_, request) in knows.items()}
+    ends = {request_id: stamp(request["ended_at"]) for request_id, (_, request) in knows.items()}
     return Found(
         kib_each=(sum(memory.values()) - before) * 1024 / count,
         memory=memory,
@@ -136,7 +136,8 @@ async def _go_away(waits: list[asyncio.Task[None]], agents: Iterable[Connection]
     await asyncio.sleep(SETTLE_S)
 
 
-async def _submitted(product: Product, count: int) -> list[dict[str, Any]]:
+async def submitted(product: Product, count: int) -> list[dict[str, Any]]:
+    """So many pending requests."""
     requests: list[dict[str, Any]] = []
     numbers = iter(range(count))
 
@@ -150,7 +151,7 @@ async def _submitted(product: Product, count: int) -> list[dict[str, Any]]:
     return requests
 
 
-async def _decide(
+async def decide(
     product: Product, requests: list[dict[str, Any]], per_s: float
 ) -> dict[str, float]:
     """Approve at an even rate; when each verdict was sent."""
@@ -169,7 +170,7 @@ async def _decide(
     return sent
 
 
-async def _listen(product: Product, heard: dict[str, float]) -> None:
+async def listen(product: Product, heard: dict[str, float]) -> None:
     """The least that a waiting process must do: hear the notification.  First hearing, by request."""
     with contextlib.suppress(asyncio.CancelledError):
         async with await psycopg.AsyncConnection.connect(
@@ -183,5 +184,6 @@ async def _listen(product: Product, heard: dict[str, float]) -> None:
                         heard.setdefault(topic[2:], now)
 
 
-def _stamp(text: str) -> float:
+def stamp(text: str) -> float:
+    """A moment of the API in seconds of this machine's clock."""
     return datetime.fromisoformat(text).timestamp()

@@ -35,6 +35,8 @@ def test_what_the_load_finds_is_complete(product):
     assert expired.notes["expired"] == 10
     waited = program.QUICK["waiters"](product)
     assert waited.notes["20"]["decided"] == 10
+    streamed = program.QUICK["streams"](product)
+    assert streamed.notes["20"]["decided"] == 10
 
 
 def test_the_limit_runs_the_statements_of_one_submit(product):
