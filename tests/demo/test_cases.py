@@ -7,6 +7,7 @@ from pathlib import Path
 
 from core import ids
 from demo.cases import ACTIONS, load
+from policies.cases import results
 from policies.compiled import get
 
 POLICY = Path(__file__).resolve().parents[2] / "demo" / "policy.yaml"
@@ -29,3 +30,10 @@ def test_every_change_fits_its_action_s_schema() -> None:
         for call in case.calls:
             if call.kind == "change":
                 assert policy.payload_errors(call.action, call.payload) == [], (case.run, call)
+
+
+def test_the_policy_s_own_tests_hold() -> None:
+    policy = get(ids.uuid7(), POLICY.read_text(encoding="utf-8"), number=1)
+    came = [(result.case.name, result.differs) for result in results(policy)]
+    assert len(came) == 7
+    assert [differs for _, differs in came] == [None] * 7
