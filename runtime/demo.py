@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from runtime.options import ROOT, Options
 
 SEED = "demo.json"
 FOLDER = "demo"
+PROGRAM = (sys.executable, "-m", "demo")
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,10 @@ class Demo:
         """Keep what `seed_demo --retail` printed: the only copy of its passwords and its key."""
         write_private(data / SEED, json.dumps(json.loads(last_line), indent=1) + "\n")
 
-    def command(self, options: Options) -> list[str]:
+    def command(self, options: Options, program: Sequence[str] = PROGRAM) -> list[str]:
         """The command line of its process."""
         return [
-            *(sys.executable, "-m", "demo", "--url", options.base_url),
+            *(*program, "--url", options.base_url),
             *("--seed", str(options.data / SEED), "--folder", str(options.data / FOLDER)),
             *("--host", "127.0.0.1", "--port", str(self.port)),
             *(["--scripted"] if self.scripted else []),

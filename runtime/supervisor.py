@@ -22,7 +22,7 @@ import psycopg
 from runtime import options as options_module
 from runtime import schema, welcome
 from runtime.children import Child, GaveUp, parent_pipe
-from runtime.demo import Demo
+from runtime.demo import PROGRAM, Demo
 from runtime.errors import Refused
 from runtime.folder import ensure_secret_key, make_private
 from runtime.locks import FileLock
@@ -53,7 +53,8 @@ class Supervisor:
     """The processes of one instance; `run` returns when all of them have ended.
 
     `web` and `worker` are the commands to keep running; `--fd N` is appended to `web`.
-    `manage` is the command line for migrations and the demo.
+    `manage` is the command line for migrations and the demo.  `demo`, where it is wanted, runs
+    `demo_program`.
     """
 
     def __init__(
@@ -64,9 +65,11 @@ class Supervisor:
         worker: Sequence[str] = (sys.executable, "-m", "config.worker"),
         manage: Sequence[str] = MANAGE,
         demo: Demo | None = None,
+        demo_program: Sequence[str] = PROGRAM,
     ) -> None:
         self._options = options
         self._demo = demo
+        self._demo_program = demo_program
         self._web = web
         self._worker = worker
         self._manage = manage
@@ -186,8 +189,8 @@ class Supervisor:
 
     def _start_the_rest(self) -> None:
         if self._demo is not None:
-            command, more = self._demo.command(self._options), self._demo.environment()
-            self._later.append(self._child("demo", command, more, []))
+            command = self._demo.command(self._options, self._demo_program)
+            self._later.append(self._child("demo", command, self._demo.environment(), []))
         for child in self._later:
             child.start(self._parent_fd)
         self._children, self._later = [*self._children, *self._later], []

@@ -1,6 +1,6 @@
 """Small real programs in the place of the web, worker and manage processes, and a supervisor of them.
 
-`python -m tests.runtime.stand_in up|web|worker|migrate|seed_demo …`
+`python -m tests.runtime.stand_in up|web|worker|demo|migrate|seed_demo …`
 STAND_IN=stubborn makes web ignore SIGTERM, STAND_IN=broken makes the worker end at once.
 """
 
@@ -54,6 +54,13 @@ def worker() -> None:
         time.sleep(60)
 
 
+def demo() -> None:
+    parent.watch()
+    note("demo")
+    while True:
+        time.sleep(60)
+
+
 def migrate() -> None:
     note("migrate")
     with owner() as connection:
@@ -63,25 +70,34 @@ def migrate() -> None:
             connection.execute("INSERT INTO django_migrations VALUES (%s, %s)", row)
 
 
-def seed_demo() -> None:
+def seed_demo(arguments: list[str]) -> None:
+    base = os.environ["ASSENTRY_BASE_URL"]
+    if "--retail" in arguments:
+        note("seed_retail")
+        lead = {"email": "ana@shop.example", "password": "her-password", "role": "support lead"}
+        boss = {"email": "olga@shop.example", "password": "a-password", "role": "owner"}
+        sys.stdout.write(f"{json.dumps({'people': [boss, lead], 'agent_key': 'shop-key'})}\n")
+        return
     note("seed")
     with owner() as connection:
         connection.execute("INSERT INTO people_workspace VALUES (1)")
-    base = os.environ["ASSENTRY_BASE_URL"]
     person = {"email": "reviewer@demo.example", "password": "a-password", "role": "reviewer"}
     said = {"page": f"{base}/", "people": [person], "agent_key": "key", "curl": f"curl {base}/api"}
     sys.stdout.write(f"seeding\n{json.dumps(said)}\n")
 
 
-def up() -> int:
+def up(arguments: list[str]) -> int:
     this = [sys.executable, "-m", "tests.runtime.stand_in"]
-    return supervisor.main(web=[*this, "web"], worker=[*this, "worker"], manage=this)
+    commands = {"web": [*this, "web"], "worker": [*this, "worker"], "demo_program": [*this, "demo"]}
+    return supervisor.main(arguments, manage=this, **commands)
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "up":
-        sys.exit(up())
+        sys.exit(up(sys.argv[2:]))
     elif sys.argv[1] == "web":
         web(sys.argv[2:])
+    elif sys.argv[1] == "seed_demo":
+        seed_demo(sys.argv[2:])
     else:
-        {"worker": worker, "migrate": migrate, "seed_demo": seed_demo}[sys.argv[1]]()
+        {"worker": worker, "demo": demo, "migrate": migrate}[sys.argv[1]]()

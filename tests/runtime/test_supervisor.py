@@ -24,14 +24,14 @@ class Up:
 
     started: ClassVar[list[Up]] = []
 
-    def __init__(self, data: Path, **more: str) -> None:
+    def __init__(self, data: Path, *words: str, **more: str) -> None:
         self.data = data
         self.port = int(more.get("ASSENTRY_PORT", helpers.free_port()))
         self.output = data.parent / f"output-{self.port}"
         settings = {"ASSENTRY_DATA": str(data), "ASSENTRY_PORT": str(self.port), **more}
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.runtime.stand_in", "up"],
+                [sys.executable, "-m", "tests.runtime.stand_in", "up", *words],
                 cwd=helpers.ROOT,
                 env=helpers.environment(**settings),
                 stdout=output,
@@ -150,6 +150,33 @@ def test_a_killed_supervisor_leaves_nothing(data: Path) -> None:
     up.process.kill()
     up.ended()
     helpers.wait_for(lambda: not up.left(), 8)
+
+
+def test_the_demo_runs_beside_and_ends_with_it(data: Path) -> None:
+    first = Up(data, "--demo", "--scripted").ready()
+    helpers.wait_for(lambda: len(first.noted("demo")) == 1)
+    helpers.wait_for(lambda: "Scripted reviewers decide." in first.said())
+    assert "ana@shop.example  her-password  (support lead)" in first.said()
+    assert "reviewer@demo.example" in first.said(), "the product's own people are there as always"
+    os.kill(first.noted("demo")[-1], signal.SIGKILL)
+    helpers.wait_for(lambda: len(first.noted("demo")) == 2)
+    first.process.send_signal(signal.SIGINT)
+    assert first.ended() == 0
+    assert not first.left()
+
+    # Seeded once; without the word there is no demo, with it the same shop goes on.
+    plain = Up(data).ready()
+    helpers.wait_for(lambda: len(plain.noted("worker")) == 2)
+    assert "ana@shop.example" not in plain.said()
+    plain.process.terminate()
+    assert plain.ended() == 0
+    again = Up(data, "--demo").ready()
+    helpers.wait_for(lambda: "Sign in and decide:" in again.said())
+    helpers.wait_for(lambda: len(again.noted("demo")) == 3)
+    assert len(again.noted("seed_retail")) == len(again.noted("seed")) == 1
+    again.process.kill()
+    again.ended()
+    helpers.wait_for(lambda: not again.left(), 8)
 
 
 def test_a_process_that_keeps_dying_is_given_up_loudly(data: Path) -> None:
