@@ -52,7 +52,7 @@ def render(account: Account) -> str:
     rest = "".join(_rest(line) for line in account.lines if not line.ran_at)
     tables = [
         _table("wrong", "Without their yes", ("Request", "Action", "Why", "Ran"), wrong),
-        _table("ran", "What ran", ("Effect", "Basis", "Who said yes", "Ran"), ran),
+        _table("ran", "What ran", ("Effect", "Basis", "Who said yes", "Ran (UTC)"), ran),
         _table("rest", "What did not run", ("Asked", "Outcome", "Who decided"), rest),
     ]
     return _page(
@@ -100,18 +100,22 @@ def _table(name: str, title: str, columns: Sequence[str], rows: str) -> str:
 
 
 def _ran(line: Line) -> str:
-    who = ", ".join(line.by) or line.basis
+    clock = escape(line.ran_at[11:19])  # the time of day; the whole instant on demand
     return (
-        f"<tr>{_asked(line)}<td>{escape(line.outcome)}</td><td>{escape(who)}</td>"
-        f'<td class="ran">{escape(line.ran_at)}</td></tr>'
+        f"<tr>{_asked(line)}{_decided(line)}"
+        f'<td><time class="ran" title="{escape(line.ran_at)}">{clock}</time></td></tr>'
     )
 
 
 def _rest(line: Line) -> str:
-    return (
-        f"<tr>{_asked(line)}<td>{escape(line.outcome)}</td>"
-        f"<td>{escape(', '.join(line.by) or line.basis)}</td></tr>"
-    )
+    return f"<tr>{_asked(line)}{_decided(line)}</tr>"
+
+
+def _decided(line: Line) -> str:
+    """Outcome and who; where people are named beside it, the outcome need not say that it was people."""
+    outcome = line.outcome.replace(" by people", "") if line.by else line.outcome
+    who = ", ".join(line.by) or line.basis
+    return f"<td>{escape(outcome)}</td><td>{escape(who)}</td>"
 
 
 def _asked(line: Line) -> str:

@@ -79,10 +79,24 @@ def test_it_says_what_ran_and_shows_hostile_text_as_text(shown: Shown) -> None:
     [row] = tree.one("table", id="ran").one("tbody").all("tr")
     assert row.one("code").text == effect.request
     assert row.one("a").attributes["href"].endswith(f"/requests/{effect.request}")
-    assert [cell.text for cell in row.all("td")[1:]] == ["allowed by policy", "policy", effect.at]
+    clock = effect.at[11:19]
+    assert [cell.text for cell in row.all("td")[1:]] == ["allowed by policy", "policy", clock]
+    assert row.one("time").attributes["title"] == effect.at
     [rest] = tree.one("table", id="rest").one("tbody").all("tr")
     assert [cell.text for cell in rest.all("td")[1:]] == ["refused by policy", "policy"]
     assert not tree.all("table", id="wrong")
+
+
+def test_who_said_yes_is_named_once(client: Client, people: None, tmp_path: Path) -> None:
+    shop, cases = Shop(tmp_path / "ledger"), [case_of(number, 500) for number in range(3, 12)]
+    agent.work(client, shop, cases)
+    told = account([one.request for one in client.list()], shop.effects(), cases)
+    tree = parse(page.render(told))
+    rows = tree.one("table", id="ran").one("tbody").all("tr")
+    decided = [[cell.text for cell in row.all("td")[1:3]] for row in rows]
+    assert decided
+    assert {outcome for outcome, _ in decided} == {"approved"}
+    assert {who for _, who in decided} <= {"Ana Support", "Ben Support"}
 
 
 def _foreign(tree: Any, tag: str) -> list[Any]:
