@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -14,9 +17,12 @@ from approvals.models import Result
 from demo.account import account
 from demo.cases import load
 from demo.shop import Shop
-from tests.demo.conftest import Process, at_work, until
+from tests.demo.conftest import ROOT, Process, at_work, until
 from tests.demo.test_replay import mine, reads, runs, told_steps
+from tests.docs.pages import blocks
 from tests.server import Live
+
+DOCUMENT = ROOT / "docs" / "demo.md"
 
 
 def has_run(shop: Shop, number: int) -> None:
@@ -107,3 +113,25 @@ def test_the_report_says_what_ran_and_fails_where_something_had_no_yes(
     assert [one["why"] for one in told["unapproved"]] == ["it ran before"]
     assert told["unapproved"][0]["effect"] == json.loads(last)
     assert f"{json.loads(last)['request']} " in process.report().stdout
+
+
+def test_the_documented_line_reports(process: Process) -> None:
+    [block] = [one for one in blocks("console", of=DOCUMENT) if "--report" in one.text]
+    variable, python, *words = shlex.split(block.text.removeprefix("$ ").replace("\\\n", " "))
+    name, _, value = variable.partition("=")
+    assert (name, ROOT / value) == ("PYTHONPATH", ROOT / "clients" / "python" / "src")
+    assert python == ".venv/bin/python"
+    theirs = {"--url": process.url, "--seed": "seed.json", "--folder": "demo"}
+    for flag, own in theirs.items():
+        at = words.index(flag) + 1
+        words[at] = own if flag == "--url" else str(process.folder / own)
+    done = subprocess.run(
+        [sys.executable, *words],
+        cwd=ROOT,
+        env={**os.environ, name: value},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Nothing ran without its yes.\n\n     0 effects\n")
