@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from approvals import read
+from approvals import lists, read
 from approvals.access import Reader
 from approvals.choices import Choice
 from approvals.decide import decide
@@ -15,6 +15,7 @@ from approvals.frozen import decode
 from approvals.row import Row
 from approvals.status import Kind
 from audit.actor import Actor
+from core import paging
 from core.db import pool
 from core.problems import FieldError, Problem, invalid, not_found
 
@@ -29,6 +30,17 @@ class Outcome:
     request_id: UUID
     rendered: bytes | None
     problem: Problem | None
+
+
+def alike(*, reader: Reader, row: Row) -> list[Row]:
+    """What this person could decide together with a request, itself among it; up to 50, urgent first.
+
+    Empty where it is not decided together with others: a question, or of more than medium risk.
+    """
+    if row.kind != Kind.REQUEST or row.risk not in RISKS:
+        return []
+    found = lists.mine_of_action(reader=reader, action=row.action, limit=paging.MAX_LIMIT)
+    return [one for one in found if one.risk in RISKS and _kind(one) == _kind(row)][:MOST]
 
 
 def decide_alike(

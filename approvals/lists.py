@@ -151,6 +151,15 @@ def inbox(
     return _page(where, reader.values(), order, cursor, limit)
 
 
+def mine_of_action(*, reader: Reader, action: str, limit: int) -> list[Row]:
+    """Requests of one action that a person could decide on now, the most urgent first."""
+    where = (
+        f"WHERE r.workspace_id = %(workspace)s AND r.status = 'pending' AND r.kind = 'request' "
+        f"AND r.action = %(action)s AND {MAY_SEE} {_VIEWS['mine']}"
+    )
+    return _page(where, {**reader.values(), "action": action}, "urgency", None, limit).items
+
+
 def of_run(*, reader: Reader, run_id: UUID, limit: int) -> list[Row]:
     """The newest requests of a run that a person may see."""
     where = f"WHERE r.workspace_id = %(workspace)s AND r.run_id = %(run)s AND {MAY_SEE}"

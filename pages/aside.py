@@ -9,7 +9,7 @@ from uuid import UUID
 
 from agents import runs, steps
 from agents.steps import StepRow
-from approvals import handling
+from approvals import bulk, handling
 from approvals.row import Row
 from approvals.status import Basis, Kind, Status
 from core import ids
@@ -77,6 +77,8 @@ class Aside:
     run: RunPanel | None
     handler: Handler
     glass: Glass
+    #: How many more could be decided together with it.
+    alike: int
 
 
 def aside(row: Row, visitor: Visitor) -> Aside:
@@ -85,7 +87,16 @@ def aside(row: Row, visitor: Visitor) -> Aside:
         run=_run(row.run_id) if row.run_id is not None else None,
         handler=_handler(row, visitor),
         glass=_glass(row, visitor),
+        alike=_alike(row, visitor),
     )
+
+
+def _alike(row: Row, visitor: Visitor) -> int:
+    """Others like it that wait for this visitor; none where this one does not."""
+    if row.status != Status.PENDING:
+        return 0
+    found = {one.id for one in bulk.alike(reader=visitor.reader, row=row)}
+    return len(found) - 1 if row.id in found else 0
 
 
 def step_line(row: StepRow) -> StepLine:

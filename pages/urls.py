@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from pages.views import inbox, requests, runs, sessions, teamwork
+from pages.views import alike, inbox, requests, runs, sessions, teamwork
 
 urlpatterns = [
     path("", inbox.inbox, name="inbox"),
@@ -19,6 +19,7 @@ urlpatterns = [
         path(f"requests/<str:req_id>/{name.replace('_', '-')}", view, name=name)
         for name, view in teamwork.VIEWS.items()
     ),
+    path("alike/<str:req_id>", alike.alike_page, name="alike"),
     path("runs/<str:run_id>", runs.run_page, name="run"),
     path("break-glass", inbox.past_the_plan, name="past_the_plan"),
     path("fragments/queue", inbox.queue_fragment, name="queue_fragment"),
