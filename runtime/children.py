@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import time
@@ -32,8 +33,11 @@ class Child:
         environment: Mapping[str, str],
         folder: Path,
         pass_fds: Sequence[int] = (),
+        vital: bool = True,
     ) -> None:
+        """`vital`: without it there is no product; another one is left dead after too many deaths."""
         self.name = name
+        self._vital = vital
         self._command = list(command)
         self._environment = dict(environment)
         self._folder = folder
@@ -64,7 +68,7 @@ class Child:
     def tend(self, parent_fd: int) -> str | None:
         """Look after it; returns a line to print when it died, and the time to look again.
 
-        Raises `GaveUp` when it died `QUICK_DEATHS` times without ever settling.
+        Raises `GaveUp` when it died `QUICK_DEATHS` times without ever settling, and is vital.
         """
         if self._process is None:
             if time.monotonic() >= self._start_at:
@@ -77,6 +81,9 @@ class Child:
         lived = time.monotonic() - self._started
         self._quick_deaths = 1 if lived > SETTLED_SECONDS else self._quick_deaths + 1
         ending = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
+        if self._quick_deaths >= QUICK_DEATHS and not self._vital:
+            self._start_at = math.inf
+            return f"The {self.name} process {ending} once more; it is left so, the rest goes on."
         if self._quick_deaths >= QUICK_DEATHS:
             raise GaveUp(
                 f"The {self.name} process {ending}, for the {QUICK_DEATHS}th time in a row soon "

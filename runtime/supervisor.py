@@ -190,16 +190,23 @@ class Supervisor:
     def _start_the_rest(self) -> None:
         if self._demo is not None:
             command = self._demo.command(self._options, self._demo_program)
-            self._later.append(self._child("demo", command, self._demo.environment(), []))
+            more = self._demo.environment()
+            self._later.append(self._child("demo", command, more, [], vital=False))
         for child in self._later:
             child.start(self._parent_fd)
         self._children, self._later = [*self._children, *self._later], []
 
     def _child(
-        self, name: str, command: Sequence[str], more: Mapping[str, str], fds: Sequence[int]
+        self,
+        name: str,
+        command: Sequence[str],
+        more: Mapping[str, str],
+        fds: Sequence[int],
+        *,
+        vital: bool = True,
     ) -> Child:
         environment = {**self._environment, **more}
-        return Child(name, command, environment=environment, folder=ROOT, pass_fds=fds)
+        return Child(name, command, environment=environment, folder=ROOT, pass_fds=fds, vital=vital)
 
     def _tend(self) -> None:
         """Until a signal: start again what died, say when the product answers."""

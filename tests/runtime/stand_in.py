@@ -57,6 +57,8 @@ def worker() -> None:
 def demo() -> None:
     parent.watch()
     note("demo")
+    if os.environ.get("STAND_IN") == "broken demo":
+        sys.exit(3)
     while True:
         time.sleep(60)
 

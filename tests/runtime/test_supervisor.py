@@ -186,6 +186,19 @@ def test_a_process_that_keeps_dying_is_given_up_loudly(data: Path) -> None:
     assert not up.left()
 
 
+def test_a_demo_that_keeps_dying_is_left_and_the_product_goes_on(data: Path) -> None:
+    up = Up(data, "--demo", STAND_IN="broken demo").ready()
+    helpers.wait_for(lambda: "The demo process ended with code 3 once more" in up.said(), 20)
+    deaths = len(up.noted("demo"))
+    assert deaths == 5
+    os.kill(up.noted("worker")[-1], signal.SIGKILL)
+    helpers.wait_for(lambda: len(up.noted("worker")) == 2)
+    assert len(up.noted("demo")) == deaths
+    up.process.send_signal(signal.SIGINT)
+    assert up.ended() == 0
+    helpers.wait_for(lambda: not up.left(), 8)
+
+
 def test_ctrl_c_during_the_start(data: Path) -> None:
     up = Up(data)
     helpers.wait_for(lambda: (data / "up.lock").exists())
