@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -91,6 +92,13 @@ class Office(Tenant):
         found: list[dict[str, Any]] = self.reviewer.call("GET", "/inbox").json()["results"]
         return found
 
+    def until_asked(self) -> list[dict[str, Any]]:
+        """The same, as soon as there is something."""
+        until = time.monotonic() + 30
+        while not (found := self.pending()):
+            assert time.monotonic() < until, "nobody asked"
+        return found
+
     def stored(self) -> list[dict[str, Any]]:
         """All requests of the agent, newest first."""
         found: list[dict[str, Any]] = self.call("GET", "/requests").json()["results"]
@@ -112,7 +120,7 @@ class Office(Tenant):
         def decide() -> None:
             if parked:
                 self.server.until_parked(1, timeout=20)
-            (request,) = self.pending()
+            (request,) = self.until_asked()
             self.decide(request["id"], verdict, **more)
 
         return started(decide)

@@ -156,13 +156,26 @@ def test_async_functions(office: Office) -> None:
 #: A program that is killed at a named point of its own, and started again.
 PROGRAM = """
 import json, os, signal, sys
-from assentry import Client
+from assentry import Client, calls, waiting
 
 die, ledger = sys.argv[1], sys.argv[2]
 
 def stop_at(point):
     if die == point:
         os.kill(os.getpid(), signal.SIGKILL)
+
+def around(module, name, before, after):
+    original = getattr(module, name)
+    def flow(*args, **kwargs):
+        stop_at(before)
+        value = yield from original(*args, **kwargs)
+        stop_at(after)
+        return value
+    setattr(module, name, flow)
+
+around(calls, "submit", "before it asked", "asked")
+around(waiting, "until_ended", "before it waited", "approved")
+around(calls, "report", "before it reported", "reported")
 
 with Client(journal=os.environ.get("JOURNAL")) as client, client.run("ticket-7") as run:
     @client.gate("payments.refund")
@@ -221,22 +234,35 @@ class TestKilled:
         [request] = office.stored()
         assert request["result"]["status"] == "succeeded"
 
-    @pytest.mark.parametrize("die", ["begun", "done"])
-    def test_in_the_middle_it_does_not_run_again(
-        self, office: Office, tmp_path: Path, die: str
+    @pytest.mark.parametrize(
+        ("die", "ran_before", "then", "result"),
+        [
+            ("before it asked", 0, "ran 120", "succeeded"),
+            ("asked", 0, "ran 120", "succeeded"),
+            ("before it waited", 0, "ran 120", "succeeded"),
+            ("approved", 0, "ran 120", "succeeded"),
+            ("begun", 0, "OutcomeUnknown", "unknown"),
+            ("done", 1, "OutcomeUnknown", "unknown"),
+            ("before it reported", 1, "AlreadyRan", "succeeded"),
+            ("reported", 1, "AlreadyRan", "succeeded"),
+        ],
+    )
+    def test_at_every_point_it_runs_at_most_once(
+        self, office: Office, tmp_path: Path, die: str, ran_before: int, then: str, result: str
     ) -> None:
+        """Restarted, it finds its answer, or says that nobody knows; nobody is asked twice."""
+        thread = office.once_asked(parked=False)
         first = run_program(office, tmp_path, die)
-        office.server.until_parked(1, timeout=20)
-        [request] = office.pending()
-        office.decide(request["id"])
         first.communicate(timeout=30)
         assert first.returncode == -signal.SIGKILL
-        before = effects(tmp_path)
-        assert len(before) == (1 if die == "done" else 0)
+        assert len(effects(tmp_path)) == ran_before
         said, _ = run_program(office, tmp_path, "never").communicate(timeout=30)
-        assert said == "OutcomeUnknown\n"
-        assert effects(tmp_path) == before
-        assert len(office.stored()) == 1
+        thread.join()
+        assert said == f"{then}\n"
+        expected = max(ran_before, 1 if then == "ran 120" else 0)
+        assert effects(tmp_path) == [["A-1", 120]] * expected
+        [request] = office.stored()
+        assert request["result"]["status"] == result
 
     def test_without_a_journal_the_server_knows_what_was_told(self, office: Office) -> None:
         first, done = refunds(office, key="same")

@@ -157,6 +157,8 @@ class Gate:
         """What an earlier attempt left; it is not run again, whatever that was."""
         request = yield from calls.read(self._retry, entry.request_id)
         if entry.state == "started":
+            if not entry.reported:
+                yield from self._report(key, request, "unknown", "it began, and its process died")
             raise OutcomeUnknown(request, key)
         if not entry.reported:
             yield from self._report(key, request, entry.state, entry.error)
