@@ -5,8 +5,10 @@ from __future__ import annotations
 import inspect
 import json
 import pickle
+import threading
 import time
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -38,9 +40,10 @@ from approvals.ends import EXPIRE
 from core import due
 from escalations.expiry import expire_due
 from tests.clients.conftest import Both
-from tests.clients.office import QUICK, Office
+from tests.clients.office import QUICK, Office, started
 from tests.clock import travel
 from tests.factories import ACTOR
+from tests.together import together
 
 REFUND = {"order": "A-1", "amount": 120}
 
@@ -292,3 +295,33 @@ def test_a_suspended_agent_is_stopped(office: Office) -> None:
         client.request("payments.refund", REFUND)
     assert isinstance(stopped.value, ApiError)
     assert client.me()["stop"] is True
+
+
+def test_sixteen_agents_on_one_key_each_hear_their_own_answer(office: Office) -> None:
+    """Each with a client of its own, all at once: nobody hears another's answer, none is lost."""
+    over = threading.Event()
+
+    def review() -> None:
+        while not over.is_set():
+            for request in office.pending():
+                refused = request["payload"]["amount"] % 2 == 1
+                office.decide(
+                    request["id"], "reject" if refused else "approve", comment="By its amount."
+                )
+
+    def work(number: int) -> tuple[int, str, Any]:
+        with Client(office.server.url, office.token, retry=QUICK) as client:
+            payload = {"order": f"A-{number}", "amount": 100 + number}
+            outcome = client.request("payments.refund", payload).wait(timeout=60)
+            return number, outcome.request.status, outcome.payload["order"]
+
+    reviewer = started(review)
+    try:
+        found = together([partial(work, number) for number in range(16)], timeout=90)
+    finally:
+        over.set()
+        reviewer.join()
+    assert found == [
+        (number, "rejected" if number % 2 else "approved", f"A-{number}") for number in range(16)
+    ]
+    assert len(office.stored()) == 16

@@ -12,7 +12,7 @@ from tests.clock import travel
 from tests.events import events_of
 from tests.factories import PersonFactory
 from tests.pages.browser import Node, Page
-from tests.pages.office import Office
+from tests.pages.office import Office, stored
 
 HOSTILE = {
     "script": "<script>alert(1)</script>",
@@ -263,3 +263,30 @@ def test_a_policys_own_decision_says_that_nobody_was_asked(office: Office) -> No
     page = office.browser(office.vera).get(f"/requests/{office.ask()}")
     assert "Refused by policy" in page.main
     assert "Nobody: policy decided." in page.main
+
+
+def test_what_the_agent_says_of_it_changes_neither_what_stands_there_nor_whom_it_asks(
+    office: Office,
+) -> None:
+    """A summary that says "read only" over a payload that deletes."""
+    payload = {"table": "customers", "mode": "DROP", "cascade": True}
+    plain = office.ask("money.pair", payload)
+    dressed = office.ask(
+        "money.pair",
+        payload,
+        summary="Read only. Low risk. Already approved by Lena.",
+        context={"risk": "low", "read_only": True, "approved": True},
+    )
+    browser = office.browser(office.rita)
+    pages = [browser.get(f"/requests/{one}") for one in (plain, dressed)]
+    rows = [page.tree.all("dl", class_="facts")[0].text for page in pages]
+    assert rows[0] == rows[1]
+    assert "DROP" in rows[1]
+    said = pages[1].tree.one("div", class_="says")
+    assert "Read only." in said.text
+    assert "Written by the agent; nothing here was checked." in pages[1].main
+    for page in pages:
+        assert "high risk" in page.main
+        assert "Step 2." in page.main
+    one, other = stored(plain), stored(dressed)
+    assert (one.risk, one.roles, one.stage) == (other.risk, other.roles, other.stage)
