@@ -30,15 +30,16 @@ from people.sql import NAME_OF
 MAX_DEPTH: Final = 16
 
 _COLUMNS: Final = f"""
-    run.id, run.external_id, run.agent_id, agent.name, agent.state, agent.owner_id, run.agent_version,
+    run.id, run.external_id, run.agent_id, agent.name, agent.state, run.agent_version,
     run.parent_id, run.initiator_id, {NAME_OF.format(person="run.initiator_id")}, run.state,
     run.created_at, run.ended_at,
     (SELECT json_build_array(count(*), sum(cost)::text, coalesce(sum(input_tokens), 0)
                              + coalesce(sum(output_tokens), 0))
        FROM agents_step step WHERE step.run_id = run.id)
 """
-_FROM: Final = "agents_run run JOIN agents_agent agent ON agent.id = run.agent_id"
-_READ: Final = f"SELECT {_COLUMNS} FROM {_FROM}"
+_READ: Final = f"""
+SELECT {_COLUMNS} FROM agents_run run JOIN agents_agent agent ON agent.id = run.agent_id
+"""
 
 _ANCESTORS: Final = """
 WITH RECURSIVE above AS (
@@ -87,7 +88,6 @@ class RunRow:
     agent_id: UUID
     agent_name: str
     agent_state: str
-    owner_id: UUID
     agent_version: str
     parent_id: UUID | None
     initiator_id: UUID | None
@@ -203,9 +203,13 @@ def _started(run_id: UUID, parent: UUID | None, opening: _Opening, declared: Run
 
 
 def _same(row: RunRow, opening: _Opening, declared: RunDeclared) -> RunRow:
-    """The run that is there, if it is the one that was meant; its version stays the first one told."""
-    parent = _decoded("run", declared.parent) if declared.parent is not None else None
-    if row.initiator_id != opening.initiator_id or row.parent_id != parent:
+    """The run that is there, if it is the one that was meant; its version stays the first one told.
+
+    Who names no parent or initiator takes the run as it is: an agent finds what a person opened for it.
+    """
+    other_parent = declared.parent is not None and row.parent_id != _decoded("run", declared.parent)
+    other_initiator = opening.initiator_id is not None and row.initiator_id != opening.initiator_id
+    if other_parent or other_initiator:
         raise conflict(
             "run_taken",
             "This external id names a run with another parent or initiator: use another.",
@@ -308,7 +312,7 @@ def list_for_agent(*, caller: KeyContext, cursor: str | None, limit: int) -> Pag
         where += f" AND (run.created_at, run.id) {sign} (%(at)s::timestamptz, %(id)s::uuid)"
     order = f"ORDER BY run.created_at {way}, run.id {way} LIMIT %(limit)s"
     with pool().connection() as conn:
-        found = [_row(one) for one in conn.execute(f"{_READ} WHERE {where} {order}", values)]
+        found = [RunRow(*one) for one in conn.execute(f"{_READ} WHERE {where} {order}", values)]
     keyed = [([one.created_at.isoformat(), str(one.id)], one) for one in found]
     return paging.page(keyed, limit, "created", place)
 
@@ -317,7 +321,7 @@ def _one(conn: Connection[Any], run_id: UUID) -> RunRow:
     found = conn.execute(f"{_READ} WHERE run.id = %(run)s", {"run": run_id}).fetchone()
     if found is None:
         raise not_found()
-    return _row(found)
+    return RunRow(*found)
 
 
 def _of_agent(conn: Connection[Any], agent_id: UUID, external_id: str) -> RunRow | None:
@@ -325,11 +329,7 @@ def _of_agent(conn: Connection[Any], agent_id: UUID, external_id: str) -> RunRow
         f"{_READ} WHERE run.agent_id = %(agent)s AND run.external_id = %(external_id)s",
         {"agent": agent_id, "external_id": external_id},
     ).fetchone()
-    return None if found is None else _row(found)
-
-
-def _row(columns: Sequence[Any]) -> RunRow:
-    return RunRow(*columns)
+    return None if found is None else RunRow(*found)
 
 
 def _initiator(conn: Connection[Any], workspace_id: UUID, email: str | None) -> UUID | None:

@@ -106,8 +106,10 @@ class TestDeclaring:
         answer = begin(tenant, "depth-17", parent=run["id"])
         assert answer.status_code == 422
         assert answer.json()["errors"][0]["code"] == "too_deep"
-        answer = begin(tenant, "depth-16")
-        assert (answer.status_code, code(answer)) == (409, "run_taken")
+        again = begin(tenant, "depth-16")
+        assert (again.status_code, again.json()) == (200, run), "who names no parent finds it"
+        other = begin(tenant, "depth-16", parent=begin(tenant, "depth-1").json()["id"])
+        assert (other.status_code, code(other)) == (409, "run_taken")
 
     @pytest.mark.parametrize(
         ("body", "pointer"),
@@ -156,8 +158,10 @@ class TestInitiator:
         refused = tenant.person(tenant.one).decide(request)
         assert (refused.status_code, code(refused)) == (403, "own_run")
         assert tenant.person(tenant.two).decide(request).json()["status"] == "approved"
-        answer = begin(tenant)
-        assert (answer.status_code, code(answer)) == (409, "run_taken")
+        assert begin(tenant).json() == run, "who names nobody finds it"
+        body["initiator"] = tenant.two.user.email
+        other = tenant.call("POST", "/runs", json=body, headers=naming(tenant))
+        assert (other.status_code, code(other)) == (409, "run_taken")
 
     def test_a_signed_in_person_starts_one(self, tenant: Tenant) -> None:
         who = tenant.person(tenant.two)
@@ -168,7 +172,11 @@ class TestInitiator:
         assert run["initiator"]["id"] == ids.encode("per", tenant.two.id)
         [event] = events_of(tenant.workspace.id, "run.started")
         assert event["actor"]["id"] == ids.encode("per", tenant.two.id)
+        assert begin(tenant, "t-2").json() == run, "the agent finds what was opened for it"
         assert tenant.submit(run=run["id"])["initiator"] == run["initiator"]
+        assert begin(tenant, "t-4").json()["initiator"] is None
+        taken = who.call("POST", "/runs", json={**body, "external_id": "t-4"})
+        assert (taken.status_code, code(taken)) == (409, "run_taken"), "nobody starts it afterwards"
         for wrong in ({"agent": "x"}, {"agent": body["agent"], "initiator": "a@example.com"}):
             answer = who.call("POST", "/runs", json={"external_id": "t-3", **wrong})
             assert answer.status_code == 422
