@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from itertools import chain
+from typing import Concatenate, ParamSpec, TypeVar
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -18,10 +19,12 @@ from django.urls import reverse
 
 from approvals.access import Reader
 from audit.actor import Actor
+from core.problems import Problem, not_found
 from people.models import Person, User
 from people.permissions import permissions_of
 
 P = ParamSpec("P")
+T = TypeVar("T")
 
 #: The slug of the workspace a person last chose.
 CHOSEN = "workspace"
@@ -96,6 +99,26 @@ def choose(request: HttpRequest, person: Person) -> None:
     """Remember the workspace this session looks at."""
     if request.session.get(CHOSEN) != person.workspace.slug:
         request.session[CHOSEN] = person.workspace.slug
+
+
+def whichever(
+    request: HttpRequest, visitor: Visitor, find: Callable[[Reader], T]
+) -> tuple[Visitor, T]:
+    """What `find` reads in the visitor's workspace, or in another of theirs, which is then looked at.
+
+    Raises:
+        Problem: 404, whether it is absent or somebody else's.
+    """
+    for each in chain([visitor], visitor.elsewhere()):
+        try:
+            found = find(each.reader)
+        except Problem as problem:
+            if problem.status != 404:
+                raise
+        else:
+            choose(request, each.person)
+            return each, found
+    raise not_found()
 
 
 def signed_in(

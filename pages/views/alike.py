@@ -20,7 +20,7 @@ from approvals.present import masked
 from approvals.row import Row
 from core import ids
 from core.canonical import show_digest
-from core.problems import Problem
+from core.problems import Problem, not_found
 from pages import flash, payload
 from pages.forms import MAX_COMMENT
 from pages.views.problems import told
@@ -66,7 +66,7 @@ def _uuid(text: str) -> UUID:
     try:
         return ids.decode("req", text)
     except ids.BadId:
-        return UUID(int=0)  # nobody's: answered as what is not there
+        raise not_found() from None
 
 
 def _choice(request: HttpRequest, text: str, comment: str) -> Choice:

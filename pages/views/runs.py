@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import Final
 from urllib.parse import urlencode
 
@@ -17,11 +16,11 @@ from approvals import lists, run_access
 from approvals.frozen import decode
 from approvals.row import Row
 from core import ids
-from core.problems import Problem, not_found
+from core.problems import not_found
 from pages import words
 from pages.aside import step_line
 from pages.views.problems import told
-from pages.visitor import Visitor, choose, signed_in
+from pages.visitor import Visitor, signed_in, whichever
 
 STEPS: Final = 100
 REQUESTS: Final = 200
@@ -83,13 +82,6 @@ def _locate(request: HttpRequest, visitor: Visitor, text: str) -> tuple[Visitor,
         run_id = ids.decode("run", text)
     except ids.BadId:
         raise not_found() from None
-    for each in chain([visitor], visitor.elsewhere()):
-        try:
-            run = run_access.for_person(reader=each.reader, run_id=run_id)
-        except Problem as problem:
-            if problem.status != 404:
-                raise
-        else:
-            choose(request, each.person)
-            return each, run
-    raise not_found()
+    return whichever(
+        request, visitor, lambda reader: run_access.for_person(reader=reader, run_id=run_id)
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -25,7 +24,7 @@ from pages.aside import aside
 from pages.detail import Detail, decode, detail
 from pages.queue import Choice, queue
 from pages.standing import members_of, names_by_role, roles_of, standing
-from pages.visitor import Visitor, choose
+from pages.visitor import Visitor, whichever
 
 #: Services say it too; the page says it once, first and in bold.
 _SAID_ALREADY = re.compile(r"Nothing was decided(: look again)?\.")
@@ -63,16 +62,9 @@ def locate(request: HttpRequest, visitor: Visitor, req_id: str) -> tuple[Visitor
         request_id = ids.decode("req", req_id)
     except ids.BadId:
         raise not_found() from None
-    for each in chain([visitor], visitor.elsewhere()):
-        try:
-            row = read.for_person(reader=each.reader, request_id=request_id)
-        except Problem as problem:
-            if problem.status != 404:
-                raise
-        else:
-            choose(request, each.person)
-            return each, row
-    raise not_found()
+    return whichever(
+        request, visitor, lambda reader: read.for_person(reader=reader, request_id=request_id)
+    )
 
 
 def refused(

@@ -67,7 +67,7 @@ def test_wrong_use_decides_nothing(office: Office) -> None:
         ("approve", [], 422, "Choose what you decide on."),
         ("edit", ids, 422, "Approve or reject them."),
         ("approve", [*ids, risky], 422, "Nothing was decided."),
-        ("approve", [*ids, "nonsense"], 422, "Nothing was decided."),
+        ("approve", [*ids, "nonsense"], 404, "Nothing was decided."),
     ):
         answer = press(browser, page, verdict, *chosen)
         assert (answer.status, said in answer.main) == (status, True), (verdict, answer.main)
