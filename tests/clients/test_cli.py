@@ -295,9 +295,24 @@ class TestListening:
         office.client().request("payments.refund", {"order": "A-1", "amount": 5})
         receiver.fail = 1
         code, _, error = call(office, *words, cwd=tmp_path)
-        assert (code, "it answered 500" in error) == (2, True)
+        assert (code, "it answered 500" in error) == (118, True)
         assert call(office, *words, cwd=tmp_path)[0] == 0
         assert len(receiver.heard) == 1
+
+    def test_many_that_wait_hide_none_that_has_ended(
+        self, office: Office, receiver: Receiver, tmp_path: Path
+    ) -> None:
+        """More than one wait takes, the newest of them ended."""
+        client = office.client()
+        handles = [
+            client.request("payments.refund", {"order": f"A-{n}", "amount": 120})
+            for n in range(103)
+        ]
+        words = ("listen", "--forward", receiver.url, "--once")
+        call(office, *words, cwd=tmp_path)
+        office.decide(handles[-1].id)
+        assert call(office, *words, cwd=tmp_path)[0] == 0
+        assert [one["data"]["id"] for one in receiver.heard] == [handles[-1].id]
 
     def test_it_goes_on_until_it_is_interrupted(
         self, office: Office, receiver: Receiver, tmp_path: Path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from typing import Any
 
 from assentry.exchange import Retry
@@ -42,7 +43,7 @@ class HandleState:
         return self.request.payload
 
 
-class ClientState:
+class ClientState(ABC):
     """Settings of a client.
 
     Args:
@@ -68,8 +69,9 @@ class ClientState:
         self._journal = Journal.of(journal)
         self._connect()
 
+    @abstractmethod
     def _connect(self) -> None:
-        raise NotImplementedError
+        """Make the driver that sends its calls."""
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._settings.url}>"

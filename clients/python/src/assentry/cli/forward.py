@@ -6,6 +6,7 @@ forwarded.  It is written after each delivery, so a restart repeats at most the 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -16,7 +17,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from assentry import Client, Handle, SettingsError, StillPending
+from assentry import Client, Handle, SettingsError, StillPending, Unreachable
 from assentry.objects import Request
 
 #: So long it waits for news before it looks for requests that are new.
@@ -71,19 +72,24 @@ class Forwarder:
         known = self._read()
         self._newest: str | None = known.get("newest")
         self._open: dict[str, None] = dict.fromkeys(known.get("open", ()))
+        self._handles: dict[str, Handle] = {}
         self._first = not known
 
     def work(self, *, once: bool) -> None:
-        """Forward until interrupted; with `once` what has ended by now."""
+        """Forward until interrupted; with `once` what has ended by now.
+
+        Raises:
+            Unreachable: with `once`, where something was not taken; it is kept for the next time.
+        """
         while True:
             self._look()
-            handles = [self._client.get(one) for one in list(self._open)[:MOST_AT_ONCE]]
-            ended = self._ended(handles, wait=not once)
+            ended = self._ended(wait=not once)
             refused = [handle for handle in ended if not self._forward(handle.request)]
             if once:
                 if refused:
-                    raise SettingsError(
-                        f"{len(refused)} could not be delivered to {self._target.url}"
+                    raise Unreachable(
+                        f"{len(refused)} could not be delivered to {self._target.url}: start it, and "
+                        "forward again."
                     )
                 return
             if refused:
@@ -106,22 +112,28 @@ class Forwarder:
             self._open |= dict.fromkeys(reversed(found))
             self._write()
 
-    def _ended(self, handles: list[Handle], *, wait: bool) -> list[Handle]:
-        over = [handle for handle in handles if not handle.request.pending]
-        if over or not wait:
-            return over
-        waiting = [handle for handle in handles if not handle.request.given_back]
-        if not waiting:
-            time.sleep(LOOK_S)
-            return []
-        try:
-            return [
-                handle
-                for handle in self._client.wait_any(waiting, LOOK_S)
-                if not handle.request.pending
-            ]
-        except StillPending:
-            return []
+    def _ended(self, *, wait: bool) -> list[Handle]:
+        """Those that have ended, of all that are open, a hundred at a time; waits for some news."""
+        for request_id in self._open:
+            known = self._handles.get(request_id)
+            if known is None:
+                self._handles[request_id] = self._client.get(request_id)
+            elif known.request.given_back:
+                known.refresh()  # what waits for the agent is news to no wait
+        waiting = [
+            handle
+            for handle in self._handles.values()
+            if handle.request.pending and not handle.request.given_back
+        ]
+        some = [waiting[at : at + MOST_AT_ONCE] for at in range(0, len(waiting), MOST_AT_ONCE)]
+        over = [handle for handle in self._handles.values() if not handle.request.pending]
+        pause = 0.0 if over or not wait else LOOK_S / max(1, len(some))
+        for handles in some:
+            with contextlib.suppress(StillPending):
+                self._client.wait_any(handles, pause)
+        if not some and pause:
+            time.sleep(pause)
+        return [handle for handle in self._handles.values() if not handle.request.pending]
 
     def _forward(self, request: Request) -> bool:
         why = self._target.deliver(request)
@@ -129,7 +141,7 @@ class Forwarder:
             self._say(f"{request.id} {request.status}: not delivered, {why}")
             return False
         self._say(f"{request.id} {request.status}: delivered")
-        del self._open[request.id]
+        del self._open[request.id], self._handles[request.id]
         self._write()
         return True
 
