@@ -235,7 +235,8 @@ class Reader(Shapes):
         if node is None or not self.kind(node, "scalar"):
             return None
         try:
-            return durations.parse(cast("str", node.value))
+            # A bare number, as any other value that is no text, is told how one is written.
+            return durations.parse(node.value if isinstance(node.value, str) else "")
         except durations.DurationError as error:
             self.fail(node.place, str(error))
             return None

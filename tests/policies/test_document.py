@@ -162,6 +162,16 @@ TABLE = [
         "90s, 15m, 4h or 2d",
     ),
     (
+        RULE + "{" + ASK + "ask: {confirm: owner, expires_in: 900}}",
+        (11, 82, "/rules/0/ask/expires_in"),
+        "90s, 15m, 4h or 2d",
+    ),
+    (
+        RULE + "{" + ASK + "ask: {confirm: owner, expires_in: null}}",
+        (11, 82, "/rules/0/ask/expires_in"),
+        "90s, 15m, 4h or 2d",
+    ),
+    (
         RULE + "{" + ASK + "ask: {confirm: owner, on_expiry: allow}}",
         (11, 81, "/rules/0/ask/on_expiry"),
         "low risk; “pay.refund” is not",
