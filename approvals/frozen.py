@@ -59,6 +59,17 @@ class FrozenTrace(Struct, frozen=True):
     error: str | None = None
 
 
+class FrozenPermit(Struct, frozen=True):
+    """What the approval of a revision is worth, in seconds of policy time, not scaled.
+
+    The defaults are those of policy, and hold for plans that were stored without it.
+    """
+
+    valid_for_s: int = 900
+    use_by_s: int = 86_400
+    result_within_s: int = 3_600
+
+
 class FrozenPlan(Struct, frozen=True):
     """What policy decided for one revision.
 
@@ -82,6 +93,7 @@ class FrozenPlan(Struct, frozen=True):
     reason: str | None = None
     after_deadline: FrozenStage | None = None
     notes: tuple[str, ...] = ()
+    permit: FrozenPermit = FrozenPermit()
 
     def stage(self, index: int) -> FrozenStage:
         """The stage with this index; one past the last is the stage after the deadline."""
@@ -182,6 +194,9 @@ def freeze(
         reason=plan.reason,
         after_deadline=_after_deadline(plan, roles),
         notes=tuple(notes),
+        permit=FrozenPermit(
+            plan.permit.valid_for_s, plan.permit.use_by_s, plan.permit.result_within_s
+        ),
     )
 
 

@@ -116,6 +116,11 @@ def _plan(plan: FrozenPlan) -> shape.PlanShown:
         labels=list(plan.labels),
         editable=list(plan.editable),
         notes=list(plan.notes),
+        permit=shape.PermitTermsShown(
+            valid_for_s=plan.permit.valid_for_s,
+            use_by_s=plan.permit.use_by_s,
+            result_within_s=plan.permit.result_within_s,
+        ),
     )
 
 

@@ -122,6 +122,14 @@ class StageShown(Struct, frozen=True):
     ]
 
 
+class PermitTermsShown(Struct, frozen=True):
+    """What an approval is worth, in seconds of policy time."""
+
+    valid_for_s: Annotated[int, Meta(description="How long a permit holds from its pick-up")]
+    use_by_s: Annotated[int, Meta(description="How long after the approval it can be picked up")]
+    result_within_s: Annotated[int, Meta(description="How long after its use a result is due")]
+
+
 class PlanShown(Struct, frozen=True):
     """What policy decided for this revision, frozen."""
 
@@ -137,6 +145,7 @@ class PlanShown(Struct, frozen=True):
     labels: Annotated[list[str], Meta(description="What the policy calls this kind of action")]
     editable: Annotated[list[str], Meta(description="JSON pointers that the policy calls editable")]
     notes: list[str]
+    permit: PermitTermsShown
 
 
 class DecisionShown(Struct, frozen=True):

@@ -15,7 +15,7 @@ from policies import pointers
 from policies.counters import Counter
 from policies.document import parse
 from policies.facts import View, view
-from policies.plan import Comment, Effect, Stage
+from policies.plan import Comment, Effect, PermitTerms, Stage
 from policies.terms import Action, Document, Rule
 
 MAX_CACHED: Final = 64
@@ -33,6 +33,7 @@ class Verdict:
     comment: Comment
     why: str
     reason: str | None
+    permit: PermitTerms
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from policies import schema, show
 from policies.cases import in_words, planned, unplannable
 from policies.compiled import Compiled
 from policies.errors import Place
-from policies.plan import Stage
+from policies.plan import PermitTerms, Stage
 from policies.terms import Action, Ask, Case, Document, Role, Rule
 
 Part = TypeVar("Part")
@@ -217,6 +217,8 @@ def _rule(before: Rule, after: Rule) -> list[str]:
         found += _turned("comment", before.ask.comment, after.ask.comment)
     elif after.ask:
         found.append(_ask_words(after.ask))
+    if after.effect != "deny":
+        found += _permit(before, after)
     return found + _turned("reason", before.reason, after.reason)
 
 
@@ -242,6 +244,20 @@ def _stage(stage: Stage) -> str:
 def _life(ask: Ask) -> str:
     life: timedelta | None = ask.expires_in
     return "by risk" if life is None else durations.show(life)
+
+
+def _permit(before: Rule, after: Rule) -> list[str]:
+    """The parts of the permit that differ; a rule that lets nothing run counts as the defaults."""
+    then, now = (rule.ask.permit if rule.ask else rule.permit for rule in (before, after))
+    return [
+        words
+        for part in schema.PERMIT
+        for words in _turned(f"permit {part}", _lasts(then, part), _lasts(now, part))
+    ]
+
+
+def _lasts(permit: PermitTerms, part: str) -> str:
+    return durations.show(timedelta(seconds=getattr(permit, f"{part}_s")))
 
 
 def _labels(before: tuple[str, ...], after: tuple[str, ...]) -> list[str]:

@@ -153,6 +153,7 @@ def _plan(policy: Compiled, kind: CompiledAction, payload: JSON, findings: _Find
         trace=tuple(findings.trace),
         why=verdict.why,
         reason=verdict.reason,
+        permit=verdict.permit,
     )
 
 
@@ -168,7 +169,8 @@ def _verdict(policy: Compiled, kind: CompiledAction, findings: _Findings) -> Ver
         effect = "ask"
         asks = [*(rule.ask for rule in added if rule.ask), *asks]
     rule = match if match and match.effect == effect else added[0] if added else None
-    terms = merged(asks, kind.action.risk)
+    allowed = match.permit if match and match.effect == "allow" else None
+    terms = merged(asks, kind.action.risk, allowed=allowed)
     return Verdict(
         effect=effect,
         rule=rule.name if rule else None,
@@ -178,6 +180,7 @@ def _verdict(policy: Compiled, kind: CompiledAction, findings: _Findings) -> Ver
         comment=terms.comment,
         why=_why(policy, findings),
         reason=rule.reason if rule else None,
+        permit=terms.permit,
     )
 
 

@@ -10,23 +10,37 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from policies.plan import Comment, Risk, Stage
+from policies.plan import DEFAULT_PERMIT, Comment, PermitTerms, Risk, Stage
 from policies.terms import DEADLINES, Ask
 
 _STRICT_FIRST: Final[tuple[Comment, ...]] = ("always", "on_reject", "never")
 
 
-def merged(asks: Sequence[Ask], risk: Risk) -> Ask:
+def merged(asks: Sequence[Ask], risk: Risk, *, allowed: PermitTerms | None = None) -> Ask:
     """Return the one ask that is at least as strict as each of `asks`; `expires_in` is set.
 
-    Without any, what stands for asking nobody: no stages, the terms of the risk.
+    Without any, what stands for asking nobody: no stages, the terms of the risk. `allowed` is the
+    permit of an `allow` that matches: what joins it makes it no longer.
     """
+    permits = [ask.permit for ask in asks] + ([allowed] if allowed is not None else [])
     lives = [ask.expires_in or DEADLINES[risk] for ask in asks]
     return Ask(
         stages=_stages(asks),
         expires_in=min(lives, default=DEADLINES[risk]),
         on_expiry=_on_expiry(asks, lives, risk),
         comment=min((ask.comment for ask in asks), key=_STRICT_FIRST.index, default="on_reject"),
+        permit=_shortest(permits),
+    )
+
+
+def _shortest(permits: Sequence[PermitTerms]) -> PermitTerms:
+    """Return the shortest of each part; the defaults where there is no permit at all."""
+    if not permits:
+        return DEFAULT_PERMIT
+    return PermitTerms(
+        valid_for_s=min(one.valid_for_s for one in permits),
+        use_by_s=min(one.use_by_s for one in permits),
+        result_within_s=min(one.result_within_s for one in permits),
     )
 
 

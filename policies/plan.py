@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -26,6 +26,22 @@ class Stage:
     rejections: int = 1
     distinct_from_earlier: bool = False
     confirm: Confirm | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PermitTerms:
+    """What an approval is worth, in seconds of policy time, not scaled.
+
+    For how long it can be picked up as a permit (`use_by_s`), for how long that permit then holds
+    (`valid_for_s`), and how soon after its use a result is due (`result_within_s`).
+    """
+
+    valid_for_s: int = 900
+    use_by_s: int = 86_400
+    result_within_s: int = 3_600
+
+
+DEFAULT_PERMIT: Final = PermitTerms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +69,8 @@ class Plan:
 
     `stages` is empty unless the effect is `ask`. `rule` is None when no rule matched. Durations
     are policy time in seconds, not scaled. `on_expiry` is `expire`, `allow` or `ask:<role>`.
-    `why` is one sentence for a reviewer, `reason` what the rule itself says.
+    `why` is one sentence for a reviewer, `reason` what the rule itself says. `permit` holds if it
+    is approved, whoever does.
     """
 
     effect: Effect
@@ -70,6 +87,7 @@ class Plan:
     trace: tuple[TraceLine, ...]
     why: str
     reason: str | None = None
+    permit: PermitTerms = DEFAULT_PERMIT
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as JSON values, in the order of the fields."""

@@ -17,7 +17,7 @@ from policies import payloads, pointers, schema, show, source
 from policies.case_reading import CaseReader
 from policies.cel import Condition, Variables, compile_condition
 from policies.errors import Place, quoted
-from policies.plan import Comment, Confirm, Effect, Risk, Stage
+from policies.plan import Comment, Confirm, Effect, PermitTerms, Risk, Stage
 from policies.shapes import ACTION, ROLE, Shapes
 from policies.source import Node
 from policies.terms import Action, Ask, Document, Member, Role, Rule
@@ -177,6 +177,7 @@ class Reader(Shapes):
         if effect == "ask" and "ask" not in fields:
             detail = "“effect: ask” needs “ask”, with “stages” or with “confirm”."
             self.fail(fields["effect"].place, detail)
+        permit = self.rule_permit(node, fields.get("permit"), effect)
         if effect == "allow" and when is not None and when.reads:
             place = source.position(self.text, fields["when"], when.reads_at)
             detail = (
@@ -187,7 +188,20 @@ class Reader(Shapes):
         reason = self.string(fields["reason"], schema.MAX_TEXT) if "reason" in fields else None
         if not name or not action or not effect:
             return None
-        return Rule(name, action, cast("Effect", effect), when, ask, reason or None, node.place)
+        return Rule(
+            name, action, cast("Effect", effect), when, ask, reason or None, node.place, permit
+        )
+
+    def rule_permit(self, rule: Node, node: Node | None, effect: str) -> PermitTerms:
+        """Read `permit` beside an effect: only an `allow` has it there."""
+        permit = self.permit(node)
+        if node is not None and effect == "ask":
+            detail = "With “effect: ask”, “permit” stands in “ask”: move it there."
+            self.fail(rule.keys["permit"], detail)
+        if node is not None and effect == "deny":
+            detail = "“deny” lets nothing run: remove “permit”."
+            self.fail(rule.keys["permit"], detail)
+        return permit
 
     def condition(self, node: Node) -> Condition | None:
         written = self.string(node, 256 * 1024)
@@ -219,8 +233,26 @@ class Reader(Shapes):
         if "comment" in fields:
             comment = self.choice(fields["comment"], schema.COMMENTS, "on_reject")
         return Ask(
-            stages, self.duration(fields.get("expires_in")), expiry, cast("Comment", comment)
+            stages,
+            self.duration(fields.get("expires_in")),
+            expiry,
+            cast("Comment", comment),
+            self.permit(fields.get("permit")),
         )
+
+    def permit(self, node: Node | None) -> PermitTerms:
+        fields = self.fields(node, "permit", "permit") if node is not None else {}
+        written = {f"{part}_s": self.permit_part(part, child) for part, child in fields.items()}
+        return PermitTerms(**written)
+
+    def permit_part(self, part: str, node: Node) -> int:
+        """Read one part of `permit`, in seconds; its default where it is faulty."""
+        least, most, default = schema.PERMIT[part]
+        found = self.duration(node)
+        if found is not None and not durations.parse(least) <= found <= durations.parse(most):
+            self.fail(node.place, f"Write a duration from {least} to {most}.")
+            found = None
+        return int((found or durations.parse(default)).total_seconds())
 
     def expiry(self, node: Node) -> str:
         value = self.string(node, schema.MAX_NAME)

@@ -25,6 +25,13 @@ MAX_STAGES: Final = 10
 #: As long as the name of a step may be.
 MAX_TOOL: Final = 200
 
+#: The least and the most that each part of `permit` may be, and what it is unless a rule says.
+PERMIT: Final[dict[str, tuple[str, str, str]]] = {
+    "valid_for": ("10s", "24h", "15m"),
+    "use_by": ("1m", "30d", "1d"),
+    "result_within": ("1m", "7d", "1h"),
+}
+
 #: When a case under `tests` takes place unless it says: a Monday noon.
 DEFAULT_NOW: Final = "2026-01-05T12:00:00Z"
 
@@ -46,6 +53,16 @@ _POINTERS: Final[dict[str, Any]] = {
 def _object(required: list[str], **properties: Any) -> dict[str, Any]:
     shape = {"type": "object", "additionalProperties": False, "properties": properties}
     return {**shape, "required": required} if required else shape
+
+
+def _permit(part: str, meaning: str) -> dict[str, Any]:
+    least, most, default = PERMIT[part]
+    return {
+        "type": "string",
+        "pattern": f"^{DURATION}$",
+        "default": default,
+        "description": f"{meaning}; from {least} to {most}.",
+    }
 
 
 #: The shapes of a case under `tests`.
@@ -194,6 +211,10 @@ POLICY_SCHEMA: Final[dict[str, Any]] = {
             when={"type": "string", "minLength": 1, "maxLength": 2_000, "description": "CEL."},
             effect={"enum": list(EFFECTS)},
             ask={"$ref": "#/$defs/ask"},
+            permit={
+                "$ref": "#/$defs/permit",
+                "description": "With effect: allow. Where people are asked it stands in ask.",
+            },
             reason={"type": "string", "minLength": 1, "maxLength": MAX_TEXT},
         ),
         "ask": {
@@ -216,9 +237,16 @@ POLICY_SCHEMA: Final[dict[str, Any]] = {
                     "default": "expire",
                 },
                 comment={"enum": list(COMMENTS), "default": "on_reject"},
+                permit={"$ref": "#/$defs/permit"},
             ),
             "oneOf": [{"required": ["stages"]}, {"required": ["confirm"]}],
         },
+        "permit": _object(
+            [],
+            valid_for=_permit("valid_for", "How long a permit holds from when it is picked up"),
+            use_by=_permit("use_by", "How long after the approval one can be picked up"),
+            result_within=_permit("result_within", "How long after its use a result is due"),
+        ),
         "stage": _object(
             ["any_of"],
             any_of={

@@ -11,7 +11,7 @@ from core.canonical import JSON
 from policies.cel import Condition, Variables
 from policies.errors import Place
 from policies.payloads import PayloadSchema
-from policies.plan import Comment, Effect, Risk, Stage
+from policies.plan import DEFAULT_PERMIT, Comment, Effect, PermitTerms, Risk, Stage
 from policies.run_reads import RunFacts
 from policies.show import Template
 
@@ -70,11 +70,12 @@ class Ask:
     expires_in: timedelta | None = None
     on_expiry: str = "expire"
     comment: Comment = "on_reject"
+    permit: PermitTerms = DEFAULT_PERMIT
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule. `ask` is set exactly when the effect is `ask`."""
+    """One rule. `ask` is set exactly when the effect is `ask`; `permit` is that of an `allow`."""
 
     name: str
     action: str
@@ -83,6 +84,7 @@ class Rule:
     ask: Ask | None
     reason: str | None
     place: Place
+    permit: PermitTerms = DEFAULT_PERMIT
 
     @property
     def reads_run(self) -> bool:

@@ -10,11 +10,13 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core import durations
 from core.problems import FieldError
 from policies import regexes
 from policies.document import PolicyErrors, parse
 from policies.payloads import PayloadSchema, SchemaError
-from policies.schema import POLICY_SCHEMA
+from policies.plan import PermitTerms
+from policies.schema import PERMIT, POLICY_SCHEMA
 from tests.policies.documents import HEAD, policy
 
 EXAMPLES = sorted(Path("docs/examples/policies").iterdir())
@@ -49,6 +51,7 @@ def test_what_is_left_out_has_its_default():
 RULE = HEAD + "rules:\n  - "
 ASK = "name: r, action: pay.refund, effect: ask, "
 STAGES = "{" + ASK + "ask: {stages: ["
+PERMITTED = "{" + ASK + "ask: {confirm: owner, permit: {"
 
 TABLE = [
     (HEAD.replace("assentry: 1", "assentry: 2"), (1, 11, "/assentry"), "format 1"),
@@ -180,6 +183,62 @@ TABLE = [
         RULE + "{" + ASK + "ask: {confirm: owner, on_expiry: 'ask:boss'}}",
         (11, 81, "/rules/0/ask/on_expiry"),
         "not declared",
+    ),
+    (
+        RULE + PERMITTED + "valid_for: soon}}}",
+        (11, 90, "/rules/0/ask/permit/valid_for"),
+        "90s",
+    ),
+    (
+        RULE + PERMITTED + "valid_for: 900}}}",
+        (11, 90, "/rules/0/ask/permit/valid_for"),
+        "90s",
+    ),
+    (
+        RULE + PERMITTED + "valid_for: 9s}}}",
+        (11, 90, "/rules/0/ask/permit/valid_for"),
+        "from 10s to 24h",
+    ),
+    (
+        RULE + PERMITTED + "valid_for: 2d}}}",
+        (11, 90, "/rules/0/ask/permit/valid_for"),
+        "from 10s to 24h",
+    ),
+    (
+        RULE + PERMITTED + "use_by: 59s}}}",
+        (11, 87, "/rules/0/ask/permit/use_by"),
+        "from 1m to 30d",
+    ),
+    (
+        RULE + PERMITTED + "use_by: 31d}}}",
+        (11, 87, "/rules/0/ask/permit/use_by"),
+        "from 1m to 30d",
+    ),
+    (
+        RULE + PERMITTED + "result_within: 8d}}}",
+        (11, 94, "/rules/0/ask/permit/result_within"),
+        "from 1m to 7d",
+    ),
+    (
+        RULE + PERMITTED + "valid: 1m}}}",
+        (11, 79, "/rules/0/ask/permit/valid"),
+        "not a key of permit. Did you mean “valid_for”?",
+    ),
+    (RULE + "{" + ASK + "ask: {confirm: owner, permit: 15m}}", (11, 78, "/rules/0/ask/permit"), "a mapping"),
+    (
+        RULE + "{name: r, action: pay.tip, effect: allow, permit: {use_by: 1s}}",
+        (11, 64, "/rules/0/permit/use_by"),
+        "from 1m to 30d",
+    ),
+    (
+        RULE + "name: r\n    action: pay.tip\n    effect: deny\n    permit: {use_by: 1h}\n",
+        (14, 5, "/rules/0/permit"),
+        "“deny” lets nothing run: remove “permit”",
+    ),
+    (
+        RULE + "{" + ASK + "permit: {use_by: 1h}, ask: {confirm: owner}}",
+        (11, 48, "/rules/0/permit"),
+        "stands in “ask”: move it there",
     ),
     (
         RULE + "{name: r, action: pay.tip, effect: deny}\n  - {name: r, action: pay.tip, effect: deny}",
@@ -333,7 +392,7 @@ def test_quorums_that_share_people(stages, possible):
 FORM = (
     "format 1", "not a key", "needs “effect”", "needs “name”", "needs “fallback”", "e-mail",
     "not a role name", "low, medium", "RFC 6901", "either “", "At least one", "one role",
-    "whole number", "90s",
+    "whole number", "90s", "a mapping",
 )  # fmt: skip
 STRUCTURE = [text for text, _, says in TABLE if says in FORM or says.startswith("not a key")]
 
@@ -346,6 +405,37 @@ def test_the_schema_for_editors_refuses_what_the_parser_refuses_for_its_form(tex
 def test_the_schema_for_editors_is_a_schema():
     jsonschema_rs.meta.validate(POLICY_SCHEMA)
     EDITOR.validate(yaml.safe_load(HEAD))
+
+
+DEFAULTS = PermitTerms()
+
+
+@pytest.mark.parametrize(
+    ("written", "terms"),
+    [
+        ("{}", DEFAULTS),
+        ("{valid_for: 10s, use_by: 1m, result_within: 1m}", PermitTerms(10, 60, 60)),
+        ("{valid_for: 24h, use_by: 30d, result_within: 7d}", PermitTerms(86_400, 2_592_000, 604_800)),
+        ("{valid_for: 1d}", PermitTerms(valid_for_s=86_400)),
+        ("{use_by: 90s}", PermitTerms(use_by_s=90)),  # shorter than `valid_for`, which is fine
+        ("{result_within: 2h}", PermitTerms(result_within_s=7_200)),
+    ],
+)  # fmt: skip
+def test_a_permit_stands_in_ask_or_in_a_rule_that_allows(written, terms):
+    asks = f"{{name: a, action: pay.tip, effect: ask, ask: {{confirm: owner, permit: {written}}}}}"
+    allows = f"{{name: b, action: pay.refund, effect: allow, permit: {written}}}"
+    text = f"{HEAD}rules:\n  - {asks}\n  - {allows}\n"
+    first, second = parse(text).rules
+    assert first.ask is not None
+    assert (first.ask.permit, second.permit) == (terms, terms)
+    EDITOR.validate(yaml.safe_load(text))
+
+
+def test_permits_have_the_defaults_that_editors_are_told():
+    parts = POLICY_SCHEMA["$defs"]["permit"]["properties"]
+    assert list(parts) == list(PERMIT)
+    told = [durations.parse(one["default"]).total_seconds() for one in parts.values()]
+    assert told == [DEFAULTS.valid_for_s, DEFAULTS.use_by_s, DEFAULTS.result_within_s]
 
 
 REFUND = PayloadSchema(

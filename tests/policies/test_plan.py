@@ -12,7 +12,7 @@ from policies import compiled, evaluate
 from policies.compiled import compile_policy
 from policies.counters import Counter
 from policies.errors import PolicyErrors
-from policies.plan import Fact, Plan, Stage, TraceLine
+from policies.plan import Fact, PermitTerms, Plan, Stage, TraceLine
 from tests.policies.documents import HEAD, plan, policy
 
 ASK = "ask: {stages: [{any_of: [money]}]}"
@@ -134,6 +134,50 @@ def test_the_terms_of_a_rule_reach_the_plan(expiry):
     assert found.stages == (Stage(("lead", "money"), 3, 2), Stage(("money",), 1, 1, True))
     assert (found.expires_in_s, found.on_expiry) == (2 * 86_400, expiry)
     assert (found.comment, found.reason, found.risk) == ("on_reject", "Because.", "low")
+
+
+OWNER = "effect: ask, ask: {confirm: owner"
+
+
+@pytest.mark.parametrize(
+    ("rules", "effect", "terms"),
+    [
+        ([], "ask", PermitTerms()),
+        ([f"{OWNER}}}"], "ask", PermitTerms()),
+        ([f"{OWNER}, permit: {{valid_for: 2h}}}}"], "ask", PermitTerms(7_200)),
+        (["effect: allow"], "allow", PermitTerms()),
+        (["effect: allow, permit: {use_by: 2d}"], "allow", PermitTerms(use_by_s=172_800)),
+        (["effect: deny"], "deny", PermitTerms()),
+        # What joins makes nothing longer, and a part that was left out counts as its default.
+        (
+            [
+                f"{OWNER}, permit: {{valid_for: 5m, use_by: 2d}}}}, {BROKEN}",
+                f"{OWNER}, permit: {{valid_for: 1h, result_within: 1m}}}}",
+            ],
+            "ask", PermitTerms(300, 86_400, 60),
+        ),
+        (
+            [f"{OWNER}, permit: {{use_by: 2d}}}}, {BROKEN}", "effect: allow, permit: {valid_for: 10s}"],
+            "ask", PermitTerms(valid_for_s=10),
+        ),
+        (
+            [f"{OWNER}, permit: {{valid_for: 10s}}}}, {BROKEN}", "effect: allow, permit: {valid_for: 1h}"],
+            "ask", PermitTerms(valid_for_s=10),
+        ),
+        ([f"{OWNER}, permit: {{valid_for: 1h}}}}, {BROKEN}"], "ask", PermitTerms()),
+        ([f"{OWNER}, permit: {{valid_for: 10s}}}}, {BROKEN}", "effect: deny"], "deny", PermitTerms()),
+    ],
+)  # fmt: skip
+def test_the_shortest_permit_of_all_that_is_asked_holds(rules, effect, terms):
+    rows = [f"{{name: '{at}', action: pay.refund, {rest}}}" for at, rest in enumerate(rules)]
+    found = plan(policy(*rows) if rows else compile_policy(HEAD, 1), {})
+    assert (found.effect, found.permit) == (effect, terms)
+
+
+def test_a_plan_that_was_stored_without_a_permit_has_the_defaults():
+    stored = plan(compile_policy(HEAD, 1), {}).to_json()
+    del stored["permit"]
+    assert Plan.from_json(stored).permit == PermitTerms(900, 86_400, 3_600)
 
 
 def test_a_plan_survives_being_stored():

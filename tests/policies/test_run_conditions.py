@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from datetime import timedelta
 from itertools import accumulate, combinations, pairwise, product
 from typing import Any
@@ -19,7 +19,7 @@ from policies import cel
 from policies.compiled import Compiled, compile_policy
 from policies.errors import PolicyErrors
 from policies.merging import merged
-from policies.plan import Plan, Stage, TraceLine
+from policies.plan import PermitTerms, Plan, Stage, TraceLine
 from policies.run_reads import RunFacts
 from policies.terms import Ask
 from policies.tokens import ConditionError
@@ -306,12 +306,16 @@ _STAGES = st.lists(
     min_size=1,
     max_size=2,
 ).map(", ".join)
+_PERMITS = st.sampled_from(
+    ["{}", "{valid_for: 5m}", "{valid_for: 1h, use_by: 1h}", "{result_within: 2d}"]
+)
 _ASKS = st.builds(
-    "effect: ask, ask: {{stages: [{}], expires_in: {}, on_expiry: '{}', comment: {}}}".format,
+    "effect: ask, ask: {{stages: [{}], expires_in: {}, on_expiry: '{}', comment: {}, permit: {}}}".format,
     _STAGES,
     st.sampled_from(["5m", "1h"]),
     st.sampled_from(["expire", "allow", "ask:lead", "ask:money"]),
     st.sampled_from(COMMENTS),
+    _PERMITS,
 )
 _PLAIN = st.sampled_from(["payload.n > 1", "payload.n > 9", "payload.gone > 1"])
 _READING = st.sampled_from(
@@ -325,7 +329,7 @@ _READING = st.sampled_from(
 )
 _RULES = st.lists(
     st.one_of(
-        st.tuples(st.one_of(st.none(), _PLAIN), st.one_of(st.sampled_from(["effect: allow", "effect: deny"]), _ASKS)),
+        st.tuples(st.one_of(st.none(), _PLAIN), st.one_of(st.just("effect: deny"), _PERMITS.map("effect: allow, permit: {}".format), _ASKS)),
         st.tuples(_READING, st.one_of(st.just("effect: deny"), _ASKS)),
     ),
     max_size=5,
@@ -369,13 +373,19 @@ def approved(stages: Sequence[Stage], votes: Sequence[Sequence[int]]) -> bool:
 
 def assert_no_looser(tight: Plan, loose: Plan) -> None:
     assert EFFECTS.index(tight.effect) >= EFFECTS.index(loose.effect)
+    if tight.effect != "deny":
+        assert_no_longer(tight.permit, loose.permit)
     if loose.effect == "ask" and tight.effect == "ask":
         assert_asks_no_less(_ask(tight), _ask(loose))
 
 
 def _ask(plan: Plan) -> Ask:
     life = timedelta(seconds=plan.expires_in_s)
-    return Ask(plan.stages, life, plan.on_expiry, plan.comment)
+    return Ask(plan.stages, life, plan.on_expiry, plan.comment, plan.permit)
+
+
+def assert_no_longer(tight: PermitTerms, loose: PermitTerms) -> None:
+    assert all(one <= other for one, other in zip(astuple(tight), astuple(loose), strict=True))
 
 
 def assert_asks_no_less(tight: Ask, loose: Ask) -> None:
@@ -384,6 +394,7 @@ def assert_asks_no_less(tight: Ask, loose: Ask) -> None:
     assert tight.expires_in is not None
     assert loose.expires_in is not None
     assert tight.expires_in <= loose.expires_in
+    assert_no_longer(tight.permit, loose.permit)
     if tight.on_expiry != "expire":
         assert loose.on_expiry in (tight.on_expiry, "allow")
         assert tight.expires_in == loose.expires_in
@@ -420,6 +431,7 @@ _OWN = st.builds(
     st.sampled_from([timedelta(minutes=5), timedelta(hours=1)]),
     st.sampled_from(["expire", "allow", "ask:lead", "ask:money"]),
     st.sampled_from(COMMENTS),
+    st.builds(PermitTerms, *[st.integers(60, 90_000)] * 3),
 )
 
 

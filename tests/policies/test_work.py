@@ -186,6 +186,27 @@ CHANGES: list[tuple[tuple[str, str], dict[str, str]]] = [
         },
     ),
     (
+        ("expires_in: 4h}", "expires_in: 4h, permit: {valid_for: 5m, result_within: 2h}}"),
+        {
+            "what": "rule", "name": "Large", "change": "changed",
+            "text": "Rule “Large”: permit valid_for 15m → 5m; permit result_within 1h → 2h.",
+        },
+    ),
+    (
+        ("action: pay.tip, effect: allow", "action: pay.tip, effect: allow, permit: {use_by: 1h}"),
+        {
+            "what": "rule", "name": "Tips", "change": "changed",
+            "text": "Rule “Tips”: permit use_by 1d → 1h.",
+        },
+    ),
+    (
+        ("action: pay.tip, effect: allow", "action: pay.tip, effect: ask, ask: {confirm: owner, permit: {use_by: 1h}}"),
+        {
+            "what": "rule", "name": "Tips", "change": "changed",
+            "text": "Rule “Tips”: effect allow → ask; asks the owner, to confirm; permit use_by 1d → 1h.",
+        },
+    ),
+    (
         ("tools:\n", "  - {name: New, action: web.*, when: run.cost > 5, effect: deny, reason: No.}\ntools:\n"),
         {
             "what": "rule", "name": "New", "change": "added",
