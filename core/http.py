@@ -46,9 +46,12 @@ DEADLINE_S: Final = 15.0
 MOST_BYTES: Final = 65_536
 POOLS: Final = 128
 KEPT_IN_A_POOL: Final = 16
-CONTEXTS: Final = 256
+#: Each holds a copy of all certificates of authorities.
+CONTEXTS: Final = 64
 #: Addresses of one name that are tried.
 MOST_TRIES: Final = 4
+#: One that is silent leaves time for the others.
+CONNECT_S: Final = 3.0
 #: What chunks and trailers may add to a body.
 FRAMING_BYTES: Final = 65_536
 
@@ -120,8 +123,8 @@ class Client:
             request.context = self._contexts.of(certificate)
         try:
             status, found, content = self._send(request, addresses, until, most_bytes)
-        except (requests.RequestException, HTTPError, OSError) as error:
-            raise _failed(error) from error
+        except (requests.RequestException, HTTPError, OSError, ValueError) as error:
+            raise _failed(error) from error  # ValueError: numbers in chunks that are none
         return Answer(
             status=status,
             headers=found,
@@ -158,8 +161,9 @@ class Client:
         tries = addresses[:MOST_TRIES]
         for left, request.address in zip(range(len(tries), 0, -1), tries, strict=True):
             limits = Limits(until)
-            # One that is silent leaves time for the others.
-            limits.connect_until = until - (until - time.monotonic()) * (1 - 1 / left)
+            if left > 1:
+                now = time.monotonic()
+                limits.connect_until = now + min(CONNECT_S, (until - now) / left)
             try:
                 return self._exchange(request, limits, most_bytes)
             except (NewConnectionError, ConnectTimeoutError):

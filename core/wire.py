@@ -7,12 +7,13 @@ in this file looks up a name.
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import time
 from typing import Any, Final
 
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
+from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from urllib3.util import Timeout
@@ -132,6 +133,18 @@ class _Limited(HTTPConnection):
             sock.close()
             raise
         return sock
+
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as in urllib3
+        sock = self.sock
+        try:
+            return super().getresponse()
+        except BaseException:
+            # The socket may belong to an answer already, which nobody gets and could close.
+            self.close()
+            descriptor = -1 if sock is None else sock.detach()
+            if descriptor >= 0:
+                os.close(descriptor)
+            raise
 
 
 class _HttpConnection(_Limited):
