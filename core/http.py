@@ -8,19 +8,14 @@ everything from the lookup to the last byte (`core.wire`).
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import re
 import ssl
-import tempfile
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
-import certifi
 import requests
 from requests_hardened.ip_filter_adapter import IPFilterAdapter
 from urllib3 import Retry
@@ -35,19 +30,17 @@ from urllib3.exceptions import (
 from core import wire
 from core.addresses import Address
 from core.targets import NotFound, Refused, Target, addresses_of, check, origin, parse
+from core.tls import BadCertificate, Certificate, Contexts
 from core.wire import Limits
 
 __all__ = ["Answer", "Client", "Failed", "Refused", "check", "origin"]
 
 Kind: TypeAlias = Literal["blocked", "resolve", "connect", "tls", "timeout", "protocol"]
-Certificate: TypeAlias = tuple[bytes, bytes]
 
 DEADLINE_S: Final = 15.0
 MOST_BYTES: Final = 65_536
 POOLS: Final = 128
 KEPT_IN_A_POOL: Final = 16
-#: Each holds a copy of all certificates of authorities.
-CONTEXTS: Final = 64
 #: Addresses of one name that are tried.
 MOST_TRIES: Final = 4
 #: One that is silent leaves time for the others.
@@ -96,7 +89,7 @@ class Client:
     def __init__(self, *, user_agent: str = "Assentry") -> None:
         self._user_agent = user_agent
         self._adapter = _Adapter()
-        self._contexts = _Contexts()
+        self._contexts = Contexts(wire.TlsSocket)
 
     def send(
         self,
@@ -119,10 +112,12 @@ class Client:
         until = begun + deadline_s
         target, addresses = _judged(url, plain, until)
         request = _Pinned(target, method, self._headers(target, method, headers, body), body)
-        if target.scheme == "https":
-            request.context = self._contexts.of(certificate)
         try:
+            if target.scheme == "https":
+                request.context = self._contexts.of(certificate)
             status, found, content = self._send(request, addresses, until, most_bytes)
+        except BadCertificate as error:
+            raise Failed("tls", "The client certificate or its key cannot be used.") from error
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             raise _failed(error) from error  # ValueError: numbers in chunks that are none
         return Answer(
@@ -252,49 +247,6 @@ class _Adapter(IPFilterAdapter):  # type: ignore[misc]  # the library ships no t
         response = requests.Response()
         response.raw = resp
         return response
-
-
-class _Contexts:
-    """One TLS context per client certificate, and one without: connections are kept by context."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._made: OrderedDict[bytes, ssl.SSLContext] = OrderedDict()
-
-    def of(self, certificate: Certificate | None) -> ssl.SSLContext:
-        key = b"" if certificate is None else _digest(certificate)
-        with self._lock:
-            found = self._made.get(key)
-            if found is None:
-                found = wire.context(_trusted())
-                if certificate is not None:
-                    _load(found, certificate)
-                self._made[key] = found
-            self._made.move_to_end(key)
-            if len(self._made) > CONTEXTS:
-                self._made.popitem(last=False)
-            return found
-
-
-def _digest(certificate: Certificate) -> bytes:
-    return b"".join(hashlib.sha256(part).digest() for part in certificate)
-
-
-def _load(context: ssl.SSLContext, certificate: Certificate) -> None:
-    """Give the context a client certificate. OpenSSL reads files only: one of ours, for a moment."""
-    with tempfile.NamedTemporaryFile() as file:
-        file.write(b"\n".join(certificate))
-        file.flush()
-        try:
-            context.load_cert_chain(file.name, password=b"")  # else it would ask the terminal
-        except (ssl.SSLError, ValueError) as error:
-            raise Failed("tls", "The client certificate or its key cannot be used.") from error
-
-
-def _trusted() -> str | None:
-    """Return a file of certificates to trust where the system has none of its own."""
-    paths = ssl.get_default_verify_paths()
-    return None if paths.cafile or paths.capath else certifi.where()
 
 
 def _judged(url: str, plain: bool, until: float) -> tuple[Target, tuple[Address, ...]]:

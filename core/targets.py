@@ -29,7 +29,7 @@ FRAGMENT: Final = "The address must not contain a fragment (#)."
 USER: Final = "The address must not contain a user name or password."
 NO_HOST: Final = "The address names no host."
 PORT: Final = "The address must use port 443, or port 80 with http."
-HOST: Final = "The host of the address cannot be called."
+HOST: Final = "The host of the address is not found, or may not be called."
 
 _PORTS: Final = {"https": 443, "http": 80}
 _LABEL: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")

@@ -86,7 +86,7 @@ class _PlainSocket(socket.socket):
         super().sendall(*args)
 
 
-class _TlsSocket(ssl.SSLSocket):
+class TlsSocket(ssl.SSLSocket):
     limits: Limits
 
     def recv_into(self, *args: Any) -> int:
@@ -101,7 +101,7 @@ class _TlsSocket(ssl.SSLSocket):
 class _Limited(HTTPConnection):
     """A connection to an IP address, under the limits of the attempt that uses it."""
 
-    sock: _PlainSocket | _TlsSocket | None
+    sock: _PlainSocket | TlsSocket | None
     limits: Limits
     used_at = 0.0
 
@@ -154,7 +154,7 @@ class _HttpConnection(_Limited):
 class _HttpsConnection(_Limited, HTTPSConnection):
     def connect(self) -> None:
         super().connect()
-        if isinstance(self.sock, _TlsSocket):
+        if isinstance(self.sock, TlsSocket):
             self.sock.limits = self.limits
 
 
@@ -180,11 +180,3 @@ def pools(number: int, *, kept_in_each: int) -> PoolManager:
     manager = PoolManager(num_pools=number, maxsize=kept_in_each, block=False)
     manager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
     return manager
-
-
-def context(trusted: str | None = None) -> ssl.SSLContext:
-    """Return TLS 1.2 or newer, names verified against the system's certificates or `trusted`."""
-    made = ssl.create_default_context(cafile=trusted)
-    made.minimum_version = ssl.TLSVersion.TLSv1_2
-    made.sslsocket_class = _TlsSocket
-    return made
