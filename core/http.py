@@ -212,8 +212,8 @@ class _Adapter(IPFilterAdapter):  # type: ignore[misc]  # the library ships no t
         raw = self.send(request, stream=True, timeout=limits).raw
         whole = False
         try:
-            if raw.status < 200:
-                raise ProtocolError("An interim answer is none.")
+            if raw.status < 200 or limits.ended:
+                raise ProtocolError("An interim answer is none, nor is half a head.")
             limits.bytes_left = most_bytes + FRAMING_BYTES
             content: bytes = raw.read(most_bytes + 1, decode_content=False)
             if raw.length_remaining and len(content) <= most_bytes:

@@ -40,6 +40,7 @@ class Limits(Timeout):
         self.afresh = False
         self.reused = False
         self.heard = False
+        self.ended = False
 
     def left(self) -> float:
         """Return the seconds that remain; TimeoutError when none do."""
@@ -47,6 +48,7 @@ class Limits(Timeout):
 
     def received(self, count: int) -> int:
         self.heard = self.heard or count > 0
+        self.ended = self.ended or count == 0
         self.bytes_left -= count
         if self.bytes_left < 0:
             raise TooMuch

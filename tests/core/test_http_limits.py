@@ -164,6 +164,20 @@ def flood(data: bytes, *, first: bytes = b"HTTP/1.1 200 OK\r\n"):
     return behave
 
 
+def ending(data: bytes):
+    def behave(peer):
+        peer.request()
+        peer.sock.sendall(data)
+
+    return behave
+
+
+def test_a_body_that_ends_with_its_connection_is_whole(client):
+    with receiving(ending(b"HTTP/1.1 200 OK\r\n\r\nhello")) as receiver:
+        got = client.send("POST", receiver.url(), headers={})
+    assert (got.status, got.body, got.truncated) == (200, b"hello", False)
+
+
 @pytest.mark.parametrize(
     "behave",
     [
@@ -180,13 +194,12 @@ def flood(data: bytes, *, first: bytes = b"HTTP/1.1 200 OK\r\n"):
         answering(b"HTTP/1.1 99999 OK\r\n\r\n"),
         answering(b"SSH-2.0-OpenSSH_9.6\r\n"),
         answering(b"\x00\xff" * 40_000),
-        lambda peer: peer.sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort"),
-        lambda peer: peer.sock.sendall(
-            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\na"
-        ),
+        ending(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort"),
+        ending(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\na"),
+        ending(b"HTTP/1.1 200 OK\r\nContent-Le"),
         lambda peer: None,
     ],
-    ids=range(16),
+    ids=range(17),
 )
 def test_what_is_no_answer_in_http_fails_soon(behave, client):
     begun = time.monotonic()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
+import socket
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
@@ -13,8 +12,7 @@ from requests_hardened.ip_filter import EXTRA_BLOCKED_NET_RANGES
 
 from core import targets
 from core.addresses import EgressConfigError, allowed_networks, is_own, is_refused
-from core.http import Client, Failed, Refused, check, origin
-from core.lookups import MOST, Lookups, Unresolved
+from core.http import Failed, Refused, check, origin
 from tests.core.receivers import allow
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "egress_hosts_refused.json"
@@ -256,34 +254,16 @@ def test_addresses_of_this_machine_are_its_own():
     assert not is_own(ip_address("192.0.2.1"))
 
 
-def test_a_resolver_that_hangs_holds_nobody_longer_than_the_deadline(resolver):
-    freed = threading.Event()
-    calls: list[str] = []
+def test_a_public_address_of_this_machine_is_refused(monkeypatch):
+    class OnAnInterface(socket.socket):
+        """What the kernel would say, had an interface the address."""
 
-    def hang():
-        calls.append("asked")
-        assert freed.wait(30)
-        return [PUBLIC]
+        def connect(self, _):
+            pass
 
-    resolver.names["slow.test"] = hang
-    client = Client()
-    for _ in range(3):
-        with pytest.raises(Failed, match="resolve: "):
-            client.send("POST", "https://slow.test/", headers={}, deadline_s=0.1)
-    freed.set()
-    assert calls == ["asked"]  # one question at a time, whoever waits for it
+        def getsockname(self):
+            return (PUBLIC, 40_000)
 
-
-def test_names_that_hang_are_bounded_and_give_their_places_back(resolver):
-    freed = threading.Event()
-    lookups = Lookups()
-    resolver.has("quick.test", PUBLIC)
-    for number in range(MOST):
-        resolver.names[f"n{number}.test"] = lambda: [PUBLIC] if freed.wait(30) else []
-        with pytest.raises(Unresolved):
-            lookups.addresses(f"n{number}.test", 0.0)
-    with pytest.raises(Unresolved):
-        lookups.addresses("quick.test", 0.0)
-    assert "quick.test" not in resolver.asked
-    freed.set()
-    assert lookups.addresses("quick.test", time.monotonic() + 30) == (ip_address(PUBLIC),)
+    monkeypatch.setattr("socket.socket", OnAnInterface)
+    assert is_refused(ip_address(PUBLIC))
+    assert not is_refused(ip_address("1.1.1.1"))
