@@ -119,6 +119,15 @@ def _secret_key() -> Iterator[Finding]:
     yield _private("secret key", path)
 
 
+def _sealing_key() -> Iterator[Finding]:
+    if os.environ.get("ASSENTRY_SEALING_KEY"):
+        yield Finding("sealing key", "ok", "from the environment")
+        return
+    named = os.environ.get("ASSENTRY_SEALING_KEY_FILE")
+    path = Path(named) if named else environment.data_folder() / "sealing_key"
+    yield _private("sealing key", path)
+
+
 def _private(check: str, path: Path) -> Finding:
     mode = path.stat().st_mode & 0o777
     if mode & 0o077:

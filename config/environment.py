@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from signing.sealing_keys import BadSealingKey, parse_keys
+
 ROOT = Path(__file__).resolve().parent.parent
 
 DEFAULT_HOST = "127.0.0.1"
@@ -63,6 +65,30 @@ def secret_key() -> str:
             "the secret key is too weak: 50 or more random characters are needed"
         )
     return key
+
+
+def sealing_keys() -> list[bytes]:
+    """``ASSENTRY_SEALING_KEY``, else the file ``ASSENTRY_SEALING_KEY_FILE``, else the instance's own.
+
+    Several keys stand there with blanks or commas between them; the first one seals.
+
+    Raises:
+        ImproperlyConfigured: there is none, or one is no 32 random bytes in base64.
+    """
+    written = os.environ.get("ASSENTRY_SEALING_KEY", "")
+    named = os.environ.get("ASSENTRY_SEALING_KEY_FILE")
+    path = Path(named) if named else data_folder() / "sealing_key"
+    if not written:
+        try:
+            written = path.read_text()
+        except OSError as error:
+            raise ImproperlyConfigured(
+                "no sealing key: set ASSENTRY_SEALING_KEY or ASSENTRY_SEALING_KEY_FILE, or run ./up once"
+            ) from error
+    try:
+        return parse_keys(written)
+    except BadSealingKey as error:
+        raise ImproperlyConfigured(f"ASSENTRY_SEALING_KEY: {error}") from error
 
 
 def base_url() -> str:

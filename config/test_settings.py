@@ -7,6 +7,7 @@ import os
 os.environ.setdefault(
     "ASSENTRY_SECRET_KEY", "the-test-suite-signs-with-this-key-and-nothing-else-ever-does"
 )
+os.environ.setdefault("ASSENTRY_SEALING_KEY", "dGhlIHRlc3Qgc3VpdGUgc2VhbHMgd2l0aCB0aGlzIGs")
 os.environ.setdefault("ASSENTRY_BASE_URL", "http://127.0.0.1:8750")
 os.environ.setdefault("DATABASE_URL", "postgresql://assentry@localhost/unset")
 os.environ.setdefault("ASSENTRY_OWNER_URL", "postgresql://assentry_owner@localhost/unset")

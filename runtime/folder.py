@@ -43,8 +43,9 @@ def write_private(path: Path, text: str) -> None:
         scratch.unlink(missing_ok=True)
 
 
-def ensure_secret_key(data: Path) -> None:
-    """Make the instance's secret key when it has none; it is never replaced."""
-    path = data / "secret_key"
-    if not path.exists():
-        write_private(path, secrets.token_urlsafe(48) + "\n")
+def ensure_keys(data: Path) -> None:
+    """Make the instance's secret key and sealing key where it has none; they are never replaced."""
+    for name, size in (("secret_key", 48), ("sealing_key", 32)):
+        path = data / name
+        if not path.exists():
+            write_private(path, secrets.token_urlsafe(size) + "\n")

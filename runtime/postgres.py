@@ -23,7 +23,7 @@ from runtime import cluster as clusters
 from runtime import guard, options
 from runtime.accounts import Account, server_account
 from runtime.errors import Refused
-from runtime.folder import ensure_secret_key, make_private, write_private
+from runtime.folder import ensure_keys, make_private, write_private
 from runtime.locks import FileLock
 from runtime.processes import command_line
 from runtime.programs import Programs, find, interpreter
@@ -305,7 +305,7 @@ class EmbeddedPostgres:
     def _write_instance(self) -> None:
         instance = {"database_url": self.runtime_url, "owner_url": self.owner_url}
         write_private(self.data / "instance.json", json.dumps(instance, indent=1) + "\n")
-        ensure_secret_key(self.data)
+        ensure_keys(self.data)
 
 
 def main() -> int:

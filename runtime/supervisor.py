@@ -24,7 +24,7 @@ from runtime import schema, welcome
 from runtime.children import Child, GaveUp, parent_pipe
 from runtime.demo import PROGRAM, Demo
 from runtime.errors import Refused
-from runtime.folder import ensure_secret_key, make_private
+from runtime.folder import ensure_keys, make_private
 from runtime.locks import FileLock
 from runtime.options import ROOT, Options
 from runtime.postgres import EmbeddedPostgres
@@ -136,7 +136,7 @@ class Supervisor:
                 "second copy: ASSENTRY_DATA=… ASSENTRY_PORT=… ./up"
             )
         self._lock.note(f"{self._options.base_url}, process {os.getpid()}")
-        ensure_secret_key(self._options.data)
+        ensure_keys(self._options.data)
 
     def _prepare_database(self) -> None:
         options = self._options
