@@ -10,7 +10,7 @@ import atexit
 import os
 import select
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 from typing import Any, Final, TypeAlias
@@ -21,6 +21,7 @@ from psycopg import errors
 from psycopg.conninfo import make_conninfo
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
+from core import failpoints
 from core.problems import Problem
 from core.statements import HotConnection, spare
 
@@ -100,7 +101,38 @@ class Pool(ConnectionPool[Connection]):
                 raise Unavailable from error
             raise
         finally:
+            kinds = conn.kinds if isinstance(conn, HotConnection) else frozenset()
+            if kinds:
+                conn.kinds = frozenset()  # type: ignore[attr-defined]  # it is one of ours
             self.putconn(conn)
+            if kinds:
+                _nudge(kinds)
+
+
+def nudge_later(conn: Connection, kind: str) -> None:
+    """Have workers told that rows of `kind` are due, once `conn` is given back: after its commit.
+
+    For statements that find out themselves whether there is something to tell. Where the
+    transaction is rolled back, a worker looks once for nothing.
+    """
+    if isinstance(conn, HotConnection):
+        conn.kinds |= {kind}
+
+
+def nudge_with(nudge: Callable[[str], None]) -> None:
+    """Say who tells the workers (`core.nudge` does, which builds upon this module)."""
+    global _tell
+    _tell = nudge
+
+
+_tell: Callable[[str], None] | None = None
+
+
+def _nudge(kinds: frozenset[str]) -> None:
+    failpoints.hit("after_commit_before_nudge")
+    for kind in kinds:
+        if _tell is not None:
+            _tell(kind)
 
 
 def _alive(conn: Connection) -> bool:

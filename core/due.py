@@ -86,6 +86,47 @@ promised AS (
 )
 """
 
+#: A member of a WITH list: one promise for each row of another member, whose columns are
+#: ``workspace_id``, ``subject`` and ``due_at``.  ``PROMISE_FROM.format(name=…, kind=…, source=…)``.
+PROMISE_FROM: Final = """
+{name} AS (
+    INSERT INTO core_due (id, kind, workspace_id, subject, due_at, ready_at, fence)
+    SELECT core_uuid7(), '{kind}', s.workspace_id, s.subject, s.due_at, s.due_at, 0
+      FROM {source} AS s
+)
+"""
+
+#: Two members of a WITH list, for handlers that keep their rows one by one: those of ``due_id`` that
+#: are ours still (``due_fence``) are finished where ``due_again`` is null, else they fall due then.
+#: ``kept`` and ``again`` return their subjects.
+SETTLE_DUE: Final = """
+held AS (
+    SELECT * FROM unnest(%(due_id)s::uuid[], %(due_fence)s::int[], %(due_again)s::timestamptz[])
+        AS h (id, fence, again)
+),
+kept AS (
+    DELETE FROM core_due AS d USING held
+     WHERE d.id = held.id AND d.fence = held.fence AND held.again IS NULL
+    RETURNING d.subject
+),
+again AS (
+    UPDATE core_due AS d SET due_at = held.again, ready_at = held.again
+      FROM held
+     WHERE d.id = held.id AND d.fence = held.fence AND held.again IS NOT NULL
+    RETURNING d.subject, d.due_at
+)
+"""
+
+#: A member of a WITH list: promises of a kind about some subjects are due at another time, also those
+#: that somebody holds: its fence is raised.  ``MOVE_DUE.format(subjects=…, at=…)``.
+MOVE_DUE: Final = """
+moved_due AS (
+    UPDATE core_due AS d SET due_at = {at}, ready_at = {at}, fence = d.fence + 1
+     WHERE d.subject IN ({subjects})
+    RETURNING d.subject
+)
+"""
+
 #: A member of a WITH list: withdraws all promises about the subjects in `due_withdrawn`. A row that
 #: somebody is keeping right now is skipped: its handler finds that there is nothing left to do,
 #: while waiting for it here could close a circle with what the handler waits for.

@@ -24,6 +24,11 @@ Name: TypeAlias = Literal[
     "decide_before_last_statement",
     "revise_before_last_statement",
     "end_before_last_statement",
+    "permit_before_last_statement",
+    "consume_after_commit_before_answer",
+    "callback_before_send",
+    "callback_after_send_before_record",
+    "kill_before_last_statement",
     "due_after_claim",
     "due_before_finish",
 ]

@@ -197,6 +197,7 @@ def payloads(hints: Iterable[Hint]) -> Iterator[Hint]:
 
 
 nudger: Final = Nudger()
+db.nudge_with(nudger.nudge)
 # A command that ends right after its commit still says so.
 atexit.register(nudger.close)
 

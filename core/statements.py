@@ -45,6 +45,9 @@ def parsed(statement: str) -> tuple[bytes, Pick]:
 class HotConnection(psycopg.Connection[tuple[Any, ...]]):
     """psycopg's connection; `execute` with named values takes the short way."""
 
+    #: Kinds of due rows to nudge once it is given back (`core.db.nudge_later`).
+    kinds: frozenset[str] = frozenset()
+
     def execute(
         self, query: Any, params: Any = None, **how: Any
     ) -> psycopg.Cursor[tuple[Any, ...]]:
