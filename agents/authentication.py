@@ -46,7 +46,11 @@ CALLER_FROM: Final = """
 
 _READ_CALLER: Final = f"SELECT {CALLER_COLUMNS} FROM {CALLER_FROM}"
 _INVALID: Final = 'Bearer error="invalid_token"'  # RFC 6750, 3.1
-_LAST_USE_STEP: Final = timedelta(minutes=1)
+_WRONG_KIND: Final = {
+    "agt": "This endpoint is for agents: send an agent's key.",
+    "tool": "This endpoint is for tools: send a tool's key.",
+}
+LAST_USE_STEP: Final = timedelta(minutes=1)
 
 Presented = keys.ParsedKey
 
@@ -71,11 +75,12 @@ class KeyContext:
     now: datetime
 
 
-def presented_key(header: str | None) -> Presented:
+def presented_key(header: str | None, kind: str = "agt") -> Presented:
     """Read the Authorization header; nothing is looked up yet.
 
     Raises:
-        Problem: 401 for a header that is missing, of another scheme, or holds no well-formed key.
+        Problem: 401 for a header that is missing, of another scheme, or holds no well-formed key;
+            403 for a key of another kind.
     """
     if not header:
         raise unauthorized()
@@ -83,9 +88,12 @@ def presented_key(header: str | None) -> Presented:
     if scheme.lower() != "bearer":
         raise unauthorized()
     try:
-        return keys.parse(token.strip())
+        presented = keys.parse(token.strip())
     except keys.BadKey:
-        raise _invalid() from None
+        raise invalid_key() from None
+    if presented.kind != kind:
+        raise forbidden(_WRONG_KIND[kind], code="wrong_kind_of_key")
+    return presented
 
 
 def caller_from(row: Sequence[Any] | None, presented: Presented) -> KeyContext:
@@ -96,7 +104,7 @@ def caller_from(row: Sequence[Any] | None, presented: Presented) -> KeyContext:
             that it expired or was revoked only to who holds the right one.
     """
     if row is None or not presented.matches(row[0]) or row[1] != presented.kind:
-        raise _invalid()
+        raise invalid_key()
     _, _, expires_at, revoked_at, last_used_at, now = row[:6]
     if revoked_at is not None:
         raise unauthorized(
@@ -106,7 +114,7 @@ def caller_from(row: Sequence[Any] | None, presented: Presented) -> KeyContext:
         raise unauthorized(
             "This key has expired: use another.", code="key_expired", challenge=_INVALID
         )
-    if last_used_at is None or now - last_used_at > _LAST_USE_STEP:
+    if last_used_at is None or now - last_used_at > LAST_USE_STEP:
         last_use.notes.note(presented.id)
     return KeyContext(
         key_id=row[6],
@@ -144,7 +152,8 @@ def require_scope(caller: KeyContext, scope: str) -> None:
         raise _scope_missing(scope)
 
 
-def _invalid() -> Problem:
+def invalid_key() -> Problem:
+    """401 for a key that never was, or a wrong secret."""
     return unauthorized("This is not a valid key.", code="invalid_key", challenge=_INVALID)
 
 

@@ -41,6 +41,12 @@ class BadRateLimit(Refusal):
     argument = "rate-limit"
 
 
+class BadAction(Refusal):
+    """An action's name has 1 to 120 characters, as the policy declares it."""
+
+    argument = "action"
+
+
 class BadScope(Refusal):
     """A key's scopes are one or more of {known}."""
 

@@ -38,15 +38,21 @@ class Agent(models.Model):
 
 
 class Key(models.Model):
-    """A credential of an agent.  Only its hash is kept; the secret is shown once, when it is made."""
+    """A credential of a program.  Only its hash is kept; the secret is shown once, when it is made."""
 
     class Kind(models.TextChoices):
         AGENT = "agt"
+        TOOL = "tool"
 
     id = models.UUIDField(primary_key=True, default=uuid7)
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
     kind = models.CharField(max_length=4, choices=Kind)
-    agent = models.ForeignKey(Agent, on_delete=models.DO_NOTHING, db_constraint=False)
+    #: Whose key it is; none for a tool's.
+    agent = models.ForeignKey(Agent, on_delete=models.DO_NOTHING, db_constraint=False, null=True)
+    #: What a tool is called; an agent has a name of its own.
+    name = models.CharField(max_length=80, blank=True, default="")
+    #: The actions whose permits a tool may consume; empty: all of the workspace.
+    actions = ArrayField(models.CharField(max_length=120), default=list)
     #: SHA-256 of the secret: at 160 random bits nothing slower is needed (ASVS 6.5.2).
     hash = models.BinaryField(max_length=32)
     scopes = ArrayField(models.CharField(max_length=40))
@@ -59,7 +65,14 @@ class Key(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=models.Q(kind__in=["agt"]), name="key_kind_known"),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=["agt", "tool"]), name="key_kind_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind="agt", agent__isnull=False, name="", actions=[])
+                | (models.Q(kind="tool", agent=None) & ~models.Q(name="")),
+                name="key_of_agent_or_tool",
+            ),
         ]
         indexes = [models.Index(fields=["agent"], name="key_agent")]
 

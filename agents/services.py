@@ -25,6 +25,7 @@ from people.models import Person, Workspace
 from people.services import visible_text
 
 NAME_LIMIT: Final = 80
+ACTION_LIMIT: Final = 120
 MAX_RATE_LIMIT: Final = 1_000_000
 
 
@@ -149,6 +150,52 @@ def create_key(
         subject=("key", key.id),
         data=kinds.KeyCreated(
             kind=key.kind, agent=ids.encode("agt", held.id), scopes=list(key.scopes)
+        ),
+    )
+    return NewKey(key, token)
+
+
+@transaction.atomic
+def create_tool_key(
+    *,
+    actor: Actor,
+    workspace: Workspace,
+    name: str,
+    actions: Sequence[str] = (),
+    expires_in: timedelta | None = None,
+) -> NewKey:
+    """A key with which a tool consumes permits; its text is in the answer and nowhere else.
+
+    Args:
+        name: what the tool is called, for people to read.
+        actions: those whose permits it may consume; none: of every action.
+        expires_in: counted from the database's clock; None never expires.
+
+    Raises:
+        BadText, BadAction: the input names what to change.
+    """
+    shown = visible_text(name, limit=NAME_LIMIT)
+    if any(not 0 < len(action) <= ACTION_LIMIT for action in actions):
+        raise errors.BadAction
+    key_id = ids.uuid7()
+    token, digest = keys.make(Key.Kind.TOOL, key_id)
+    key = Key.objects.create(
+        id=key_id,
+        workspace=workspace,
+        kind=Key.Kind.TOOL,
+        name=shown,
+        actions=sorted(set(actions)),
+        hash=digest,
+        scopes=[],
+        expires_at=None if expires_in is None else ClockTimestamp() + Value(expires_in),
+    )
+    key.refresh_from_db()
+    record(
+        actor=actor,
+        workspace=workspace.id,
+        subject=("key", key.id),
+        data=kinds.KeyCreated(
+            kind=key.kind, agent=None, scopes=[], name=shown, actions=list(key.actions)
         ),
     )
     return NewKey(key, token)

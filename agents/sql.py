@@ -17,8 +17,19 @@ RUN_FROM_REQUEST = """
     LEFT JOIN agents_run run ON run.id = r.run_id
 """
 
+#: What the tool of a key is called: ``KEY_NAME.format(key="…")``.
+KEY_NAME = "(SELECT tool.name FROM agents_key tool WHERE tool.id = {key})"
+
 #: A run of an agent, by its id (which may be null): ``RUN_OF_AGENT.format(run="…", agent="agent.id")``.
 RUN_OF_AGENT = "LEFT JOIN agents_run run ON run.id = {run} AND run.agent_id = {agent}"
+
+#: The end of an INSERT … SELECT that happens only while the agent may act, however it is stopped
+#: meanwhile: the kill switch waits for this lock, and whoever waits for the kill switch sees it.
+#: (The foreign key of a request to its agent takes the same lock anyway.)
+WHILE_ACTIVE = """
+    FROM agents_agent acting WHERE acting.id = %(agent)s AND acting.state = 'active'
+     FOR KEY SHARE OF acting
+"""
 
 #: Makes later submits of one agent wait for this one (a plan that counts reads under this lock).
 #: Weaker than FOR UPDATE on purpose: inserting a request takes KEY SHARE on the agent.

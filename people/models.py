@@ -74,6 +74,8 @@ class Workspace(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7)
     slug = models.SlugField(max_length=50, unique=True)
     name = models.CharField(max_length=120)
+    #: Whether callbacks may go to plain http addresses.
+    plain_http = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
