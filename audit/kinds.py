@@ -181,6 +181,61 @@ class DecisionRefused(Data, frozen=True, kw_only=True):
     verdict: str
 
 
+class PermitIssued(Data, frozen=True, kw_only=True):
+    """The agent picked up leave to run an approved action once."""
+
+    KIND = "permit.issued"
+    permit: str
+    revision: int
+    key: str
+    expires_at: str
+
+
+class PermitReplaced(Data, frozen=True, kw_only=True):
+    """The agent asked for another: the one before it opens nothing any more."""
+
+    KIND = "permit.replaced"
+    permit: str
+
+
+class PermitConsumed(Data, frozen=True, kw_only=True):
+    """A tool used it: the action runs."""
+
+    KIND = "permit.consumed"
+    permit: str
+    revision: int
+
+
+class PermitRefused(Data, frozen=True, kw_only=True):
+    """A tool was refused a permit of this request."""
+
+    KIND = "permit.refused"
+    permit: str
+    code: str
+
+
+class PermitLapsed(Data, frozen=True, kw_only=True):
+    """An approval that nobody used in time."""
+
+    KIND = "permit.lapsed"
+    revision: int
+
+
+class RequestRevoked(Data, frozen=True, kw_only=True):
+    """An approval was taken back before it was used.  Commits to ``reason`` where one was given."""
+
+    KIND = "request.revoked"
+    revision: int
+    by: str
+
+
+class ResultMissing(Data, frozen=True, kw_only=True):
+    """A permit was used, and nobody said in time what came of it."""
+
+    KIND = "result.missing"
+    permit: str
+
+
 class ResultReported(Data, frozen=True, kw_only=True):
     """What the agent says came of an approved action.  Commits to ``detail`` where it gave one."""
 
@@ -304,14 +359,108 @@ class AgentStateChanged(Data, frozen=True, kw_only=True):
 
 
 class KeyCreated(Data, frozen=True, kw_only=True):
+    """``agent`` is none for a tool's key; ``actions`` are those it may consume permits of."""
+
     KIND = "key.created"
     kind: str
-    agent: str
+    agent: str | None
     scopes: list[str]
+    name: str = ""
+    actions: list[str] = []
 
 
 class KeyRevoked(Data, frozen=True, kw_only=True):
     KIND = "key.revoked"
+
+
+class EndpointCreated(Data, frozen=True, kw_only=True):
+    """Commits to ``url``."""
+
+    KIND = "endpoint.created"
+    agent: str
+    events: list[str]
+
+
+class EndpointChanged(Data, frozen=True, kw_only=True):
+    """``changed`` names what: never a value.  Commits to ``url`` where that changed."""
+
+    KIND = "endpoint.changed"
+    changed: list[str]
+
+
+class EndpointEnabled(Data, frozen=True, kw_only=True):
+    KIND = "endpoint.enabled"
+
+
+class EndpointDisabled(Data, frozen=True, kw_only=True):
+    """By hand, by the receiver's 410, or after days of nothing but failures."""
+
+    KIND = "endpoint.disabled"
+    reason: str
+
+
+class EndpointDeleted(Data, frozen=True, kw_only=True):
+    KIND = "endpoint.deleted"
+
+
+class EndpointKeyRotated(Data, frozen=True, kw_only=True):
+    KIND = "endpoint.key_rotated"
+    until: str
+
+
+class CallbacksReplayed(Data, frozen=True, kw_only=True):
+    """Somebody had callbacks sent again: ``one``, ``failed`` or ``missing``."""
+
+    KIND = "callbacks.replayed"
+    which: str
+    count: int
+
+
+class CallbackExhausted(Data, frozen=True, kw_only=True):
+    """Every try to deliver a callback failed."""
+
+    KIND = "callback.exhausted"
+    callback: str
+    type: str
+    attempts: int
+
+
+class SigningKeyRotated(Data, frozen=True, kw_only=True):
+    KIND = "signing_key.rotated"
+    purpose: str
+    before: str | None
+    after: str
+
+
+class KillSwitchPressed(Data, frozen=True, kw_only=True):
+    """Commits to ``reason``."""
+
+    KIND = "kill_switch.pressed"
+    scope: str
+    target: str
+    agents: list[str]
+    cancelled: int
+    revoked: int
+
+
+class KillSwitchUndone(Data, frozen=True, kw_only=True):
+    """Its agents may act again; what it ended stays ended."""
+
+    KIND = "kill_switch.undone"
+    kill: str
+    agents: list[str]
+
+
+class KillSwitchDrilled(Data, frozen=True, kw_only=True):
+    """It was tried and rolled back: what it would have stopped."""
+
+    KIND = "kill_switch.drilled"
+    scope: str
+    target: str
+    agents: int
+    cancelled: int
+    revoked: int
+    milliseconds: int
 
 
 class SignedIn(Data, frozen=True, kw_only=True):
