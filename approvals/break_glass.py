@@ -16,6 +16,7 @@ from agents.sql import LOCK_FOR_DECIDING
 from approvals import read
 from approvals.access import Reader
 from approvals.ends import Ending, end_requests, inbox_of, waiters_of
+from approvals.frozen import decode
 from approvals.held import Held, hold
 from approvals.present import render
 from approvals.status import Basis, Kind, Status
@@ -82,7 +83,13 @@ def confirm(
             earlier = _administrators(conn, reader, request_id, held)
             _write(conn, actor, reader, request_id, held, reason)
             if len(earlier) + 1 >= NEEDED:
-                ending = Ending(request_id, reader.workspace_id, held.revision, held.expires_at)
+                ending = Ending(
+                    request_id,
+                    reader.workspace_id,
+                    held.revision,
+                    held.expires_at,
+                    decode(held.plan).use_within(held.kind),
+                )
                 failpoints.hit("decide_before_last_statement")
                 end_requests(
                     conn,

@@ -82,7 +82,7 @@ def _end(
         )
     end_requests(
         conn,
-        [Ending(request_id, workspace, held.revision, held.expires_at)],
+        [Ending(request_id, workspace, held.revision, held.expires_at, None)],
         actor=actor,
         outcome=Status.CANCELLED,
         basis=basis,

@@ -14,7 +14,7 @@ from approvals.ends import EXPIRE, Ending, end_requests
 from approvals.frozen import FrozenPlan, decode
 from approvals.sql import INSERT_STAGES
 from approvals.stages import Opening, stage_rows
-from approvals.status import Basis, Status
+from approvals.status import Basis, Kind, Status
 from audit.actor import Actor
 from audit.kinds import StageOpened
 from audit.log import INSERT_EVENTS, Fact, event_rows
@@ -25,7 +25,7 @@ from core.due import INSERT_DUE, Promise, due_rows
 LOCK = "SELECT id FROM approvals_request WHERE id = ANY(%(ids)s) ORDER BY id FOR UPDATE"
 
 READ = """
-SELECT r.id, r.workspace_id, r.revision, r.stage, r.risk, r.expires_at, v.plan, clock_timestamp()
+SELECT r.id, r.workspace_id, r.revision, r.stage, r.risk, r.expires_at, v.plan, r.kind, clock_timestamp()
   FROM approvals_request r
   JOIN approvals_revision v
     ON v.workspace_id = r.workspace_id AND v.request_id = r.id AND v.number = r.revision
@@ -66,6 +66,7 @@ class Late:
     risk: str
     expires_at: datetime
     plan: FrozenPlan
+    kind: Kind
 
     @property
     def asks_one_more(self) -> bool:
@@ -91,8 +92,8 @@ def meet(conn: Connection[Any], request_ids: Sequence[UUID]) -> list[Late]:
     early: list[Promise] = []
     now: datetime | None = None
     for row in conn.execute(READ, {"ids": list(request_ids)}).fetchall():
-        clock = row[7]
-        request = Late(row[0], row[1], row[2], row[3], row[4], row[5], decode(row[6]))
+        clock = row[8]
+        request = Late(row[0], row[1], row[2], row[3], row[4], row[5], decode(row[6]), Kind(row[7]))
         now = clock
         if request.expires_at > clock:
             early.append(Promise(EXPIRE, request.workspace, request.id, request.expires_at))
@@ -108,9 +109,14 @@ def meet(conn: Connection[Any], request_ids: Sequence[UUID]) -> list[Late]:
     return late
 
 
+def _ending(late: Late) -> Ending:
+    use_within = late.plan.use_within(late.kind)
+    return Ending(late.id, late.workspace, late.revision, late.expires_at, use_within)
+
+
 def _end(conn: Connection[Any], late: Sequence[Late], outcome: Status, at: datetime) -> None:
     if late:
-        endings = [Ending(r.id, r.workspace, r.revision, r.expires_at) for r in late]
+        endings = [_ending(request) for request in late]
         end_requests(conn, endings, actor=_CLOCK, outcome=outcome, basis=Basis.CLOCK, at=at)
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from psycopg import Connection
 
 from approvals.row import Row
+from approvals.sql import PROMISE_LAPSE
 from approvals.status import ENDS, Basis, Status
 from audit.actor import Actor
 from audit.kinds import (
@@ -26,19 +27,24 @@ from audit.kinds import (
     RequestRejected,
 )
 from audit.log import INSERT_EVENTS, Commitment, Fact, event_rows, rfc3339
+from callbacks.sql import CALLED, DELIVER, INSERT_CALLBACKS
 from core import failpoints
+from core.db import nudge_later
 from core.due import WITHDRAW_DUE
 
 #: The due kind of a request's deadline.
 EXPIRE = "request.expire"
 
+# A request's own columns are what its callbacks and its permit follow from.
 END_REQUESTS = f"""
 WITH ended AS (
-    UPDATE approvals_request
+    UPDATE approvals_request AS r
        SET status = %(status)s, basis = %(basis)s, stage = NULL, waiting_on = NULL,
-           ended_at = %(at)s, sequence = sequence + 1
-     WHERE id = ANY(%(ids)s) AND status = 'pending'
-    RETURNING id
+           ended_at = %(at)s, sequence = sequence + 1,
+           permit_state = CASE WHEN n.use_by IS NOT NULL THEN 'open' END, use_by = n.use_by
+      FROM unnest(%(ids)s::uuid[], %(use_by)s::timestamptz[]) AS n (id, use_by)
+     WHERE r.id = n.id AND r.status = 'pending'
+    RETURNING r.id, r.workspace_id, r.agent_id, r.callback_url, r.callback_endpoint_id, r.use_by
 ),
 closed AS (
     UPDATE approvals_stage SET closed_at = %(at)s
@@ -46,8 +52,10 @@ closed AS (
        AND closed_at IS NULL
 ),
 {WITHDRAW_DUE},
+{PROMISE_LAPSE.format(source="ended")},
+{INSERT_CALLBACKS.format(source="ended")},
 {INSERT_EVENTS}
-SELECT count(*) FROM ended
+SELECT count(*), {CALLED} FROM ended
 """
 
 
@@ -63,6 +71,12 @@ class Ending:
     workspace: UUID
     revision: int
     expires_at: datetime
+    #: How long a permit may be asked for where it ends approved; none for a question.
+    use_within: timedelta | None
+
+    def use_by(self, at: datetime) -> datetime | None:
+        """Until when a permit may be asked for, where it is approved at this instant."""
+        return None if self.use_within is None else at + self.use_within
 
 
 def end_requests(
@@ -94,6 +108,7 @@ def end_requests(
         for e in endings
     ]
     ids = [ending.id for ending in endings]
+    approved = outcome is Status.APPROVED
     failpoints.hit("end_before_last_statement")
     counted = conn.execute(
         END_REQUESTS,
@@ -102,6 +117,8 @@ def end_requests(
             "basis": basis.value,
             "at": at,
             "ids": ids,
+            "use_by": [ending.use_by(at) if approved else None for ending in endings],
+            "cb_type": f"request.{outcome.value}",
             "workspaces": [ending.workspace for ending in endings],
             "due_withdrawn": ids,
             **event_rows(facts, at),
@@ -109,11 +126,13 @@ def end_requests(
     ).fetchone()
     if counted is None or counted[0] != len(ids):
         raise NotPending(f"{counted and counted[0]} of {len(ids)} requests were pending")
+    if counted[1]:
+        nudge_later(conn, DELIVER)
 
 
 def outcome_fact(row: Row, actor: Actor) -> Fact:
     """The event of a request that policy ended as it was submitted."""
-    ending = Ending(row.id, row.workspace_id, row.revision, row.expires_at)
+    ending = Ending(row.id, row.workspace_id, row.revision, row.expires_at, None)
     return Fact(
         row.workspace_id,
         actor,

@@ -15,6 +15,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
+from approvals.status import Kind
 from core import durations
 from policies.plan import Plan
 from policies.plan import Stage as PlannedStage
@@ -100,6 +101,12 @@ class FrozenPlan(Struct, frozen=True):
         if index == len(self.stages) and self.after_deadline is not None:
             return self.after_deadline
         return self.stages[index]
+
+    def use_within(self, kind: Kind) -> timedelta | None:
+        """How long a permit may be asked for once it is approved; None for a question."""
+        if kind is not Kind.REQUEST:
+            return None
+        return durations.scaled(timedelta(seconds=self.permit.use_by_s))
 
     def cut_short(self, left: timedelta | None) -> FrozenPlan:
         """The plan where people have only so much time ``left`` for it.

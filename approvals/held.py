@@ -9,12 +9,12 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from approvals.status import Kind, Status
+from approvals.status import Kind, PermitState, Status
 from core.problems import conflict, not_found
 
 _LOCK: Final = """
 SELECT r.revision, r.status, r.expires_at, r.kind, r.agent_id, r.initiator_id, r.claimed_by_id,
-       v.digest
+       v.digest, v.plan, r.permit_state, r.use_by
   FROM approvals_request r
   JOIN approvals_revision v
     ON v.workspace_id = r.workspace_id AND v.request_id = r.id AND v.number = r.revision
@@ -35,6 +35,9 @@ class Held:
     initiator: UUID | None
     claimed_by: UUID | None
     digest: bytes
+    plan: bytes
+    permit: PermitState | None
+    use_by: datetime | None
     now: datetime
 
     def check_pending(self) -> None:
@@ -55,7 +58,19 @@ def hold(conn: Connection[Any], workspace: UUID, request: UUID) -> Held:
     clock = conn.execute("SELECT clock_timestamp()").fetchone()
     if locked is None or clock is None:
         raise not_found()
-    revision, status, expires_at, kind, agent, initiator, claimed_by, digest = locked
+    (
+        revision,
+        status,
+        expires_at,
+        kind,
+        agent,
+        initiator,
+        claimed_by,
+        digest,
+        plan,
+        permit,
+        use_by,
+    ) = locked
     return Held(
         revision=revision,
         status=Status(status),
@@ -65,5 +80,8 @@ def hold(conn: Connection[Any], workspace: UUID, request: UUID) -> Held:
         initiator=initiator,
         claimed_by=claimed_by,
         digest=digest,
+        plan=plan,
+        permit=PermitState(permit) if permit else None,
+        use_by=use_by,
         now=clock[0],
     )

@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from agents.models import Agent
-from approvals.status import Basis, Kind, Status, Verdict, WaitingOn
+from approvals.status import Basis, Kind, PermitState, Status, Verdict, WaitingOn
 from core.ids import uuid7
 from people.models import Person, Workspace
 
@@ -56,6 +56,14 @@ class Request(models.Model):
     ended_at = models.DateTimeField(null=True)
     idempotency_key = models.CharField(max_length=255, null=True)
     idempotency_digest = models.BinaryField(max_length=32, null=True)
+    #: Of an approved action: where its permit is, and until when the agent may ask for one.
+    permit_state = models.CharField(max_length=10, choices=PermitState, null=True)
+    use_by = models.DateTimeField(null=True)
+    #: A tool used its permit, and nobody told what came of it in time.
+    result_missing = models.BooleanField(db_default=False)
+    #: Where this request's callbacks go, and by which of the agent's endpoints; none: to all of them.
+    callback_url = models.TextField(null=True)
+    callback_endpoint_id = models.UUIDField(null=True)
 
     class Meta:
         constraints = [
@@ -90,6 +98,21 @@ class Request(models.Model):
             models.CheckConstraint(
                 condition=Q(expires_at__gte=F("created_at")), name="request_deadline_after"
             ),
+            models.CheckConstraint(
+                condition=Q(permit_state=None, use_by=None)
+                | Q(
+                    permit_state__in=PermitState.values,
+                    use_by__isnull=False,
+                    status="approved",
+                    kind="request",
+                ),
+                name="request_permit_of_approved",
+            ),
+            models.CheckConstraint(
+                condition=Q(callback_url=None, callback_endpoint_id=None)
+                | Q(callback_url__isnull=False, callback_endpoint_id__isnull=False),
+                name="request_callback_by_endpoint",
+            ),
         ]
         indexes = [
             models.Index(
@@ -110,6 +133,11 @@ class Request(models.Model):
                 fields=["workspace", "-created_at", "-id"],
                 condition=Q(basis="break_glass"),
                 name="request_past_the_plan",
+            ),
+            models.Index(
+                fields=["agent"],
+                condition=Q(status="pending") | Q(permit_state__in=["open", "issued"]),
+                name="request_to_stop",
             ),
         ]
 
@@ -276,6 +304,60 @@ class Message(models.Model):
             )
         ]
         indexes = [models.Index(fields=["request", "at"], name="message_request")]
+
+
+class Permit(models.Model):
+    """Leave to run exactly one approved action, once: what the agent picked up and a tool consumes."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, db_constraint=False, db_index=False
+    )
+    # The composite keys of migration 0008 hold request, revision and agent to the same workspace.
+    request = models.ForeignKey(
+        Request,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="permits",
+    )
+    revision = models.PositiveIntegerField()
+    agent = models.ForeignKey(
+        Agent, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False
+    )
+    action = models.CharField(max_length=120)
+    #: SHA-256 of the canonical payload's stored bytes.
+    digest = models.BinaryField(max_length=32)
+    #: The agent's key that asked for it.
+    key_id = models.UUIDField()
+    issued_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    consumed_at = models.DateTimeField(null=True)
+    #: The tool's key that used it, and the idempotency key it sent.
+    consumed_by_id = models.UUIDField(null=True)
+    consume_key = models.CharField(max_length=255, null=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["request"],
+                condition=Q(consumed_at=None, revoked_at=None),
+                name="permit_live_once",
+            ),
+            models.UniqueConstraint(
+                fields=["request"], condition=Q(consumed_at__isnull=False), name="permit_used_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(consumed_at=None) | Q(revoked_at=None), name="permit_used_or_revoked"
+            ),
+            models.CheckConstraint(
+                condition=Q(consumed_at=None, consumed_by_id=None)
+                | Q(consumed_at__isnull=False, consumed_by_id__isnull=False),
+                name="permit_used_by_somebody",
+            ),
+        ]
+        indexes = [models.Index(fields=["request", "-issued_at"], name="permit_of_request")]
 
 
 class Result(models.Model):

@@ -74,17 +74,22 @@ def request_object(row: Row, *, for_person: bool) -> shape.RequestObject:
         ],
         claimed_by=_person(row.claimed_by_id, row.claimed_by_name),
         answer=_answer(row),
+        permit=_permit(row.permit),
         result=_result(row.result),
         break_glass=_break_glass(row) if for_person or row.basis == Basis.BREAK_GLASS else None,
         created_at=instant(row.created_at),
         expires_at=instant(row.expires_at),
         ended_at=instant(row.ended_at) if row.ended_at else None,
         sequence=row.sequence,
+        stop=row.agent_state != "active",
         message=message(row, plan),
         links=shape.Links(
             f"{settings.BASE_URL}/api/v1/requests/{request_id}",
             f"{settings.BASE_URL}/requests/{request_id}",
             f"{settings.BASE_URL}/api/v1/requests/{request_id}/events",
+            None
+            if row.permit is None
+            else f"{settings.BASE_URL}/api/v1/requests/{request_id}/permit",
         ),
     )
 
@@ -214,6 +219,25 @@ def _result(done: dict[str, Any] | None) -> shape.ResultShown | None:
     if done is None:
         return None
     return shape.ResultShown(done["status"], done["detail"], done["cost"], _zulu(done["at"]))
+
+
+def _permit(made: dict[str, Any] | None) -> shape.PermitShown | None:
+    if made is None:
+        return None
+
+    def at(name: str) -> str | None:
+        return None if made[name] is None else _zulu(made[name])
+
+    return shape.PermitShown(
+        state=made["state"],
+        use_by=_zulu(made["use_by"]),
+        id=None if made["id"] is None else ids.encode("pmt", UUID(made["id"])),
+        issued_at=at("issued_at"),
+        expires_at=at("expires_at"),
+        consumed_at=at("consumed_at"),
+        consumed_by=made["consumed_by"],
+        result_missing=made["result_missing"],
+    )
 
 
 def _named(said: dict[str, Any]) -> shape.AgentOwner:

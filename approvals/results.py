@@ -1,15 +1,20 @@
-"""What came of an approved action, as its agent tells it.  Success is never guessed."""
+"""What came of an approved action, as its agent or the tool that ran it tells it.
+
+Success is never guessed.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
+import msgspec
 from psycopg import Connection
 
 from agents.authentication import SUBMIT, KeyContext, require_scope
-from approvals import read
+from approvals import consuming, read
 from approvals.ends import inbox_of, waiters_of
 from approvals.held import hold
 from approvals.present import render
@@ -18,8 +23,9 @@ from approvals.submission import ResultTold
 from audit.actor import Actor
 from audit.kinds import ResultReported
 from audit.log import INSERT_EVENTS, Commitment, Fact, event_rows
-from core import failpoints
+from core import failpoints, ids
 from core.db import pool
+from core.due import WITHDRAW_DUE
 from core.money import micro
 from core.nudge import nudger
 from core.problems import conflict
@@ -37,7 +43,11 @@ WITH told AS (
            key_id = excluded.key_id, reported_at = excluded.reported_at
      WHERE approvals_result.status = 'unknown'
 ),
-moved AS (UPDATE approvals_request SET sequence = sequence + 1 WHERE id = %(request)s),
+moved AS (
+    UPDATE approvals_request SET sequence = sequence + 1, result_missing = false
+     WHERE id = %(request)s
+),
+{WITHDRAW_DUE},
 {INSERT_EVENTS}
 SELECT 1
 """
@@ -52,18 +62,63 @@ def report(*, caller: KeyContext, request_id: UUID, told: ResultTold) -> bytes:
     """
     require_scope(caller, SUBMIT)
     read.for_agent(caller=caller, request_id=request_id)
+    teller = _Teller(
+        Actor.agent(caller.agent_id, key_id=caller.key_id), caller.workspace_id, caller.key_id
+    )
     with pool().connection() as conn:
         with conn.transaction():
-            new = _report(conn, caller, request_id, told)
+            new = _report(conn, teller, request_id, told)
         row = read.rows(conn, [request_id])[0]
     if new:
-        failpoints.hit("after_commit_before_nudge")
-        nudger.wake(waiters_of(request_id), inbox_of(caller.workspace_id))
+        _wake(teller, request_id)
     return render(row, for_person=False)
 
 
-def _report(conn: Connection[Any], caller: KeyContext, request_id: UUID, told: ResultTold) -> bool:
-    held = hold(conn, caller.workspace_id, request_id)
+def report_by_tool(*, authorization: str | None, permit_id: UUID, told: ResultTold) -> bytes:
+    """A tool tells what came of the action whose permit it used; what it told, as an object.
+
+    Raises:
+        Problem: 401; 403 ``wrong_action``; 404; 409 ``permit_not_consumed``, or ``result_reported``
+            where another result stands.
+    """
+    with pool().connection() as conn:
+        tool, permit = consuming.read(conn, authorization, permit_id)
+        if not tool.may(permit.action):
+            raise consuming.wrong_action(permit.action)
+        if permit.consumed_at is None:
+            raise conflict("permit_not_consumed", "This permit was not used: nothing came of it.")
+        teller = _Teller(Actor.tool(tool.key_id), tool.workspace_id, tool.key_id)
+        with conn.transaction():
+            new = _report(conn, teller, permit.request, told)
+    if new:
+        _wake(teller, permit.request)
+    return msgspec.json.encode(
+        ToolResult(ids.encode("pmt", permit_id), ids.encode("req", permit.request), told.status)
+    )
+
+
+class ToolResult(msgspec.Struct, frozen=True):
+    """The answer of ``POST /permits/{id}/result``."""
+
+    id: str
+    request: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Teller:
+    actor: Actor
+    workspace_id: UUID
+    key_id: UUID
+
+
+def _wake(teller: _Teller, request_id: UUID) -> None:
+    failpoints.hit("after_commit_before_nudge")
+    nudger.wake(waiters_of(request_id), inbox_of(teller.workspace_id))
+
+
+def _report(conn: Connection[Any], teller: _Teller, request_id: UUID, told: ResultTold) -> bool:
+    held = hold(conn, teller.workspace_id, request_id)
     if held.status is not Status.APPROVED or held.kind is not Kind.REQUEST:
         raise conflict(
             "not_approved", f"Only an approved action has a result; this is {held.status.value}."
@@ -76,8 +131,8 @@ def _report(conn: Connection[Any], caller: KeyContext, request_id: UUID, told: R
         if present[0] != "unknown":
             raise conflict("result_reported", f"Its result stands: {present[0]}.")
     fact = Fact(
-        caller.workspace_id,
-        Actor.agent(caller.agent_id, key_id=caller.key_id),
+        teller.workspace_id,
+        teller.actor,
         ("req", request_id),
         ResultReported(status=told.status, cost=None if cost is None else str(cost)),
         {"detail": Commitment(told.detail.encode())} if told.detail else {},
@@ -86,11 +141,12 @@ def _report(conn: Connection[Any], caller: KeyContext, request_id: UUID, told: R
         _WRITE,
         {
             "request": request_id,
-            "workspace": caller.workspace_id,
+            "workspace": teller.workspace_id,
+            "due_withdrawn": [request_id],
             "status": told.status,
             "detail": told.detail,
             "cost": cost,
-            "key": caller.key_id,
+            "key": teller.key_id,
             "at": held.now,
             **event_rows([fact], held.now),
         },

@@ -229,7 +229,7 @@ def change(
     written = Revision(held, planned, plan, expires_at, stated)
     failpoints.hit("revise_before_last_statement")
     conn.execute(WRITE_REVISION, _values(conn, actor, written, author))
-    ending = Ending(held.id, held.workspace, held.revision + 1, expires_at)
+    ending = Ending(held.id, held.workspace, held.revision + 1, expires_at, None)
     return Changed(plan.effect == "deny", ending, held.now)
 
 

@@ -52,3 +52,6 @@ class Row:
     result: dict[str, Any] | None = None
     confirmations: list[dict[str, Any]] | None = None
     review: dict[str, Any] | None = None
+    #: Of an approved action: the state of its permit, and the newest one there was.
+    permit: dict[str, Any] | None = None
+    agent_state: str = "active"

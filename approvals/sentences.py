@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from approvals.frozen import FrozenPlan
 from approvals.row import Row
-from approvals.status import Basis, Kind, Status, WaitingOn
+from approvals.status import Basis, Kind, PermitState, Status, WaitingOn
 
 
 def message(row: Row, plan: FrozenPlan) -> str:
@@ -25,6 +25,8 @@ def message(row: Row, plan: FrozenPlan) -> str:
                 "Nobody decided in time: do not run the action. It was not rejected; "
                 "you may submit it again if it is still needed."
             )
+        case Status.CANCELLED if row.basis == Basis.KILL_SWITCH:
+            return "The kill switch stopped this agent: stop, and do not run the action."
         case Status.CANCELLED:
             return "The request was withdrawn: do not run the action."
         case Status.ANSWERED:
@@ -72,7 +74,17 @@ def _rejected(row: Row, plan: FrozenPlan) -> str:
     )
 
 
+_PERMIT = {
+    PermitState.CONSUMED: "The action was run with the permit of this approval: do not run it again.",
+    PermitState.REVOKED: "The approval was taken back: do not run the action.",
+    PermitState.LAPSED: "The approval was not used in time: do not run the action; ask again if it is still needed.",
+}
+
+
 def _approved(row: Row) -> str:
+    state = row.permit["state"] if row.permit else None
+    if state in _PERMIT:
+        return _PERMIT[state]
     words = {
         Basis.POLICY: "Policy allows exactly this action: you may run it once.",
         Basis.CLOCK: "Nobody objected in time and policy lets this low-risk action run then: you may run it once.",

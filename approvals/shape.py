@@ -164,12 +164,32 @@ class DecisionShown(Struct, frozen=True):
     void: Annotated[str | None, Meta(description="Why it no longer counts; null: it counts")]
 
 
+class PermitShown(Struct, frozen=True):
+    """Where the permit of an approved action is.  Its token is for who asks for it, and nowhere here."""
+
+    state: Annotated[
+        str, Meta(description="`open`, `issued`, then `consumed`, `revoked` or `lapsed`")
+    ]
+    use_by: Annotated[str, Meta(description="Until then the agent may ask for one")]
+    id: Annotated[str | None, Meta(description="The newest one")]
+    issued_at: str | None
+    expires_at: str | None
+    consumed_at: str | None
+    consumed_by: Annotated[str | None, Meta(description="The tool that used it")]
+    result_missing: Annotated[
+        bool, Meta(description="Used, and nobody said in time what came of it")
+    ]
+
+
 class Links(Struct, frozen=True):
     """Where to look further."""
 
     self: str
     page: str
     events: str
+    permit: Annotated[
+        str | None, Meta(description="Where an approved action's permit is asked for")
+    ]
 
 
 class RequestObject(Struct, frozen=True):
@@ -213,12 +233,14 @@ class RequestObject(Struct, frozen=True):
     ]
     claimed_by: Annotated[AgentOwner | None, Meta(description="Who looks into it; others may too")]
     answer: Annotated[Any, Meta(description="Of a question that was answered")]
+    permit: Annotated[PermitShown | None, Meta(description="Of an approved action")]
     result: ResultShown | None
     break_glass: BreakGlassShown | None
     created_at: str
     expires_at: str
     ended_at: str | None
     sequence: Annotated[int, Meta(description="Grows with every change")]
+    stop: Annotated[bool, Meta(description="The agent must not go on: it was suspended or retired")]
     message: Annotated[str, Meta(description="One sentence that may be handed to a model")]
     links: Links
 

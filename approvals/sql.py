@@ -6,10 +6,21 @@ building was measured as the cost, not fsync), and what keeps a transaction read
 
 from __future__ import annotations
 
-from agents.sql import AGENT_FROM_REQUEST, RUN_FROM_REQUEST
+from agents.sql import AGENT_FROM_REQUEST, KEY_NAME, RUN_FROM_REQUEST, WHILE_ACTIVE
 from audit.log import INSERT_EVENTS
-from core.due import INSERT_DUE
+from callbacks.sql import CALLED, INSERT_CALLBACKS
+from core.due import INSERT_DUE, PROMISE_FROM
 from people.sql import NAME_OF, PERSON_NAME
+
+#: The due kind of an approval whose permit nobody used.
+LAPSE = "permit.lapse"
+
+#: A member of a WITH list: the clock of the permits that `source` opens (``id, workspace_id, use_by``).
+PROMISE_LAPSE = PROMISE_FROM.format(
+    name="lapses",
+    kind=LAPSE,
+    source="(SELECT workspace_id, id AS subject, use_by AS due_at FROM {source} WHERE use_by IS NOT NULL)",
+)
 
 #: In the order of `approvals.row.Row`.
 REQUEST_COLUMNS = f"""
@@ -40,7 +51,16 @@ REQUEST_COLUMNS = f"""
     (SELECT json_build_object(
                 'person_id', looked.person_id, 'person', {NAME_OF.format(person="looked.person_id")},
                 'comment', looked.comment, 'at', looked.at)
-       FROM approvals_breakglassreview looked WHERE looked.request_id = r.id)
+       FROM approvals_breakglassreview looked WHERE looked.request_id = r.id),
+    CASE WHEN r.permit_state IS NOT NULL THEN (
+        SELECT json_build_object(
+                   'state', r.permit_state, 'use_by', r.use_by, 'result_missing', r.result_missing,
+                   'id', newest.id, 'issued_at', newest.issued_at, 'expires_at', newest.expires_at,
+                   'consumed_at', newest.consumed_at, 'consumed_by', {KEY_NAME.format(key="newest.consumed_by_id")})
+          FROM (SELECT 1) AS one
+          LEFT JOIN LATERAL (SELECT * FROM approvals_permit made WHERE made.request_id = r.id
+                              ORDER BY made.issued_at DESC LIMIT 1) AS newest ON true) END,
+    agent.state
 """
 
 #: Stages that open: the parameters are arrays, as many stages as requests.
@@ -82,17 +102,19 @@ REQUEST_FROM = f"""
     ) votes ON true
 """
 
-#: One new request with everything that follows from it, in one statement.
-INSERT_REQUEST = f"""
+_INSERT_REQUEST = f"""
 WITH made AS (
     INSERT INTO approvals_request (
         id, workspace_id, kind, agent_id, key_id, run_id, initiator_id, action, risk, title, status, waiting_on, basis,
         revision, stage, roles, stated, sequence, created_at, expires_at, ended_at,
-        idempotency_key, idempotency_digest)
-    VALUES (
+        idempotency_key, idempotency_digest, permit_state, use_by, callback_url, callback_endpoint_id)
+    SELECT
         %(id)s, %(workspace)s, %(kind)s, %(agent)s, %(key)s, %(run)s, %(initiator)s, %(action)s, %(risk)s, %(title)s,
         %(status)s, %(waiting_on)s, %(basis)s, 1, %(stage)s, %(roles)s, %(stated)s, 1,
-        %(created_at)s, %(expires_at)s, %(ended_at)s, %(idempotency_key)s, %(idempotency_digest)s)
+        %(created_at)s, %(expires_at)s, %(ended_at)s, %(idempotency_key)s, %(idempotency_digest)s,
+        %(permit_state)s, %(use_by)s, %(callback_url)s, %(callback_endpoint)s
+    {WHILE_ACTIVE}
+    RETURNING id, workspace_id, agent_id, callback_url, callback_endpoint_id, use_by
 ),
 revised AS (
     INSERT INTO approvals_revision (
@@ -104,5 +126,15 @@ revised AS (
 {INSERT_STAGES},
 {INSERT_DUE},
 {INSERT_EVENTS}
-SELECT 1
+"""
+
+#: One new request with everything that follows from it, in one statement.
+INSERT_REQUEST = f"{_INSERT_REQUEST} SELECT 0"
+
+#: The same for one that policy ends at once; how many callbacks are to be sent.
+INSERT_ENDED_REQUEST = f"""
+{_INSERT_REQUEST},
+{PROMISE_LAPSE.format(source="made")},
+{INSERT_CALLBACKS.format(source="made")}
+SELECT {CALLED}
 """

@@ -33,6 +33,20 @@ class Basis(TextChoices):
     AGENT = "agent"
     OWNER = "owner"
     BREAK_GLASS = "break_glass"
+    KILL_SWITCH = "kill_switch"
+
+
+class PermitState(TextChoices):
+    """Where the permit of an approved action is; every state after ``issued`` is final.
+
+    ``open``: the agent may ask for it.  ``issued``: it did, and the tool has not used it.
+    """
+
+    OPEN = "open"
+    ISSUED = "issued"
+    CONSUMED = "consumed"
+    REVOKED = "revoked"
+    LAPSED = "lapsed"
 
 
 class Kind(TextChoices):
@@ -57,7 +71,7 @@ class Verdict(TextChoices):
 
 
 #: Every end a pending request may come to, and on which grounds.  There is no way out of an end.
-#: The database holds the same table (migrations 0002 and 0005), so that no road around the code exists.
+#: The database holds the same table (migrations 0002, 0005 and 0008), so that no road around the code exists.
 ENDS: dict[Status, frozenset[Basis]] = {
     Status.APPROVED: frozenset(
         {Basis.PEOPLE, Basis.CONFIRM, Basis.POLICY, Basis.CLOCK, Basis.BREAK_GLASS}
@@ -65,5 +79,5 @@ ENDS: dict[Status, frozenset[Basis]] = {
     Status.REJECTED: frozenset({Basis.PEOPLE, Basis.CONFIRM, Basis.POLICY}),
     Status.ANSWERED: frozenset({Basis.PEOPLE}),
     Status.EXPIRED: frozenset({Basis.CLOCK}),
-    Status.CANCELLED: frozenset({Basis.AGENT, Basis.OWNER}),
+    Status.CANCELLED: frozenset({Basis.AGENT, Basis.OWNER, Basis.KILL_SWITCH}),
 }

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from psycopg import Connection
+from psycopg import Connection, errors
 
 from agents.stored_answers import Idempotency
 from approvals.ends import EXPIRE, outcome_fact
 from approvals.facts import asked_roles, stages_asked, submission_commits
 from approvals.frozen import FrozenPlan
-from approvals.planning import Intake, Planned, Situation
+from approvals.planning import Intake, Planned, Situation, suspended
 from approvals.row import Row
-from approvals.sql import INSERT_REQUEST
+from approvals.sql import INSERT_ENDED_REQUEST, INSERT_REQUEST
 from approvals.stages import Opening, stage_rows
-from approvals.status import Basis, Kind, Status, WaitingOn
+from approvals.status import Basis, Kind, PermitState, Status, WaitingOn
 from approvals.submission import Asking
 from audit.actor import Actor
 from audit.kinds import Data, QuestionAsked, RequestSubmitted
 from audit.log import Fact, event_rows, rfc3339
+from callbacks.endpoints import endpoint_for
+from callbacks.sql import DELIVER
 from core import durations, failpoints, ids
 from core.canonical import digest
+from core.db import nudge_later
 from core.due import Promise, due_rows
 from policies.compiled import Compiled
 
@@ -54,8 +57,22 @@ def write(
     planned = replace(planned, plan=planned.plan.cut_short(wanted.asked.asked_life()))
     row = _new_row(intake.situation, wanted, planned)
     values = _values(row, intake, planned, idempotency)
+    url = wanted.asked.callback_url
+    if url is not None:
+        endpoint = endpoint_for(conn, row.agent_id, url)
+        values |= {"callback_url": url, "callback_endpoint": endpoint}
     failpoints.hit("submit_before_last_statement")
-    conn.execute(INSERT_REQUEST, values, prepare=True)
+    pending = row.status == Status.PENDING
+    statement = INSERT_REQUEST if pending else INSERT_ENDED_REQUEST
+    try:
+        called = conn.execute(statement, values, prepare=True).fetchone()
+    except errors.ForeignKeyViolation as error:
+        # Nothing was inserted for the rest to belong to: the agent was stopped since it was read.
+        if error.diag.constraint_name != "revision_request_same_workspace":
+            raise
+        raise suspended(intake.caller) from error
+    if called is not None and called[0]:
+        nudge_later(conn, DELIVER)
     return row
 
 
@@ -65,6 +82,7 @@ def _new_row(situation: Situation, wanted: Wanted, planned: Planned) -> Row:
     asked = wanted.asked.asked_life()
     status = _OUTCOME.get(plan.effect, Status.PENDING)
     ended = status != Status.PENDING
+    use_within = plan.use_within(wanted.kind) if status is Status.APPROVED else None
     return Row(
         id=ids.uuid7(int(now.timestamp() * 1000)),
         kind=wanted.kind.value,
@@ -96,6 +114,7 @@ def _new_row(situation: Situation, wanted: Wanted, planned: Planned) -> Row:
         agent_version=run.agent_version if run else None,
         initiator_id=run.initiator_id if run else None,
         initiator_name=run.initiator_name if run else None,
+        permit=None if use_within is None else opened(now + use_within),
     )
 
 
@@ -109,6 +128,7 @@ def _values(
     facts = [Fact(row.workspace_id, actor, ("req", row.id), _submitted(row, plan), commits)]
     if not pending:
         facts.append(outcome_fact(row, Actor.system("policy")))
+    permit = row.permit
     openings = [Opening(row.workspace_id, row.id, 1, 0, plan.stages[0])] if pending else []
     due = [Promise(EXPIRE, row.workspace_id, row.id, row.expires_at)] if pending else []
     return {
@@ -133,6 +153,12 @@ def _values(
         "ended_at": row.ended_at,
         "idempotency_key": idempotency.key if idempotency else None,
         "idempotency_digest": idempotency.digest if idempotency else None,
+        "permit_state": permit["state"] if permit else None,
+        "use_by": permit["use_by"] if permit else None,
+        "callback_url": None,
+        "callback_endpoint": None,
+        "cb_type": f"request.{row.status}",
+        "at": row.created_at,
         "revision_id": ids.uuid7(),
         "payload": row.payload,
         "digest": row.digest,
@@ -141,6 +167,20 @@ def _values(
         **stage_rows(openings, row.created_at),
         **due_rows(due),
         **event_rows(facts, row.created_at),
+    }
+
+
+def opened(use_by: datetime) -> dict[str, Any]:
+    """A permit that nobody asked for yet, as `Row.permit` has it."""
+    return {
+        "state": PermitState.OPEN.value,
+        "use_by": use_by.isoformat(),
+        "result_missing": False,
+        "id": None,
+        "issued_at": None,
+        "expires_at": None,
+        "consumed_at": None,
+        "consumed_by": None,
     }
 
 

@@ -65,6 +65,13 @@ class Asking(Statement, frozen=True, kw_only=True):
     expires_in: (
         Annotated[str, Meta(description="Shorter than the plan's own: 90s, 15m, 4h, 2d")] | None
     ) = None
+    callback_url: (
+        Annotated[
+            str,
+            Meta(max_length=2_000, description="Under an origin of one of the agent's endpoints"),
+        ]
+        | None
+    ) = None
 
     def said(self) -> bytes:
         """Canonical JSON of all that the agent states."""

@@ -111,7 +111,15 @@ def count(
         agreed = counted.result is Result.APPROVED
         end_requests(
             conn,
-            [Ending(ballot.request, ballot.workspace, ballot.revision, ballot.expires_at)],
+            [
+                Ending(
+                    ballot.request,
+                    ballot.workspace,
+                    ballot.revision,
+                    ballot.expires_at,
+                    ballot.plan.use_within(ballot.kind),
+                )
+            ],
             actor=actor,
             outcome=_outcome(ballot, agreed=agreed),
             basis=_basis(ballot, chosen, agreed=agreed),

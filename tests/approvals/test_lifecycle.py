@@ -13,6 +13,7 @@ from django.db import connections
 from approvals.ends import EXPIRE
 from approvals.preview import preview
 from approvals.read import snapshots
+from approvals.sql import LAPSE
 from approvals.status import ENDS, Status
 from core import due, failpoints
 from core.db import pool
@@ -134,7 +135,8 @@ def test_policy_allows_and_refuses_at_once():
     assert asked["status"] == "pending"
     assert world.kinds(allowed) == ["request.submitted", "request.approved"]
     assert world.kinds(refused) == ["request.submitted", "request.rejected"]
-    assert due_rows_of(allowed) == due_rows_of(refused) == []
+    assert due_rows_of(allowed) == [LAPSE]
+    assert due_rows_of(refused) == []
 
 
 @pytest.mark.parametrize(
@@ -307,7 +309,7 @@ def test_an_approval_ends_it_with_its_facts(world):
     (vote,) = decided["decisions"]
     assert (vote["person"]["name"], vote["verdict"], vote["comment"]) == ("Ana", "approve", "fine")
     assert world.kinds(request) == ["request.submitted", "decision.recorded", "request.approved"]
-    assert due_rows_of(request) == []
+    assert due_rows_of(request) == [LAPSE]
     assert "fine" not in json.dumps(world.events(request))
 
 
