@@ -151,6 +151,12 @@ class Front:
         if known is not None:
             body = await read_body(headers, receive)
             return await self._hot(known, Call(headers, query_of(scope), body), receive)
+        about = hot.about_one(method, path)
+        if about is not None and carries_key(headers):
+            body = await read_body(headers, receive)
+            return await self._hot(
+                about[0], Call(headers, query_of(scope), body, about[1]), receive
+            )
         if method == "GET" and path.startswith(READ_PREFIX) and carries_key(headers):
             subject = path[len(READ_PREFIX) :]
             if "/" not in subject and subject not in hot.NOT_IDS:

@@ -16,7 +16,7 @@ from msgspec import Meta, Struct
 
 from agents import limits
 from agents.alive import alive_keys
-from agents.authentication import READ, KeyContext, authenticate, require_scope
+from agents.authentication import READ, SUBMIT, KeyContext, authenticate, require_scope
 from api.answers import Answer, Call, Hot, Park
 from api.prefer import (
     ID_PATTERN,
@@ -26,13 +26,14 @@ from api.prefer import (
     query_wait,
     require_json,
 )
+from approvals import consuming, permits, read
 from approvals import preview as previewing
-from approvals import read
 from approvals import submit as submitting
 from approvals.submission import convert
 from core import ids, strict_json
+from core.canonical import parse_digest
 from core.db import pool
-from core.problems import Problem, not_found, unauthorized
+from core.problems import FieldError, Problem, invalid, not_found, unauthorized
 
 #: How often a waiting call looks again where it has a thread of its own (plain WSGI).
 LOOK_EVERY_S: Final = 0.25
@@ -47,6 +48,28 @@ class WaitFor(Struct, forbid_unknown_fields=True, frozen=True):
 
     ids: Annotated[list[RequestId], Meta(min_length=1, max_length=100)]
     timeout: Annotated[int, Meta(ge=0, le=MAX_WAIT_S, description="Seconds")] = MAX_WAIT_S
+
+
+class Nothing(Struct, forbid_unknown_fields=True, frozen=True):
+    """A body without members."""
+
+
+class ConsumeBody(Struct, forbid_unknown_fields=True, frozen=True):
+    """The body of ``POST /permits/{id}/consume``."""
+
+    payload_digest: Annotated[
+        str, Meta(description="`sha256:` and the digest of the canonical payload that shall run")
+    ]
+
+
+def about_one(method: str, path: str) -> tuple[Hot, str] | None:
+    """The hot call of a path about one thing, and the thing's id as it is written; or None."""
+    if method == "POST":
+        for before, after, function in ABOUT:
+            subject = path[len(before) : -len(after)]
+            if path.startswith(before) and path.endswith(after) and "/" not in subject:
+                return function, subject
+    return None
 
 
 def submit(call: Call) -> Answer:
@@ -131,6 +154,34 @@ def wait_any(call: Call) -> Answer:
     return answer
 
 
+def permit(call: Call) -> Answer:
+    """``POST /requests/{id}/permit``: leave to run an approved action, once."""
+    caller, headers = caller_of(call, SUBMIT)
+    if call.body.strip():
+        require_json(call.headers.get("content-type"), call.headers.get("content-encoding"))
+        convert(strict_json.loads(call.body), Nothing)
+    found = permits.issue(caller=caller, request_id=request_uuid(call.subject))
+    return Answer(200, found, headers)
+
+
+def consume(call: Call) -> Answer:
+    """``POST /permits/{id}/consume``: a tool uses a permit; it authenticates by a tool's key."""
+    require_json(call.headers.get("content-type"), call.headers.get("content-encoding"))
+    asked = convert(strict_json.loads(call.body), ConsumeBody)
+    try:
+        digest = parse_digest(asked.payload_digest)
+    except ValueError as error:
+        fault = FieldError("/payload_digest", "invalid_digest", str(error))
+        raise invalid([fault]) from error
+    done = consuming.consume(
+        authorization=call.headers.get("authorization"),
+        permit_id=permit_uuid(call.subject),
+        digest=digest,
+        idempotency_key=idempotency_key(call.headers.get("idempotency-key")),
+    )
+    return Answer(200, done)
+
+
 def caller_of(call: Call, scope: str = READ) -> tuple[KeyContext, Mapping[str, str]]:
     """The caller behind a call's key, counted against its limit, and the headers that say so.
 
@@ -148,6 +199,14 @@ def request_uuid(text: str) -> UUID:
     """The id of a request; Problem 404 for what is none."""
     try:
         return ids.decode("req", text)
+    except ids.BadId as error:
+        raise not_found() from error
+
+
+def permit_uuid(text: str) -> UUID:
+    """The id of a permit; Problem 404 for what is none."""
+    try:
+        return ids.decode("pmt", text)
     except ids.BadId as error:
         raise not_found() from error
 
@@ -194,5 +253,10 @@ CALLS: Final[Mapping[tuple[str, str], Hot]] = {
     ("POST", "/api/v1/requests/preview"): preview,
     ("POST", "/api/v1/questions"): ask,
 }
+#: Hot calls about one thing, by what stands before and after its id.
+ABOUT: Final[tuple[tuple[str, str, Hot], ...]] = (
+    ("/api/v1/requests/", "/permit", permit),
+    ("/api/v1/permits/", "/consume", consume),
+)
 #: What looks like the id of a request in a path and is none.
 NOT_IDS: Final = frozenset({"wait", "preview"})

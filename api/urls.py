@@ -8,8 +8,11 @@ from api.views import (
     agent,
     conversation,
     docs,
+    endpoints,
     events,
+    kill_switch,
     people,
+    permits,
     policy,
     policy_work,
     runs,
@@ -59,6 +62,27 @@ urlpatterns = [
         teamwork.Review.as_view(),
         name="api_break_glass_review",
     ),
+    path("v1/requests/<str:subject>/permit", permits.Permit.as_view(), name="api_permit"),
+    path("v1/requests/<str:request_id>/revoke", permits.Revoke.as_view(), name="api_revoke"),
+    path("v1/permits/<str:subject>/consume", permits.Consume.as_view(), name="api_consume"),
+    path(
+        "v1/permits/<str:subject>/result", permits.PermitResult.as_view(), name="api_permit_result"
+    ),
+    path("v1/endpoints", endpoints.Endpoints.as_view(), name="api_endpoints"),
+    path("v1/endpoints/<str:endpoint_id>", endpoints.EndpointDetail.as_view(), name="api_endpoint"),
+    *(
+        path(f"v1/endpoints/<str:endpoint_id>/{name}", view.as_view(), name=f"api_endpoint_{name}")
+        for name, view in (
+            ("rotate", endpoints.Rotate),
+            ("test", endpoints.Test),
+            ("deliveries", endpoints.Deliveries),
+            ("replay", endpoints.ReplayAll),
+        )
+    ),
+    path("v1/callbacks/<str:callback_id>", endpoints.CallbackDetail.as_view(), name="api_callback"),
+    path("v1/callbacks/<str:callback_id>/replay", endpoints.Replay.as_view(), name="api_replay"),
+    path("v1/kill_switch", kill_switch.KillSwitch.as_view(), name="api_kill_switch"),
+    path("v1/kill_switch/<str:kill_id>/undo", kill_switch.KillUndo.as_view(), name="api_kill_undo"),
     path("v1/break_glass", teamwork.PastThePlan.as_view(), name="api_past_the_plan"),
     path("v1/decisions", teamwork.Alike.as_view(), name="api_alike"),
     path("v1/actions/record", agent.Record.as_view(), name="api_record"),

@@ -1,14 +1,29 @@
 """Which handler keeps which promise: the one place where a kind of due row meets its code.
 
-A handler takes claimed rows, works in a transaction of its own and calls `core.due.finish` there.
+A handler takes claimed rows, works in a transaction of its own and calls `core.due.finish` there; or,
+where rows are kept one by one, settles each under its own fence (`core.due.SETTLE_DUE`).
 """
 
 from __future__ import annotations
 
+from typing import Final
+
+from approvals import telling
+from approvals.consuming import RESULT
 from approvals.ends import EXPIRE
+from approvals.sql import LAPSE
+from callbacks.sending import Deliverer
+from callbacks.sql import DELIVER
 from core.due import Handler
 from escalations.expiry import expire_due
+from escalations.permits import lapse_due, result_due
+
+#: What sends this process's callbacks.
+deliverer: Final = Deliverer(telling.bodies)
 
 HANDLERS: dict[str, Handler] = {
     EXPIRE: expire_due,
+    LAPSE: lapse_due,
+    RESULT: result_due,
+    DELIVER: deliverer.take,
 }

@@ -11,6 +11,7 @@ from config import environment
 BASE_DIR = environment.ROOT
 BASE_URL = environment.base_url()
 SECRET_KEY = environment.secret_key()
+SEALING_KEYS = environment.sealing_keys()
 DEBUG = False
 HTTPS = BASE_URL.startswith("https://")
 _base = urlsplit(BASE_URL)
@@ -27,11 +28,14 @@ INSTALLED_APPS = [
     "rest_framework",
     "guardian",
     "core",
+    "signing",
     "audit",
     "people",
     "agents",
+    "callbacks",
     "policies",
     "approvals",
+    "oversight",
     "pages",
     "config",  # no models: the doctor's command
 ]

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from api import errors
 from api.answers import problem_answer, told
+from api.views.permits import KeySet
 from config import health
 from core.problems import method_not_allowed
 
@@ -34,6 +35,7 @@ def health_view(look: Callable[[], tuple[int, dict[str, object]]]) -> Handler:
 urlpatterns = [
     path("healthz", health_view(health.alive)),
     path("readyz", health_view(health.ready)),
+    path(".well-known/jwks.json", KeySet.as_view(), name="jwks"),
     path("api/", include("api.urls")),
     path("", include("pages.urls")),
 ]
@@ -43,7 +45,7 @@ def by_path(of_api: Handler, of_pages: Handler) -> Handler:
     """One handler for both: the API answers in JSON, pages in HTML."""
 
     def handler(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
-        chosen = of_api if request.path.startswith("/api/") else of_pages
+        chosen = of_api if request.path.startswith(("/api/", "/.well-known/")) else of_pages
         return chosen(request, *args, **kwargs)
 
     return handler

@@ -30,6 +30,7 @@ from celery.exceptions import WorkerShutdown
 from celery.worker import WorkController
 
 from config.celery import CONCURRENCY, EMBEDDED, app, send_nudge
+from config.due import deliverer
 from config.embedded import Beat, Listener
 from config.tasks import stopping
 from core import db, durations, failpoints
@@ -65,6 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
     except WorkerShutdown:
         pass  # the signal came before or after Celery's own care for it
     finally:
+        deliverer.close()
         nudger.close(0.5)
         db.close()
     return 0
