@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.clients.office import Office
+from tests.clients.shop import Shop
 from tests.server import Live
 
 
@@ -17,6 +18,14 @@ from tests.server import Live
 def office(server: Live) -> Iterator[Office]:
     """A workspace with an agent and two people who decide."""
     found = Office(server)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def shop(server: Live) -> Iterator[Shop]:
+    """An office with a tool."""
+    found = Shop(server)
     yield found
     found.close()
 

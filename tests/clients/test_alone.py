@@ -44,6 +44,10 @@ import assentry, assentry.cli.app
 assert assentry.__file__.startswith({str(place)!r})
 loaded = {{name.partition(".")[0] for name in sys.modules}}
 assert not loaded & {{"approvals", "core", "api", "django", "psycopg", "msgspec"}}, loaded
+assert not loaded & {{"joserfc", "cryptography"}}, "of the extra for permits"
+import assentry.callbacks, assentry.tools
+loaded = {{name.partition(".")[0] for name in sys.modules}}
+assert not loaded & {{"approvals", "core", "api", "django", "psycopg", "msgspec"}}, loaded
 print(assentry.digest({{"amount": 42}}))
 """
     done = subprocess.run(

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connections
 
+from agents.services import create_tool_key
 from policies.management.commands.seed_demo import POLICY
 from policies.services import apply
 from tests.api.tenant import Person
@@ -49,6 +51,8 @@ class Reviewer:
         text = POLICY.read_text(encoding="utf-8").replace("rui@demo.example", person.user.email)
         apply(actor=ACTOR, workspace=workspace, text=text.replace("rules:\n", SHELL, 1))
         self.key = KeyFactory(agent=AgentFactory(workspace=workspace)).token
+        self.tool_key = create_tool_key(actor=ACTOR, workspace=workspace, name="till").token
+        self.audience = f"{settings.BASE_URL}/workspaces/{workspace.slug}"
         self.who = Person(server, person)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._work)
@@ -76,6 +80,8 @@ def environment(server: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     reviewer = Reviewer(server)
     monkeypatch.setenv("ASSENTRY_URL", server.url)
     monkeypatch.setenv("ASSENTRY_KEY", reviewer.key)
+    monkeypatch.setenv("ASSENTRY_TOOL_KEY", reviewer.tool_key)
+    monkeypatch.setenv("ASSENTRY_AUDIENCE", reviewer.audience)
     monkeypatch.chdir(tmp_path)
     yield reviewer
     reviewer.close()
@@ -101,7 +107,7 @@ def test_programs_print_what_is_said(environment: Reviewer, document: Path) -> N
             exec(compile(text, block.place, "exec"), names)  # noqa: S102 - our documents
         assert said.getvalue() == expected, block.place
     for value in list(names.values()):
-        if type(value).__name__ == "Client":
+        if type(value).__name__ in {"Client", "ToolClient"}:
             value.close()
 
 

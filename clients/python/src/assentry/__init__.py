@@ -9,15 +9,20 @@ from assentry.blocks import Run, Step
 from assentry.canonical import canonical, digest
 from assentry.client import Client, Handle
 from assentry.errors import (
+    AlreadyConsumed,
     AlreadyRan,
     ApiError,
     AssentryError,
+    CallbackRefused,
+    CallbackRepeated,
     Cancelled,
     EditNotApplied,
     Expired,
     NotApproved,
     OutcomeUnknown,
     PayloadError,
+    PermitDead,
+    PermitRefused,
     Refused,
     Rejected,
     Returned,
@@ -31,9 +36,10 @@ from assentry.errors import (
 )
 from assentry.exchange import Retry
 from assentry.journal import Journal
-from assentry.objects import Outcome, Request
+from assentry.objects import IssuedPermit, Outcome, Request
 
 __all__ = [
+    "AlreadyConsumed",
     "AlreadyRan",
     "ApiError",
     "AssentryError",
@@ -41,16 +47,21 @@ __all__ = [
     "AsyncHandle",
     "AsyncRun",
     "AsyncStep",
+    "CallbackRefused",
+    "CallbackRepeated",
     "Cancelled",
     "Client",
     "EditNotApplied",
     "Expired",
     "Handle",
+    "IssuedPermit",
     "Journal",
     "NotApproved",
     "Outcome",
     "OutcomeUnknown",
     "PayloadError",
+    "PermitDead",
+    "PermitRefused",
     "Refused",
     "Rejected",
     "Request",

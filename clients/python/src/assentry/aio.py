@@ -13,7 +13,7 @@ from assentry.calls import Duration, Said
 from assentry.driver import AsyncDriver
 from assentry.effects import Flow
 from assentry.gate import Gate, Options, Rules
-from assentry.objects import Outcome, Request
+from assentry.objects import IssuedPermit, Outcome, Request
 from assentry.running import Declared, RunState
 from assentry.shared import ClientState, HandleState
 
@@ -77,6 +77,15 @@ class AsyncHandle(HandleState):
     async def cancel(self, reason: str | None = None) -> Self:
         """Withdraw it."""
         return await self._take(calls.cancel(self._client._retry, self.id, reason))
+
+    async def permit(self) -> IssuedPermit:
+        """A permit for the tool that runs the approved action.  An earlier one ends with it.
+
+        Raises:
+            ApiError: 409 ``not_approved``, ``permit_consumed`` or ``result_reported``; 410
+                ``permit_lapsed`` or ``permit_revoked``.
+        """
+        return await self._client._do(calls.permit(self._client._retry, self.id))
 
     async def _take(self, flow: Flow[Request]) -> Self:
         self.request = await self._client._do(flow)

@@ -13,7 +13,7 @@ from assentry.effects import Call, Flow
 from assentry.errors import ApiError, WrongPayload
 from assentry.exchange import Retry, exchange
 from assentry.idempotency import fresh
-from assentry.objects import Request
+from assentry.objects import IssuedPermit, Request
 
 #: A deadline as the API writes it, or a `timedelta` of whole seconds.
 Duration = str | timedelta
@@ -146,6 +146,12 @@ def cancel(retry: Retry, request_id: str, reason: str | None) -> Flow[Request]:
     body = {} if reason is None else {"reason": reason}
     answer = yield from exchange(Call("POST", f"/requests/{request_id}/cancel", body), retry)
     return Request(answer.json())
+
+
+def permit(retry: Retry, request_id: str) -> Flow[IssuedPermit]:
+    """A permit of an approved request; those before it end, so asking again is safe."""
+    call = Call("POST", f"/requests/{request_id}/permit", {}, idempotent=True)
+    return IssuedPermit.of((yield from _object(call, retry)))
 
 
 def preview(

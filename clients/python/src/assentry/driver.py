@@ -39,7 +39,7 @@ def _request(settings: Settings, call: Call) -> dict[str, Any]:
     timeout = httpx2.Timeout(READ_S, connect=CONNECT_S, read=READ_S + call.wait_s)
     return {
         "method": call.method,
-        "url": settings.api + call.path,
+        "url": (settings.url if call.public else settings.api) + call.path,
         "params": dict(call.query) or None,
         "headers": headers,
         "content": content,

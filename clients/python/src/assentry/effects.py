@@ -20,7 +20,7 @@ class Call:
     """One HTTP call.  Performed, it gives an `Answer`, or raises `Lost`.
 
     Attributes:
-        path: below ``/api/v1``.
+        path: below ``/api/v1``; below the server's address where it is ``public``.
         body: a JSON value; None sends none.
         idempotent: whether carrying it out twice is the same as once.
         wait_s: how long the server may take before it begins to answer.
@@ -33,6 +33,7 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict)
     idempotent: bool = False
     wait_s: float = 0
+    public: bool = False
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,42 @@ class RunEnded(AssentryError):
     """A run of this external id has ended already; a new task needs a new one."""
 
 
+class CallbackRefused(AssentryError):
+    """What came in as a callback is none: answer 401, and do not act on it."""
+
+
+class CallbackRepeated(CallbackRefused):
+    """This callback came before, and is genuine: answer 200, and do not act on it again.
+
+    Attributes:
+        id: of the callback.
+    """
+
+    def __init__(self, id: str) -> None:
+        self.id = id
+        super().__init__(f"The callback {id} came before.")
+
+
+class PermitRefused(AssentryError):
+    """This permit does not allow what was to be run: do not run it.
+
+    Attributes:
+        code: the server's, where it was the server that refused; else empty.
+    """
+
+    def __init__(self, text: str, code: str = "") -> None:
+        self.code = code
+        super().__init__(text)
+
+
+class PermitDead(PermitRefused):
+    """The permit expired or was revoked, or its agent was suspended.  It never comes back."""
+
+
+class AlreadyConsumed(PermitRefused):
+    """The permit was used before.  What it allowed was run then, or will never be."""
+
+
 class _OfRequest(AssentryError):
     def __init__(self, request: Request, text: str | None = None) -> None:
         self.request = request

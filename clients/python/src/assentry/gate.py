@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypedDict
+from typing import Any, Final, Literal, TypedDict
 
 from assentry import calls, waiting
 from assentry.canonical import canonical, digest
@@ -22,10 +22,12 @@ from assentry.exchange import Retry
 from assentry.idempotency import derived, fresh
 from assentry.journal import Entry, Journal, as_json
 from assentry.objects import Outcome, Request
-from assentry.parameters import Bound, Parameters, Unfit
+from assentry.parameters import Bound, Parameters, Unfit, takes_by_keyword
 from assentry.running import RunState
 
 logger = logging.getLogger("assentry")
+#: The parameter that is given a permit.
+_PERMIT: Final = "permit"
 
 #: What an argument of the decorator may be: a text, or a function of the call's arguments.
 Told = str | Callable[..., str | None] | None
@@ -33,6 +35,9 @@ Told = str | Callable[..., str | None] | None
 
 class Options(TypedDict, total=False):
     """How a function is gated, beside its action.
+
+    A function with a keyword-only parameter ``permit`` is given a fresh permit's token there, for the
+    tool that it calls.  Callers do not give it, and it is no part of the payload.
 
     ``payload``
         A function of the call's arguments.  Without it: the arguments by name.
@@ -90,7 +95,10 @@ class Gate:
     ) -> None:
         self._function, self._rules = function, rules
         self._journal, self._retry = journal, retry
-        self._parameters = Parameters(function, rules.ignore)
+        self._wants_permit = takes_by_keyword(function, _PERMIT)
+        self._parameters = Parameters(
+            function, rules.ignore, without=_PERMIT if self._wants_permit else None
+        )
         self._name = f"{function.__module__}.{function.__qualname__}"
 
     def call(
@@ -194,14 +202,27 @@ class Gate:
                 "Nothing was run.",
             ) from None
 
+    def _permit(self, key: str, request: Request) -> Flow[Mapping[str, str]]:
+        """What the function is given beside its arguments."""
+        if not self._wants_permit:
+            return {}
+        try:
+            issued = yield from calls.permit(self._retry, request.id)
+        except ApiError as error:
+            if error.code == "permit_consumed":
+                raise OutcomeUnknown(request, key) from error
+            raise
+        return {_PERMIT: issued.token}
+
     def _run(self, key: str, request: Request, chosen: Bound) -> Flow[Any]:
+        more = yield from self._permit(key, request)
         journal = self._journal
         if journal is not None:
             began = yield Blocking(lambda: journal.start(key, request.id))
             if not began:
                 raise OutcomeUnknown(request, key)
         try:
-            value = yield Do(lambda: self._function(*chosen.args, **chosen.kwargs))
+            value = yield Do(lambda: self._function(*chosen.args, **chosen.kwargs, **more))
         except Exception as error:
             name = type(error).__name__
             yield from self._finish(key, request, "failed", None, name)

@@ -74,7 +74,7 @@ class Journal:
 
     def look(self, key: str) -> Entry | None:
         """What is known of a call."""
-        with self._using() as db:
+        with self.using() as db:
             row = db.execute(
                 "SELECT key, request_id, state, result, error, reported FROM calls WHERE key = ?",
                 [key],
@@ -86,7 +86,7 @@ class Journal:
 
     def start(self, key: str, request_id: str) -> bool:
         """Write that it begins; False where somebody wrote that before."""
-        with self._using() as db:
+        with self.using() as db:
             done = db.execute(
                 "INSERT OR IGNORE INTO calls (key, request_id, state) VALUES (?, ?, 'started')",
                 [key, request_id],
@@ -95,7 +95,7 @@ class Journal:
 
     def finish(self, key: str, state: str, *, result: str | None = None, error: str = "") -> None:
         """Write how it ended."""
-        with self._using() as db:
+        with self.using() as db:
             db.execute(
                 "UPDATE calls SET state = ?, result = ?, error = ? WHERE key = ?",
                 [state, result, error, key],
@@ -103,7 +103,7 @@ class Journal:
 
     def reported(self, key: str) -> None:
         """Write that the server was told."""
-        with self._using() as db:
+        with self.using() as db:
             db.execute("UPDATE calls SET reported = 1 WHERE key = ?", [key])
 
     def close(self) -> None:
@@ -112,7 +112,8 @@ class Journal:
             self._db.close()
 
     @contextmanager
-    def _using(self) -> Iterator[sqlite3.Connection]:
+    def using(self) -> Iterator[sqlite3.Connection]:
+        """Its database, for one thread at a time; each statement commits by itself."""
         with self._lock:
             yield self._db
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Self
 
 from assentry.canonical import digest
@@ -123,6 +125,36 @@ class Request:
         if digest(self.payload) != self.payload_digest:
             raise WrongPayload(self, f"The payload of {self.id} is not what its digest says.")
         return self
+
+
+@dataclass(frozen=True)
+class IssuedPermit:
+    """Leave to run one approved action, for the tool that runs it: `str` gives the token.
+
+    Attributes:
+        id: its own.
+        token: what the tool wants to see.
+        expires_at: until when the tool may use it.
+        use_by: until when another one may be asked for, which ends this one.
+    """
+
+    id: str
+    token: str = field(repr=False)
+    expires_at: datetime
+    use_by: datetime
+
+    @classmethod
+    def of(cls, raw: Mapping[str, Any]) -> Self:
+        """From the server's answer."""
+        return cls(
+            str(raw["id"]),
+            str(raw["token"]),
+            datetime.fromisoformat(raw["expires_at"]),
+            datetime.fromisoformat(raw["use_by"]),
+        )
+
+    def __str__(self) -> str:
+        return self.token
 
 
 _ENDS: Mapping[str, type[NotApproved]] = {

@@ -22,10 +22,16 @@ class Parameters:
 
     Args:
         ignore: those that are no part of a payload; ``self`` and ``cls`` in the first place never are.
+        without: one that callers do not give, whether or not there is one of this name.
     """
 
-    def __init__(self, function: Callable[..., Any], ignore: Collection[str]) -> None:
-        self._signature = inspect.signature(function)
+    def __init__(
+        self, function: Callable[..., Any], ignore: Collection[str], without: str | None = None
+    ) -> None:
+        whole = inspect.signature(function)
+        taken = [one for name, one in whole.parameters.items() if name != without]
+        self._signature = whole.replace(parameters=taken)
+        self._without = without
         known = self._signature.parameters
         unknown = set(ignore) - known.keys()
         if unknown:
@@ -37,6 +43,8 @@ class Parameters:
 
     def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Bound:
         """A call's arguments, with defaults; TypeError as the call would raise it."""
+        if self._without in kwargs:  # it would end up in **kwargs
+            raise TypeError(f"{self._without}= is not given by the caller")
         bound = self._signature.bind(*args, **kwargs)
         bound.apply_defaults()
         return bound
@@ -101,6 +109,12 @@ class Parameters:
         elif values:
             raise Unfit
         return inspect.BoundArguments(self._signature, arguments)
+
+
+def takes_by_keyword(function: Callable[..., Any], name: str) -> bool:
+    """Whether it has a parameter of this name that can be given by keyword only."""
+    found = inspect.signature(function).parameters.get(name)
+    return found is not None and found.kind is inspect.Parameter.KEYWORD_ONLY
 
 
 def _same(one: Any, other: Any) -> bool:

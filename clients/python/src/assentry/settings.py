@@ -39,7 +39,7 @@ class Settings:
 
     Attributes:
         url: its address, without ``/api/v1``.
-        key: an agent's key.
+        key: an agent's key, or a tool's.
     """
 
     url: str
@@ -52,20 +52,23 @@ class Settings:
 
 
 def settings(
-    url: str | None = None, key: str | None = None, environment: Mapping[str, str] | None = None
+    url: str | None = None,
+    key: str | None = None,
+    environment: Mapping[str, str] | None = None,
+    variable: str = "ASSENTRY_KEY",
 ) -> Settings:
-    """Settings from arguments, else from ``ASSENTRY_URL`` and ``ASSENTRY_KEY``.
+    """Settings from arguments, else from ``ASSENTRY_URL`` and the variable that holds the key.
 
     Raises:
         SettingsError: for what is missing or cannot be.
     """
     known = os.environ if environment is None else environment
     url = url or known.get("ASSENTRY_URL", "")
-    key = (key or known.get("ASSENTRY_KEY", "")).strip()
+    key = (key or known.get(variable, "")).strip()
     if not url:
         raise SettingsError("Where is the server? Give url=, or set ASSENTRY_URL.")
     if not key:
-        raise SettingsError("Who asks? Give key=, or set ASSENTRY_KEY.")
+        raise SettingsError(f"Who asks? Give key=, or set {variable}.")
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise SettingsError("The server's address begins with http:// or https:// and a host.")
