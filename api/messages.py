@@ -384,10 +384,13 @@ class KillBody(Struct, forbid_unknown_fields=True, frozen=True):
     """The body of ``POST /kill_switch``."""
 
     scope: Literal["agent", "owner", "workspace"]
-    target: Annotated[
-        str | None,
-        Meta(max_length=100, description="An agent's id, or an owner's (a person); null: yours"),
-    ] = None
+    target: (
+        Annotated[
+            str,
+            Meta(max_length=100, description="An agent's id, or an owner's; left out: your own"),
+        ]
+        | None
+    ) = None
     reason: Annotated[str, Meta(max_length=1_000)] = ""
     mode: Annotated[
         Literal["press", "dry_run", "drill"],
@@ -519,7 +522,9 @@ class ReplayBody(Struct, forbid_unknown_fields=True, frozen=True):
         Literal["failed", "missing"],
         Meta(description="`missing` was never tried, since the endpoint was disabled"),
     ]
-    since: Annotated[datetime | None, Meta(tz=True, description="From when on; null: all")] = None
+    since: Annotated[datetime, Meta(tz=True, description="From when on; left out: all")] | None = (
+        None
+    )
 
 
 class Replayed(Struct, frozen=True):

@@ -14,16 +14,25 @@ from django.conf import settings
 
 from agents.reports import RunDeclared, RunEnd, StepsReported
 from agents.steps import StepsTaken
-from api.hot import WaitFor
+from api.hot import ConsumeBody, Nothing, WaitFor
 from api.messages import (
     AgentMe,
     AlikeBody,
     AlikeOutcomes,
     BreakGlassBody,
+    CallbackList,
+    CallbackShown,
     CancelBody,
     CommentBody,
     Credentials,
     DecisionBody,
+    EndpointBody,
+    EndpointList,
+    EndpointPatch,
+    EndpointSecret,
+    EndpointShown,
+    KillBody,
+    KillList,
     NoBody,
     Opened,
     PersonMe,
@@ -33,18 +42,25 @@ from api.messages import (
     PolicyTested,
     PolicyVersionShown,
     ReassignBody,
+    ReplayBody,
+    Replayed,
     ReviewBody,
     RevisionList,
+    RevokeBody,
     RunList,
     RunShown,
     SignedIn,
     StepList,
 )
 from api.operations import ERRORS, OPERATIONS, Operation
+from approvals.consuming import Consumed
+from approvals.permits import Issued
+from approvals.results import ToolResult
 from approvals.shape import Preview, RecordShown, RequestObject
 from approvals.status import Basis, Kind, Status, Verdict, WaitingOn
 from approvals.submission import AgentMessage, Question, Recorded, ResultTold, Revised, Submission
 from core.problems import CONTENT_TYPE, TYPE_PREFIX
+from oversight.kill_switch import KillShown
 
 VERSION: Final = "1.0.0"
 DESCRIPTION: Final = """\
@@ -71,11 +87,16 @@ STRUCTS: Final = (
     *(Question, Revised, AgentMessage, RevisionList),
     *(CommentBody, ReassignBody, BreakGlassBody, ReviewBody, AlikeBody, AlikeOutcomes),
     *(ResultTold, Recorded, RecordShown),
+    *(Nothing, Issued, ConsumeBody, Consumed, ToolResult, RevokeBody),
+    *(EndpointBody, EndpointPatch, EndpointShown, EndpointSecret, EndpointList),
+    *(CallbackShown, CallbackList, ReplayBody, Replayed),
+    *(KillBody, KillShown, KillList),
     *(RunDeclared, RunEnd, RunShown, RunList, StepsReported, StepsTaken, StepList),
 )
 RISKS: Final = ["low", "medium", "high", "critical"]
 SECURITY: Final[dict[str, list[dict[str, list[str]]]]] = {
     "key": [{"key": []}],
+    "tool key": [{"toolKey": []}],
     "session": [{"session": [], "csrf": []}],
     "session read": [{"session": []}],
     "any": [{"key": []}, {"session": [], "csrf": []}],
@@ -102,8 +123,10 @@ def document() -> dict[str, Any]:
         "servers": [{"url": settings.BASE_URL}],
         "tags": [
             {"name": "Agents", "description": "Calls that carry an agent's key"},
+            {"name": "Tools", "description": "Calls that carry a tool's key"},
             {"name": "People", "description": "Calls of a signed-in person"},
             {"name": "Policy", "description": "The document that decides who is asked"},
+            {"name": "Administration", "description": "Endpoints, deliveries, the kill switch"},
             {"name": "Server", "description": "The server about itself"},
         ],
         "paths": paths,
@@ -115,6 +138,12 @@ def document() -> dict[str, Any]:
                     "scheme": "bearer",
                     "bearerFormat": "assentry_agt_…",
                     "description": "An agent's key. Where one is sent, cookies do not count.",
+                },
+                "toolKey": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "assentry_tool_…",
+                    "description": "A tool's key: it uses permits, and nothing else.",
                 },
                 "session": {"type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME},
                 "csrf": {

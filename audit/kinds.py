@@ -301,6 +301,13 @@ class WorkspaceCreated(Data, frozen=True, kw_only=True):
     KIND = "workspace.created"
 
 
+class PlainHttpSet(Data, frozen=True, kw_only=True):
+    """Whether callbacks may go to plain http addresses."""
+
+    KIND = "workspace.plain_http_set"
+    allowed: bool
+
+
 class PersonCreated(Data, frozen=True, kw_only=True):
     """Commits to ``email``."""
 

@@ -201,3 +201,20 @@ def deactivate_person(*, actor: Actor, person: Person) -> bool:
 def end_sessions(*, user: User) -> None:
     """Make every session of this user worthless from now on."""
     User.objects.filter(id=user.id).update(session_generation=F("session_generation") + 1)
+
+
+@transaction.atomic
+def set_plain_http(*, actor: Actor, workspace: Workspace, allowed: bool) -> bool:
+    """Let callbacks go to plain http addresses, or no longer; false where it is so already."""
+    held = Workspace.objects.select_for_update(no_key=True).get(id=workspace.id)
+    if held.plain_http == allowed:
+        return False
+    held.plain_http = allowed
+    held.save(update_fields=["plain_http"])
+    record(
+        actor=actor,
+        workspace=held.id,
+        subject=("wsp", held.id),
+        data=kinds.PlainHttpSet(allowed=allowed),
+    )
+    return True

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8750
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+LOOPBACK_NETWORKS = "127.0.0.0/8,::1/128"
 BACKLOG = 1024
 
 
@@ -48,7 +49,10 @@ class Options:
             "ASSENTRY_BASE_URL": self.base_url,
         }
         switch = os.environ.get("ASSENTRY_DEV", "1") if self.development else "0"
-        return {**os.environ, **own, "ASSENTRY_DEV": switch}
+        given = {**os.environ, **own, "ASSENTRY_DEV": switch}
+        if self.development:  # somebody who tries it has their receiver on this machine
+            given.setdefault("ASSENTRY_EGRESS_ALLOW", LOOPBACK_NETWORKS)
+        return given
 
 
 def read() -> Options:

@@ -48,5 +48,7 @@ def text(options: Options, seconds: float) -> str:
             "",
             said["curl"],
         ]
+    if options.development:
+        lines += ["", "  Callbacks may go to this machine (ASSENTRY_EGRESS_ALLOW)."]
     lines += ["", f"  Data in {options.data}. Ctrl-C ends everything.", ""]
     return "\n".join(lines)

@@ -5,13 +5,24 @@ from __future__ import annotations
 from typing import Final
 
 from api.operations.agents import AGENTS
+from api.operations.endpoints import ENDPOINTS
 from api.operations.people import PEOPLE
+from api.operations.permits import PERMITS
 from api.operations.policies import POLICIES
 from api.operations.runs import RUNS
 from api.operations.server import SERVER
 from api.operations.teamwork import TEAMWORK
 from api.operations.terms import ERRORS, Operation
 
-OPERATIONS: Final[tuple[Operation, ...]] = (*AGENTS, *RUNS, *PEOPLE, *TEAMWORK, *POLICIES, *SERVER)
+OPERATIONS: Final[tuple[Operation, ...]] = (
+    *AGENTS,
+    *PERMITS,
+    *RUNS,
+    *PEOPLE,
+    *TEAMWORK,
+    *POLICIES,
+    *ENDPOINTS,
+    *SERVER,
+)
 
 __all__ = ["ERRORS", "OPERATIONS", "Operation"]

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 from api.prefer import ID_PATTERN, MAX_WAIT_S
 from core.paging import DEFAULT_LIMIT, MAX_LIMIT
 
-Security = Literal["key", "session", "session read", "any", "any read", "none"]
+Security = Literal["key", "tool key", "session", "session read", "any", "any read", "none"]
 
 #: Problem responses by name: the status, and the codes that the `type` of the problem may end in.
 ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
@@ -37,7 +37,7 @@ ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
         403,
         (
             *("forbidden", "insufficient_scope", "agent_suspended", "people_only", "csrf_failed"),
-            "agents_only",
+            *("agents_only", "wrong_kind_of_key", "wrong_action", "not_yours_to_undo"),
             *("no_workspace", "wrong_origin", "not_the_owner", "not_asked", "own_agent"),
             *("owner_confirms", "initiator_confirms", "own_run", "approved_earlier"),
             *("claimed_by_another", "not_administrator", "not_a_third_person"),
@@ -57,7 +57,14 @@ ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
                 "too_many_messages",
                 "not_for_questions",
             ),
+            *("permit_consumed", "permit_not_consumed", "permit_revoked", "permit_lapsed"),
+            *("endpoint_exists", "too_many_endpoints", "endpoint_disabled"),
+            *("callback_pending", "kill_undone"),
         ),
+    ),
+    "Gone": (
+        410,
+        ("permit_expired", "permit_revoked", "permit_lapsed", "agent_suspended"),
     ),
     "TooLarge": (413, ("body_too_large", "payload_too_large")),
     "WrongType": (415, ("unsupported_media_type",)),
@@ -66,6 +73,7 @@ ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
         (
             *("invalid_input", "unknown_action", "payload_off_schema", "idempotency_key_reused"),
             *("invalid_policy", "invalid_query", "unknown_run", "payload_unchanged", "not_alike"),
+            "wrong_digest",
         ),
     ),
     "TooMany": (
@@ -154,10 +162,20 @@ ID: Final = {
     "description": "The request",
     "schema": {"type": "string", "pattern": ID_PATTERN},
 }
+DAY_ID: Final = '^("[!#-Z^-~]{1,255}"|[!#-Z^-~]{1,255})$'
+
+
+def named_id(prefix: str, said: str) -> dict[str, Any]:
+    """The id in a path of something else than a request."""
+    pattern = ID_PATTERN.replace("req_", f"{prefix}_")
+    schema = {"type": "string", "pattern": pattern}
+    return {"name": "id", "in": "path", "required": True, "description": said, "schema": schema}
+
+
 IDEMPOTENCY_KEY: Final = header(
     "Idempotency-Key",
     "The same key and body give the same answer for a day",
-    pattern='^("[!#-Z^-~]{1,255}"|[!#-Z^-~]{1,255})$',
+    pattern=DAY_ID,
 )
 WORKSPACE: Final = header(
     "Assentry-Workspace", "The workspace's slug, where a person is in several"

@@ -17,6 +17,7 @@ FOLDERS = (
     "callbacks",
     "config",
     "core",
+    "oversight",
     "pages",
     "people",
     "policies",

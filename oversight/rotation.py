@@ -1,0 +1,84 @@
+"""Changing the keys of an instance: a new signing key with its event, and secrets sealed anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg import Connection
+
+from audit.actor import Actor
+from audit.kinds import SigningKeyRotated
+from audit.log import INSERT_EVENTS, Fact, event_rows
+from callbacks import endpoints
+from core.db import pool
+from signing import keys
+from signing.sealing import sealer
+
+_WORKSPACES: Final = "SELECT id, clock_timestamp() FROM people_workspace ORDER BY id"
+#: Every sealed column: table, key, column.
+_SEALED: Final = (
+    ("signing_signingkey", "sealed"),
+    ("callbacks_endpoint", "headers"),
+    ("callbacks_endpoint", "certificate"),
+    ("callbacks_endpointkey", "secret"),
+    ("callbacks_endpointkey", "private"),
+)
+
+
+def rotate_signing_key(*, actor: Actor, purpose: str = keys.PERMIT) -> keys.Rotated:
+    """Sign with a new key from now on; every workspace's log says so.
+
+    Processes that run take it up within a minute; what the old one signed stays readable.
+    """
+    with pool().connection() as conn, conn.transaction():
+        rotated = keys.rotate(conn, purpose)
+        data = SigningKeyRotated(purpose=purpose, before=rotated.before, after=rotated.after)
+        rows = conn.execute(_WORKSPACES).fetchall()
+        if rows:
+            facts = [Fact(row[0], actor, ("wsp", row[0]), data) for row in rows]
+            conn.execute(f"WITH {INSERT_EVENTS} SELECT 1", event_rows(facts, rows[0][1]))
+    keys.signers.forget()
+    return rotated
+
+
+@dataclass(frozen=True, slots=True)
+class Resealed:
+    """How many secrets were sealed anew, and how many were sealed with the newest key before."""
+
+    changed: int
+    unchanged: int
+
+
+def reseal() -> Resealed:
+    """Seal every secret of the database with the first sealing key.  Afterwards the others may go.
+
+    Raises:
+        CannotOpen: one was sealed with a key that is not given; nothing was changed.
+    """
+    changed = unchanged = 0
+    with pool().connection() as conn, conn.transaction():
+        for table, column in _SEALED:
+            for key, sealed in _rows(conn, table, column):
+                if sealer().is_newest(sealed):
+                    unchanged += 1
+                    continue
+                place = _place(table, column, key)
+                again = sealer().seal(sealer().open(sealed, place), place)
+                conn.execute(f"UPDATE {table} SET {column} = %s WHERE id = %s", [again, key])
+                changed += 1
+    return Resealed(changed, unchanged)
+
+
+def _rows(conn: Connection[Any], table: str, column: str) -> list[tuple[Any, bytes]]:
+    found = conn.execute(
+        f"SELECT id, {column} FROM {table} WHERE {column} IS NOT NULL ORDER BY id FOR UPDATE"
+    )
+    return [(row[0], bytes(row[1])) for row in found.fetchall()]
+
+
+def _place(table: str, column: str, key: str | UUID) -> str:
+    if isinstance(key, UUID):
+        return endpoints.about(key, column)
+    return keys.about(key)
