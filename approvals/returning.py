@@ -25,9 +25,10 @@ from approvals.voting import count_nowhere
 from audit.actor import Actor
 from audit.kinds import CommentAdded, MessageAdded, RequestReturned
 from audit.log import INSERT_EVENTS, Commitment, Fact, event_rows
+from callbacks.sql import CALLED, DELIVER, INSERT_CALLBACKS
 from core import failpoints, ids
 from core.canonical import JSON, canonical
-from core.db import pool
+from core.db import nudge_later, pool
 from core.nudge import nudger
 from core.problems import conflict
 
@@ -52,6 +53,15 @@ turned AS (
 SELECT 1
 """
 
+#: The agent's endpoints hear of a return.
+_TELL: Final = f"""
+WITH given_back AS (
+    SELECT id, workspace_id, agent_id, callback_url, callback_endpoint_id
+      FROM approvals_request WHERE id = %(request)s
+),
+{INSERT_CALLBACKS.format(source="given_back")}
+SELECT {CALLED}
+"""
 _COUNT: Final = "SELECT count(*) FROM approvals_message WHERE request_id = %(request)s"
 
 
@@ -80,6 +90,10 @@ def give_back(
             **event_rows([fact], ballot.now),
         },
     )
+    told = {"request": ballot.request, "at": ballot.now, "cb_type": "request.returned"}
+    called = conn.execute(_TELL, told).fetchone()
+    if called is not None and called[0]:
+        nudge_later(conn, DELIVER)
 
 
 def say(

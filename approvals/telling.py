@@ -45,7 +45,7 @@ def bodies(conn: Connection[Any], request_ids: Sequence[UUID]) -> Mapping[UUID, 
 
 
 def _body(row: Row) -> bytes:
-    told = msgspec.to_builtins(_without_comments(row))
+    told = msgspec.structs.asdict(_without_comments(row))
     left: list[str] = []
     if len(row.payload) > MOST_PAYLOAD:
         told["payload"], left = None, ["payload"]

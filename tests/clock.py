@@ -16,13 +16,17 @@ from core import ids
 
 # As the owner: the runtime role may not rewrite history either, and ends are final for it too.
 _MOVES = (
-    """UPDATE approvals_request SET created_at = created_at - %(by)s, expires_at = expires_at - %(by)s,
-              ended_at = ended_at - %(by)s WHERE id = %(request)s""",
+    """UPDATE approvals_request SET created_at = created_at - %(by)s, expires_at = expires_at - %(by)s
+        WHERE id = %(request)s""",
     "UPDATE approvals_revision SET created_at = created_at - %(by)s WHERE request_id = %(request)s",
     """UPDATE approvals_stage SET opened_at = opened_at - %(by)s, closed_at = closed_at - %(by)s
         WHERE request_id = %(request)s""",
     """UPDATE approvals_decision SET at = at - %(by)s, void_at = void_at - %(by)s
         WHERE request_id = %(request)s""",
+    """UPDATE approvals_request SET use_by = use_by - %(by)s
+        WHERE id = %(request)s AND permit_state IN ('open', 'issued')""",
+    """UPDATE approvals_permit SET issued_at = issued_at - %(by)s, expires_at = expires_at - %(by)s
+        WHERE request_id = %(request)s AND consumed_at IS NULL AND revoked_at IS NULL""",
     """UPDATE core_due SET due_at = due_at - %(by)s, ready_at = ready_at - %(by)s
         WHERE subject = %(request)s""",
 )
