@@ -46,7 +46,7 @@ class Finding:
 
 def examine() -> Iterator[Finding]:
     """Run every check, in the order in which one would mend things."""
-    for check in (_base_url, _switches, _secret_key, _disk):
+    for check in (_base_url, _switches, _secret_key, _sealing_key, _disk):
         yield from check()
     yield from _databases()
     yield from _redis()

@@ -27,7 +27,7 @@ import uvicorn
 from api.protocol import Protocol
 from config import environment, nudges
 from config.asgi import application
-from core import durations, failpoints
+from core import addresses, durations, failpoints
 from runtime import parent
 
 logger = logging.getLogger(__name__)
@@ -68,6 +68,7 @@ def main(arguments: list[str]) -> int:
     try:
         failpoints.check_environment()
         durations.time_scale()
+        addresses.allowed_networks()
     except ValueError as error:
         logger.critical("%s", error)
         return 1

@@ -33,7 +33,7 @@ from config.celery import CONCURRENCY, EMBEDDED, app, send_nudge
 from config.due import deliverer
 from config.embedded import Beat, Listener
 from config.tasks import stopping
-from core import db, durations, failpoints
+from core import addresses, db, durations, failpoints
 from core.nudge import nudger
 from runtime import parent
 
@@ -51,6 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         failpoints.check_environment()
         durations.time_scale()
+        addresses.allowed_networks()
     except ValueError as error:
         logger.critical("%s", error)
         return 1

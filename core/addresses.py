@@ -85,7 +85,7 @@ _NOBODYS: Final = IPv4Address("192.0.2.1")
 _ANY_PORT: Final = 9
 
 
-class EgressConfigError(Exception):
+class EgressConfigError(ValueError):
     """ASSENTRY_EGRESS_ALLOW lists something that is no network and no address."""
 
     def __init__(self, item: str) -> None:

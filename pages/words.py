@@ -56,6 +56,10 @@ OUTCOMES: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ),
     ("cancelled", "agent"): ("Withdrawn by the agent", "It needs no decision any more."),
     ("cancelled", "owner"): ("Withdrawn by the agent's owner", "It needs no decision any more."),
+    ("cancelled", "kill_switch"): (
+        "Stopped by the kill switch",
+        "Its agent was suspended; nothing of it may run.",
+    ),
 }
 
 #: Which colour an end has: words carry the meaning, the colour only repeats it.
