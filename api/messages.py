@@ -480,7 +480,7 @@ class AttemptShown(Struct, frozen=True, kw_only=True):
     failure: Annotated[
         str,
         Meta(
-            description="Why there was no answer: `blocked`, `resolve`, `connect`, `tls`, `timeout`, `protocol`"
+            description="Why there was no answer: `blocked`, `connect`, `tls`, `timeout`, `protocol`"
         ),
     ]
     detail: str

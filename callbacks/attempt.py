@@ -61,7 +61,10 @@ def attempt(sender: Sender, job: Job, now: datetime) -> Outcome:
             certificate=job.certificate,
         )
     except http.Failed as failed:
-        outcome.failure, outcome.detail = failed.kind, failed.detail
+        # One word for a name that leads nowhere and one that leads where it may not: the difference
+        # would tell which names there are inside.
+        outcome.failure = "blocked" if failed.kind == "resolve" else failed.kind
+        outcome.detail = failed.detail
     else:
         outcome.status, outcome.response = answer.status, answer.body
         outcome.said = answer.headers.get("webhook-delivery", "")

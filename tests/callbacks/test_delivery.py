@@ -240,6 +240,20 @@ def test_an_address_that_turned_private_is_blocked_when_it_is_sent(setting, deli
     assert setting.receiver.arrived == []
 
 
+def test_a_name_that_is_not_there_reads_as_one_that_is_refused(setting, deliverer):
+    details = set()
+    for number, url in enumerate(("https://no-such-name.invalid/x", "https://10.0.0.1/x"), start=1):
+        with connections["owner"].cursor() as cursor:
+            cursor.execute(
+                "UPDATE callbacks_endpoint SET url = %s WHERE id = %s", [url, setting.endpoint.id]
+            )
+        setting.world.decide("ana", setting.world.submit())
+        send(deliverer, setting, number)
+        newest = Attempt.objects.filter(callback=setting.callbacks()[-1]).get()
+        details.add((newest.failure, newest.detail))
+    assert len(details) == 1
+
+
 def test_secrets_are_masked_in_what_is_kept(world, receiver, deliverer):
     setting = Setting(world, receiver, headers={"X-Tenant-Token": "open-sesame-42"})
     echo = f"you sent open-sesame-42 and {setting.secret.secret}; Authorization: Bearer abc.def"
