@@ -31,7 +31,7 @@ from core.db import pool
 from core.nudge import nudger
 from core.problems import Problem, conflict, gone, not_found
 from signing import jws
-from signing.keys import PERMIT
+from signing.keys import PERMIT, Signer, signers
 
 #: The ``typ`` of a permit's JWS: it is taken for nothing else, and nothing else for one.
 TYP: Final = "permit+jwt"
@@ -99,10 +99,12 @@ def issue(*, caller: KeyContext, request_id: UUID) -> bytes:
             ``permit_consumed``, ``result_reported``; 410 ``permit_revoked``, ``permit_lapsed``.
     """
     require_scope(caller, SUBMIT)
+    # Before a connection is taken: finding the key may need one itself.
+    signer = signers.current(PERMIT)
     with pool().connection() as conn, conn.transaction():
         held = _hold(conn, caller, request_id)
         made = _planned(conn, caller, request_id, held)
-        answer = _answer(caller, request_id, held, made)
+        answer = _answer(caller, request_id, held, made, signer)
         _write(conn, caller, request_id, held, made)
     failpoints.hit("after_commit_before_nudge")
     nudger.wake(waiters_of(request_id), inbox_of(caller.workspace_id))
@@ -157,7 +159,9 @@ def lapsed() -> Problem:
     return gone("permit_lapsed", "The approval was not used in time: ask again if it is needed.")
 
 
-def _answer(caller: KeyContext, request_id: UUID, held: Held, made: _Permit) -> bytes:
+def _answer(
+    caller: KeyContext, request_id: UUID, held: Held, made: _Permit, signer: Signer
+) -> bytes:
     assert held.use_by is not None  # noqa: S101  # _refusal looked
     permit_id = ids.encode("pmt", made.id)
     claims = {
@@ -175,7 +179,7 @@ def _answer(caller: KeyContext, request_id: UUID, held: Held, made: _Permit) -> 
         # Whole seconds: never longer than the row lives.
         "exp": int(made.expires_at.timestamp()),
     }
-    token = jws.sign(claims, purpose=PERMIT, typ=TYP)
+    token = jws.sign(claims, signer=signer, typ=TYP)
     issued = Issued(permit_id, token, rfc3339(made.expires_at), rfc3339(held.use_by))
     return msgspec.json.encode(issued)
 

@@ -33,8 +33,9 @@ def instant(at: datetime) -> str:
     return at.isoformat().removesuffix("+00:00") + "Z"
 
 
-def request_object(row: Row, *, for_person: bool) -> shape.RequestObject:
-    """The request object of one row."""
+def request_object(row: Row, *, for_person: bool, covered: bool = False) -> shape.RequestObject:
+    """The request object of one row; `covered`: sensitive fields are, whoever it is for."""
+    covers = for_person or covered
     plan = decode(row.plan)
     stated = _decode_stated(row.stated)
     request_id = ids.encode("req", row.id)
@@ -44,7 +45,7 @@ def request_object(row: Row, *, for_person: bool) -> shape.RequestObject:
         kind=row.kind,
         workspace=row.workspace,
         action=row.action,
-        payload=masked(row.payload, plan.sensitive) if for_person else Raw(row.payload),
+        payload=masked(row.payload, plan.sensitive) if covers else Raw(row.payload),
         payload_digest=show_digest(row.digest),
         revision=row.revision,
         status=row.status,
@@ -65,7 +66,7 @@ def request_object(row: Row, *, for_person: bool) -> shape.RequestObject:
         plan=_plan(plan),
         stage=row.stage,
         decisions=[_decision(vote) for vote in row.decisions or ()],
-        changes=changes_of(row.before, row.payload, plan.sensitive if for_person else ()),
+        changes=changes_of(row.before, row.payload, plan.sensitive if covers else ()),
         revised_by=None if row.before is None else _author(row, row.author_id, row.author_name),
         messages=[
             _message(row, one)

@@ -45,7 +45,8 @@ def bodies(conn: Connection[Any], request_ids: Sequence[UUID]) -> Mapping[UUID, 
 
 
 def _body(row: Row) -> bytes:
-    told = msgspec.structs.asdict(_without_comments(row))
+    # What its agent sees, and no more: not what people say among themselves.
+    told = msgspec.structs.asdict(request_object(row, for_person=False, covered=True))
     left: list[str] = []
     if len(row.payload) > MOST_PAYLOAD:
         told["payload"], left = None, ["payload"]
@@ -58,10 +59,3 @@ def _body(row: Row) -> bytes:
             left.append(name)
             shown = _encode({**told, "left_out": left})
     return shown
-
-
-def _without_comments(row: Row) -> Any:
-    # As a person sees it, sensitive fields are covered; what people say among themselves is not told.
-    shown = request_object(row, for_person=True)
-    kept = [one for one in shown.messages if one.kind != "comment"]
-    return msgspec.structs.replace(shown, messages=kept)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -30,7 +31,7 @@ from callbacks.types import TYPES
 from core import http, ids
 from core.clock import ClockTimestamp
 from core.problems import FieldError, Problem, conflict, invalid, not_found
-from signing.sealing import sealer
+from signing.sealing import Column, sealer
 
 MOST_OF_AN_AGENT: Final = 10
 #: How long the secret before a rotation signs as well (Standard Webhooks, key rotation).
@@ -213,6 +214,18 @@ def hold(endpoint: Endpoint) -> Endpoint:
 def about(endpoint_id: UUID, what: str) -> str:
     """The place that a secret of an endpoint, or of one of its keys, is sealed to."""
     return f"endpoint {endpoint_id.hex} {what}"
+
+
+#: Every sealed column of this folder.
+SEALED: Final = tuple(
+    Column(table, column, partial(about, what=column))
+    for table, column in (
+        ("callbacks_endpoint", "headers"),
+        ("callbacks_endpoint", "certificate"),
+        ("callbacks_endpointkey", "secret"),
+        ("callbacks_endpointkey", "private"),
+    )
+)
 
 
 def _check(wanted: Wanted, *, plain: bool) -> _Checked:

@@ -90,6 +90,8 @@ class Lanes:
                 while not self._has_room(lane) and not lane.is_stalled(time.monotonic()):
                     if self._closed or not self._changed.wait(until - time.monotonic()):
                         break
+                # Its last worker may have left it meanwhile: an endpoint has one lane.
+                lane = self._lanes.setdefault(job.endpoint, lane)
                 if self._closed or not self._has_room(lane):
                     left.append(job)
                     continue

@@ -96,7 +96,7 @@ PROMISE_FROM: Final = """
 )
 """
 
-#: Two members of a WITH list, for handlers that keep their rows one by one: those of ``due_id`` that
+#: Three members of a WITH list, for handlers that keep their rows one by one: those of ``due_id`` that
 #: are ours still (``due_fence``) are finished where ``due_again`` is null, else they fall due then.
 #: ``kept`` and ``again`` return their subjects.
 SETTLE_DUE: Final = """
@@ -114,16 +114,6 @@ again AS (
       FROM held
      WHERE d.id = held.id AND d.fence = held.fence AND held.again IS NOT NULL
     RETURNING d.subject, d.due_at
-)
-"""
-
-#: A member of a WITH list: promises of a kind about some subjects are due at another time, also those
-#: that somebody holds: its fence is raised.  ``MOVE_DUE.format(subjects=…, at=…)``.
-MOVE_DUE: Final = """
-moved_due AS (
-    UPDATE core_due AS d SET due_at = {at}, ready_at = {at}, fence = d.fence + 1
-     WHERE d.subject IN ({subjects})
-    RETURNING d.subject
 )
 """
 

@@ -121,10 +121,6 @@ class Order:
     person: UUID | None = None
 
 
-class _RollBack(Exception):
-    """A drill has seen what it wanted to see."""
-
-
 def run(*, actor: Actor, order: Order, mode: Mode = "press") -> KillShown:
     """Press the switch, look what it would do (``dry_run``), or do it and roll it back (``drill``).
 
@@ -176,18 +172,11 @@ def _press(actor: Actor, order: Order) -> KillShown:
 
 
 def _drill(actor: Actor, order: Order) -> KillShown:
-    began, took = time.monotonic(), 0
-    done: KillShown | None = None
+    began = time.monotonic()
     with pool().connection() as conn:
-        try:
-            with conn.transaction():
-                done, _ = _stop(conn, actor, order)
-                took = _since(began)
-                raise _RollBack
-        except _RollBack:
-            pass
-        assert done is not None  # noqa: S101  # _stop returned, or raised something else
-        conn.kinds = frozenset()  # type: ignore[attr-defined]  # nothing is to be delivered
+        with conn.transaction(force_rollback=True):
+            done, _ = _stop(conn, actor, order)
+            took = _since(began)
         shown = msgspec.structs.replace(done, id=None, mode="drill", milliseconds=took)
         data = KillSwitchDrilled(
             scope=order.scope,

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
-from uuid import UUID
-
-from psycopg import Connection
+from typing import Final
 
 from audit.actor import Actor
 from audit.kinds import SigningKeyRotated
@@ -14,17 +11,9 @@ from audit.log import INSERT_EVENTS, Fact, event_rows
 from callbacks import endpoints
 from core.db import pool
 from signing import keys
-from signing.sealing import sealer
+from signing.sealing import Column, sealer
 
 _WORKSPACES: Final = "SELECT id, clock_timestamp() FROM people_workspace ORDER BY id"
-#: Every sealed column: table, key, column.
-_SEALED: Final = (
-    ("signing_signingkey", "sealed"),
-    ("callbacks_endpoint", "headers"),
-    ("callbacks_endpoint", "certificate"),
-    ("callbacks_endpointkey", "secret"),
-    ("callbacks_endpointkey", "private"),
-)
 
 
 def rotate_signing_key(*, actor: Actor, purpose: str = keys.PERMIT) -> keys.Rotated:
@@ -59,26 +48,24 @@ def reseal() -> Resealed:
     """
     changed = unchanged = 0
     with pool().connection() as conn, conn.transaction():
-        for table, column in _SEALED:
-            for key, sealed in _rows(conn, table, column):
+        for column in (*keys.SEALED, *endpoints.SEALED):
+            for key, sealed in conn.execute(_rows(column)).fetchall():
                 if sealer().is_newest(sealed):
                     unchanged += 1
                     continue
-                place = _place(table, column, key)
+                place = column.place(key)
                 again = sealer().seal(sealer().open(sealed, place), place)
-                conn.execute(f"UPDATE {table} SET {column} = %s WHERE id = %s", [again, key])
+                conn.execute(_update(column), [again, key])
                 changed += 1
     return Resealed(changed, unchanged)
 
 
-def _rows(conn: Connection[Any], table: str, column: str) -> list[tuple[Any, bytes]]:
-    found = conn.execute(
-        f"SELECT id, {column} FROM {table} WHERE {column} IS NOT NULL ORDER BY id FOR UPDATE"
+def _rows(column: Column) -> str:
+    named = column.column
+    return (
+        f"SELECT id, {named} FROM {column.table} WHERE {named} IS NOT NULL ORDER BY id FOR UPDATE"
     )
-    return [(row[0], bytes(row[1])) for row in found.fetchall()]
 
 
-def _place(table: str, column: str, key: str | UUID) -> str:
-    if isinstance(key, UUID):
-        return endpoints.about(key, column)
-    return keys.about(key)
+def _update(column: Column) -> str:
+    return f"UPDATE {column.table} SET {column.column} = %s WHERE id = %s"

@@ -7,15 +7,14 @@ from typing import Any, Final
 import msgspec
 from joserfc import jws
 
-from signing.keys import signers
+from signing.keys import Signer
 
 ALGORITHM: Final = "Ed25519"
 _registry: Final = jws.JWSRegistry(algorithms=[ALGORITHM])
 _encode: Final = msgspec.json.Encoder(order="sorted").encode
 
 
-def sign(claims: dict[str, Any], *, purpose: str, typ: str) -> str:
-    """Return `claims` signed with the key of `purpose`; `typ` says what kind of statement it is."""
-    signer = signers.current(purpose)
+def sign(claims: dict[str, Any], *, signer: Signer, typ: str) -> str:
+    """Return `claims` signed by `signer`; `typ` says what kind of statement it is."""
     header = {"alg": ALGORITHM, "kid": signer.id, "typ": typ}
     return jws.serialize_compact(header, _encode(claims), signer.key, registry=_registry)

@@ -14,7 +14,7 @@ from joserfc.jwk import OKPKey
 from psycopg import Connection
 
 from core.db import pool
-from signing.sealing import sealer
+from signing.sealing import Column, sealer
 
 PERMIT: Final = "permit"
 #: A rotation reaches every process within this time; the key before it stays in the key set.
@@ -61,6 +61,10 @@ class Rotated:
 def about(key_id: str) -> str:
     """The place that a private key is sealed to."""
     return f"signing key {key_id}"
+
+
+#: Every sealed column of this folder.
+SEALED: Final = (Column("signing_signingkey", "sealed", about),)
 
 
 class Signers:

@@ -9,9 +9,10 @@ one out.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -26,6 +27,15 @@ FORMAT: Final = b"\x01"
 
 class CannotOpen(RuntimeError):
     """A sealed value was changed or moved, or the key that sealed it is no longer given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of sealed values, and the place that the value of a row is sealed to, by its id."""
+
+    table: str
+    column: str
+    place: Callable[[Any], str]
 
 
 class Sealer:
