@@ -22,6 +22,7 @@ from core import due
 from core.canonical import canonical, digest, show_digest
 from core.db import pool
 from escalations.permits import lapse_due, result_due
+from signing.keys import signers
 from tests.api.tenant import Person
 from tests.approvals.world import TEST, World, uuid_of
 from tests.clock import travel
@@ -139,6 +140,20 @@ def test_fifty_parallel_consumes_are_one(till: Till) -> None:
         found = sorted(one.result() for one in [threads.submit(use) for _ in range(50)])
     assert found == [200, *[409] * 49]
     assert till.world.kinds(till.request).count("permit.consumed") == 1
+
+
+def test_many_agents_find_the_signing_key_at_once(server: Live) -> None:
+    """Each call holds a connection: finding the key must not wait for another one."""
+    tills = [Till(server) for _ in range(12)]
+    signers.forget()
+    start = threading.Barrier(len(tills))
+
+    def pick_up(till: Till) -> int:
+        start.wait()
+        return till.permit().status_code
+
+    with ThreadPoolExecutor(len(tills)) as threads:
+        assert set(threads.map(pick_up, tills)) == {200}
 
 
 def test_a_repeat_with_its_idempotency_key_gets_its_answer_again(till: Till) -> None:

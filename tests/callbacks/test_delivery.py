@@ -14,13 +14,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.db import connections
 from standardwebhooks import Webhook
 
+from approvals.break_glass import confirm
 from approvals.cancel import cancel_by_agent
+from approvals.returning import comment
 from callbacks import endpoints, lines
 from callbacks.endpoints import Wanted
 from callbacks.models import Attempt, Callback, Endpoint
 from callbacks.sql import DELIVER
 from core import due, ids
+from core.canonical import parse_digest
 from core.problems import Problem
+from people.permissions import grant_permission
 from tests.approvals.world import TEST, World, uuid_of
 from tests.callbacks.receiver import Receiver, receiving, until
 
@@ -106,6 +110,37 @@ def test_a_decision_arrives_as_standard_webhooks_says(setting, deliverer):
     assert bytes(callback.body or b"") == arrived.body
     due.run(DELIVER, deliverer.take)
     assert len(setting.receiver.arrived) == 1
+
+
+def test_what_people_say_among_themselves_is_not_told(setting, deliverer):
+    world = setting.world
+    request = world.submit(payload={"amount": 20, "card": "4111-1111"})
+    comment(
+        actor=TEST, reader=world.reader("ana"), request_id=uuid_of(request), text="He is lying."
+    )
+    confirm(
+        actor=TEST,
+        reader=administrator(world, "ben"),
+        request_id=uuid_of(request),
+        payload_digest=parse_digest(request["payload_digest"]),
+        reason="Only this once.",
+    )
+    world.decide("ana", request, "return", comment="Which order?")
+    send(deliverer, setting, 1)
+    (arrived,) = setting.receiver.until(1)
+    assert b"Which order?" in arrived.body
+    for hidden in (b"He is lying.", b"Only this once.", b"4111-1111"):
+        assert hidden not in arrived.body
+
+
+def administrator(world: World, name: str) -> Any:
+    grant_permission(
+        actor=TEST,
+        workspace=world.workspace,
+        person=world.people[name],
+        permission="administer",
+    )
+    return world.reader(name, "administer")
 
 
 def test_every_end_is_told(world, receiver, deliverer):
