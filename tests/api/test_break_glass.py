@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -22,9 +21,8 @@ from tests.api.tenant import Person, Tenant
 from tests.clock import travel
 from tests.events import events_of
 from tests.factories import ACTOR, PersonFactory
-from tests.promises import ask
 from tests.server import Live
-from tests.together import together
+from tests.together import together, until_waiting
 
 
 class Emergency(Tenant):
@@ -245,19 +243,9 @@ def test_an_administrator_who_is_being_taken_away_does_not_count(tenant: Emergen
                 actor=ACTOR, workspace=tenant.workspace, person=tenant.ada, permission="administer"
             )
             answer = thread.submit(tenant.confirm, tenant.abe, request)
-            wait_for_lock()
+            until_waiting(1, "FOR SHARE OF hp, hu")
         assert answer.result(10).json()["status"] == "pending"
     assert status_of(request) == ("pending", None)
-
-
-def wait_for_lock() -> None:
-    """Until some call waits for a row that another transaction holds; fails after ten seconds."""
-    until = time.monotonic() + 10
-    while not ask(
-        "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE %s",
-        "%FOR SHARE OF hp, hu%",
-    ):
-        assert time.monotonic() < until, "nobody waits: the administrator was not held still"
 
 
 def told(tenant: Emergency) -> list[tuple[str, str]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -18,7 +20,7 @@ from agents.models import Agent
 from agents.services import create_tool_key, set_state
 from approvals.consuming import RESULT
 from approvals.sql import LAPSE
-from core import due
+from core import db, due
 from core.canonical import canonical, digest, show_digest
 from core.db import pool
 from escalations.permits import lapse_due, result_due
@@ -28,6 +30,7 @@ from tests.approvals.world import TEST, World, uuid_of
 from tests.clock import travel
 from tests.factories import PASSWORD, bearer
 from tests.server import Live
+from tests.together import together, until_waiting
 
 RULE = {
     "name": "Ask",
@@ -130,15 +133,8 @@ def test_an_approval_is_picked_up_used_once_and_its_result_told(till: Till) -> N
 
 def test_fifty_parallel_consumes_are_one(till: Till) -> None:
     permit = till.permit().json()["id"]
-    start = threading.Barrier(50)
-
-    def use() -> int:
-        start.wait()
-        return till.consume(permit).status_code
-
-    with ThreadPoolExecutor(50) as threads:
-        found = sorted(one.result() for one in [threads.submit(use) for _ in range(50)])
-    assert found == [200, *[409] * 49]
+    found = together([lambda: till.consume(permit).status_code] * 50)
+    assert sorted(found) == [200, *[409] * 49]
     assert till.world.kinds(till.request).count("permit.consumed") == 1
 
 
@@ -146,14 +142,8 @@ def test_many_agents_find_the_signing_key_at_once(server: Live) -> None:
     """Each call holds a connection: finding the key must not wait for another one."""
     tills = [Till(server) for _ in range(12)]
     signers.forget()
-    start = threading.Barrier(len(tills))
-
-    def pick_up(till: Till) -> int:
-        start.wait()
-        return till.permit().status_code
-
-    with ThreadPoolExecutor(len(tills)) as threads:
-        assert set(threads.map(pick_up, tills)) == {200}
+    found = together([lambda till=till: till.permit().status_code for till in tills])  # type: ignore[misc]
+    assert set(found) == {200}
 
 
 def test_a_repeat_with_its_idempotency_key_gets_its_answer_again(till: Till) -> None:
@@ -272,24 +262,60 @@ def test_undo_and_use_at_once_are_one_of_them(server: Live) -> None:
         till = Till(server)
         permit = till.permit().json()["id"]
         person = Person(server, till.world.people["ana"])
-        start = threading.Barrier(2)
+        path = f"/requests/{till.request['id']}/revoke"
+        undo = partial(person.call, "POST", path, json={})
+        undone, used = (one.status_code for one in together([undo, partial(till.consume, permit)]))
+        assert (undone, used) in ((200, 410), (409, 200))
+        assert till.now()["permit"]["state"] == ("revoked" if undone == 200 else "consumed")
 
-        def undo(
-            person: Person = person, start: threading.Barrier = start, till: Till = till
-        ) -> int:
-            start.wait()
-            path = f"/requests/{till.request['id']}/revoke"
-            return person.call("POST", path, json={}).status_code
 
-        def use(start: threading.Barrier = start, till: Till = till, permit: str = permit) -> int:
-            start.wait()
-            return till.consume(permit).status_code
+@contextmanager
+def held_back(till: Till, permit: str, count: int) -> Iterator[tuple[Any, list[Any]]]:
+    """Uses that have looked, found nothing wrong, and wait for the request: a connection that holds it.
 
-        with ThreadPoolExecutor(2) as threads:
-            undone, used = threads.submit(undo), threads.submit(use)
-            found = (undone.result(), used.result())
-        assert found in ((200, 410), (409, 200))
-        assert till.now()["permit"]["state"] == ("revoked" if found[0] == 200 else "consumed")
+    The list has their statuses once the block is over.
+    """
+    found: list[Any] = []
+    with ThreadPoolExecutor(count) as threads:
+        with db.connect() as conn, conn.transaction():
+            conn.execute(
+                "SELECT 1 FROM approvals_request WHERE id = %s FOR UPDATE", [uuid_of(till.request)]
+            )
+            uses = [threads.submit(till.consume, permit) for _ in range(count)]
+            until_waiting(count, "consumed_at = clock_timestamp()")
+            yield conn, found
+        found += sorted(use.result().status_code for use in uses)
+
+
+def test_uses_that_all_looked_before_one_of_them_are_one(till: Till) -> None:
+    permit = till.permit().json()["id"]
+    with held_back(till, permit, 5) as (_, found):
+        pass
+    assert found == [200, 409, 409, 409, 409]
+
+
+@pytest.mark.parametrize("column", ["revoked_at", "expires_at"])
+def test_what_ends_a_permit_after_the_look_is_seen(till: Till, column: str) -> None:
+    permit = till.permit().json()["id"]
+    with held_back(till, permit, 1) as (conn, found):
+        conn.execute(
+            f"UPDATE approvals_permit SET {column} = clock_timestamp() WHERE request_id = %s",
+            [uuid_of(till.request)],
+        )
+    assert found == [410]
+    assert till.world.kinds(till.request)[-1] == "permit.refused"
+
+
+def test_a_suspension_after_the_look_is_seen(till: Till) -> None:
+    permit = till.permit().json()["id"]
+    with ThreadPoolExecutor(1) as threads:
+        with db.connect() as conn, conn.transaction():
+            conn.execute(
+                "UPDATE agents_agent SET state = 'suspended' WHERE id = %s", [till.world.agent.id]
+            )
+            use = threads.submit(till.consume, permit)
+            until_waiting(1, "consumed_at = clock_timestamp()")
+        assert code(use.result()) == "410 agent_suspended"
 
 
 def test_a_suspended_agents_permits_are_dead_at_once(till: Till) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from agents.models import Agent
 from agents.services import create_tool_key
-from core import ids
+from core import db, ids
 from core.problems import Problem
 from oversight import kill_switch
 from oversight.kill_switch import Order
@@ -18,7 +18,9 @@ from tests.api.tenant import Person
 from tests.approvals.test_permits import RULE, Till, code
 from tests.approvals.world import TEST, World
 from tests.factories import PASSWORD, bearer
+from tests.promises import ask
 from tests.server import Live
+from tests.together import until_waiting
 
 
 def press(world: World, mode: Any = "press", **other: Any) -> kill_switch.KillShown:
@@ -106,6 +108,23 @@ def test_owners_stop_their_own_and_nobody_elses(server: Live) -> None:
     assert done.status_code == 201
     assert state(world) == "suspended"
     assert code(owner.call("GET", "/kill_switch")) == "403 not_administrator"
+
+
+def test_a_submit_that_was_read_before_the_switch_stores_nothing() -> None:
+    world = World({"lead": ["ana"]}, [RULE])
+    with ThreadPoolExecutor(1) as threads:
+        with db.connect() as conn, conn.transaction():
+            conn.execute("SELECT 1 FROM agents_agent WHERE id = %s FOR UPDATE", [world.agent.id])
+            submitted = threads.submit(world.submit)
+            until_waiting(1, "INSERT INTO approvals_request")
+            conn.execute(
+                "UPDATE agents_agent SET state = 'suspended' WHERE id = %s", [world.agent.id]
+            )
+        with pytest.raises(Problem) as refused:
+            submitted.result()
+    assert refused.value.code == "agent_suspended"
+    for table in ("approvals_request", "approvals_revision", "core_due"):
+        assert ask(f"SELECT 1 FROM {table} WHERE workspace_id = %s", world.workspace.id) == []
 
 
 def test_nothing_is_used_submitted_or_decided_after_it(server: Live) -> None:
