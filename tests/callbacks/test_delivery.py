@@ -260,7 +260,7 @@ def test_retry_after_is_honoured_and_bounded(setting, deliverer, asked):
         assert pause <= 24 * 3600 + 1
 
 
-def test_an_address_that_turned_private_is_blocked_when_it_is_sent(setting, deliverer, monkeypatch):
+def test_an_address_that_turned_private_is_blocked_when_it_is_sent(setting, deliverer):
     with connections["owner"].cursor() as cursor:
         cursor.execute(
             "UPDATE callbacks_endpoint SET url = 'https://10.0.0.1/hook' WHERE id = %s",
@@ -365,8 +365,10 @@ def test_one_that_hangs_slows_nobody_else(world, receiver, deliverer):
     endpoints.delete(actor=TEST, endpoint=stuck.endpoint)
 
 
-def test_a_lost_lease_writes_nothing(setting, deliverer, monkeypatch):
+@pytest.mark.parametrize("answer", [204, 500])
+def test_a_lost_lease_writes_nothing(setting, deliverer, answer):
     """A worker that wakes up after its lease: another has the row, and its word counts."""
+    setting.receiver.answer(answer)
     setting.receiver.hang = threading.Event()
     setting.world.decide("ana", setting.world.submit())
     due.run(DELIVER, deliverer.take)
