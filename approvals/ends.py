@@ -35,7 +35,8 @@ from core.due import WITHDRAW_DUE
 #: The due kind of a request's deadline.
 EXPIRE = "request.expire"
 
-# A request's own columns are what its callbacks and its permit follow from.
+# A request's own columns are what its callbacks and its permit follow from. That it is pending is
+# asked by ended_at: by status, the inbox's index would be joined row by row with all the ids.
 END_REQUESTS = f"""
 WITH ended AS (
     UPDATE approvals_request AS r
@@ -43,7 +44,7 @@ WITH ended AS (
            ended_at = %(at)s, sequence = sequence + 1,
            permit_state = CASE WHEN n.use_by IS NOT NULL THEN 'open' END, use_by = n.use_by
       FROM unnest(%(ids)s::uuid[], %(use_by)s::timestamptz[]) AS n (id, use_by)
-     WHERE r.id = n.id AND r.status = 'pending'
+     WHERE r.id = n.id AND r.ended_at IS NULL
     RETURNING r.id, r.workspace_id, r.agent_id, r.callback_url, r.callback_endpoint_id, r.use_by
 ),
 closed AS (

@@ -38,10 +38,11 @@ _LOCK_AGENT: Final = LOCK_FOR_DECIDING.format(
     agent="(SELECT agent_id FROM approvals_request WHERE id = %(request)s AND workspace_id = %(workspace)s)"
 )
 _RESULT: Final = "SELECT 1 FROM approvals_result WHERE request_id = %(request)s"
+# Asked the other way round, the index of what can be stopped would be read whole for every id.
 REVOKE: Final = f"""
 WITH taken AS (
     UPDATE approvals_request r SET permit_state = 'revoked', sequence = sequence + 1
-     WHERE r.id = ANY(%(ids)s) AND r.permit_state IN ('open', 'issued')
+     WHERE r.id = ANY(%(ids)s) AND r.permit_state NOT IN ('consumed', 'revoked', 'lapsed')
     RETURNING r.id, r.workspace_id, r.agent_id, r.callback_url, r.callback_endpoint_id
 ),
 dead AS (
