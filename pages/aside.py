@@ -9,7 +9,7 @@ from uuid import UUID
 
 from agents import runs, steps
 from agents.steps import StepRow
-from approvals import bulk, handling
+from approvals import bulk, handling, undo
 from approvals.row import Row
 from approvals.status import Basis, Kind, Status
 from core import ids
@@ -77,6 +77,8 @@ class Aside:
     run: RunPanel | None
     handler: Handler
     glass: Glass
+    #: Whether this reader can take the approval back.
+    may_undo: bool
     #: How many more could be decided together with it.
     alike: int
 
@@ -87,6 +89,7 @@ def aside(row: Row, visitor: Visitor) -> Aside:
         run=_run(row.run_id) if row.run_id is not None else None,
         handler=_handler(row, visitor),
         glass=_glass(row, visitor),
+        may_undo=undo.is_open(row) and undo.may_undo(row, visitor.reader),
         alike=_alike(row, visitor),
     )
 

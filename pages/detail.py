@@ -193,7 +193,7 @@ def detail(
         ],
         outcome=None if shown.status == "pending" else _outcome(shown),
         ended_by=_ended_by(shown, seen),
-        tone=words.TONES.get(shown.status, "quiet"),
+        tone=_tone(shown),
         state_line=state,
         at_deadline=_at_deadline(shown, open_stage),
         deciding=_deciding(shown, seen, open_stage) if seen.may_decide else None,
@@ -223,7 +223,19 @@ def _rows(shown: RequestObject, seen: Seen) -> list[payload.Row]:
 
 def _outcome(shown: RequestObject) -> tuple[str, str]:
     initiator = any(stage.confirm == "initiator" for stage in shown.plan.stages)
-    return words.outcome(shown.status, shown.basis, initiator=initiator)
+    heading, meaning = words.outcome(shown.status, shown.basis, initiator=initiator)
+    permit = shown.permit
+    since = words.since(permit.state, result_missing=permit.result_missing) if permit else ""
+    if permit is not None and permit.state in ("revoked", "lapsed"):
+        return f"{heading}, then {'taken back' if permit.state == 'revoked' else 'lapsed'}", since
+    return heading, since or meaning
+
+
+def _tone(shown: RequestObject) -> str:
+    """The colour of an end; what may not run any more is not green."""
+    if shown.permit is not None and shown.permit.state in ("revoked", "lapsed"):
+        return "quiet"
+    return words.TONES.get(shown.status, "quiet")
 
 
 def _open_stage(shown: RequestObject) -> StageShown | None:

@@ -111,6 +111,22 @@ def span(left: timedelta) -> str:
     return f"{days} d {hours} h" if hours else f"{days} d"
 
 
+#: What became of an approval since, by the state of its permit; ``open`` adds nothing.
+PERMITS: Final[dict[str, str]] = {
+    "issued": "The agent picked up its permit; no tool has used it yet.",
+    "consumed": "A tool used the permit: it ran, or was begun. It cannot run again.",
+    "revoked": "It was taken back before it ran: it may not run any more.",
+    "lapsed": "Nobody used it in time: it may not run any more.",
+}
+UNKNOWN_END: Final = "No result came in time, so nobody knows how it ended."
+
+
+def since(state: str, *, result_missing: bool) -> str:
+    """What became of an approval since; empty while nothing did."""
+    said = PERMITS.get(state, "")
+    return f"{said} {UNKNOWN_END}" if result_missing else said
+
+
 def outcome(status: str, basis: str | None, *, initiator: bool = False) -> tuple[str, str]:
     """Heading and meaning of an end; ``initiator`` says that a stage asked who started the run."""
     if basis == "confirm" and initiator:

@@ -31,7 +31,17 @@ _SAID_ALREADY = re.compile(r"Nothing was decided(: look again)?\.")
 
 
 #: The names of the addresses that people work together by (`pages.views.teamwork`).
-TEAM = ("comment", "claim", "release", "reassign", "watch", "unwatch", "break_glass", "review")
+TEAM = (
+    "comment",
+    "claim",
+    "release",
+    "reassign",
+    "watch",
+    "unwatch",
+    "break_glass",
+    "review",
+    "undo",
+)
 
 
 class SeeOther(HttpResponseRedirect):

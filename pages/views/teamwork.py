@@ -14,12 +14,12 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_http_methods
 
-from approvals import break_glass, handling, returning
+from approvals import break_glass, handling, returning, undo
 from approvals.row import Row
 from core.canonical import parse_digest
 from core.problems import Problem, invalid
 from pages import flash
-from pages.forms import ReassignForm, WordsForm
+from pages.forms import CancelForm, ReassignForm, WordsForm
 from pages.views.problems import told
 from pages.views.showing import Said, back, locate, page, refused
 from pages.visitor import Visitor, signed_in
@@ -85,6 +85,16 @@ def _review(visitor: Visitor, request_id: UUID, typed: Mapping[str, Any]) -> str
     return "Your review stands with it."
 
 
+def _undo(visitor: Visitor, request_id: UUID, typed: Mapping[str, Any]) -> str:
+    undo.revoke(
+        actor=visitor.actor,
+        reader=visitor.reader,
+        request_id=request_id,
+        reason=typed["reason"],
+    )
+    return "You took it back: nothing of it may run any more."
+
+
 class BreakGlassForm(WordsForm):
     """A reason, and exactly what was looked at."""
 
@@ -140,5 +150,6 @@ VIEWS: Final[dict[str, View]] = {
         ("unwatch", _unwatch, None),
         ("break_glass", _break_glass, BreakGlassForm),
         ("review", _review, WordsForm),
+        ("undo", _undo, CancelForm),
     )
 }

@@ -47,6 +47,28 @@ def test_comments_are_seen_by_people(office: Office) -> None:
     assert (empty.status, Message.objects.filter(request=stored(request_id)).count()) == (422, 1)
 
 
+def undo_offered(page: Page, request_id: str) -> bool:
+    forms = [form.attributes.get("action", "") for form in page.tree.all("form")]
+    return f"/requests/{request_id}/undo" in [action.split("?")[0] for action in forms]
+
+
+def test_undo(office: Office) -> None:
+    request_id = office.ask()
+    rita, page = open_page(office, office.rita, request_id)
+    assert not undo_offered(page, request_id)
+    rita.submit(page.form(f"/requests/{request_id}/decide", verdict="approve"))
+    page = rita.get(f"/requests/{request_id}")
+    assert "The agent may run exactly this, once." in page.main
+    assert undo_offered(page, request_id)
+    assert not undo_offered(open_page(office, office.ron, request_id)[1], request_id)
+    page = press(rita, page, request_id, "undo", reason="The wrong order.")
+    assert page.tree.one("div", class_="flash").text.strip().startswith("You took it back")
+    assert "taken back" in page.main
+    assert "may run exactly this" not in page.main
+    assert stored(request_id).permit_state == "revoked"
+    assert not undo_offered(page, request_id)
+
+
 def test_claim_release_and_reassign(office: Office) -> None:
     request_id = office.ask()
     rita, page = open_page(office, office.rita, request_id)
@@ -184,7 +206,7 @@ def test_what_came_of_it(office: Office) -> None:
     request_id = office.ask()
     browser, page = open_page(office, office.rita, request_id)
     page = browser.submit(page.form(f"/requests/{request_id}/decide", verdict="approve"))
-    assert "The agent has not told what came of it." in page.main
+    assert "Nobody has told what came of it." in page.main
     agent(
         office,
         f"/requests/{request_id}/result",

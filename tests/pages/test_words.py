@@ -12,7 +12,7 @@ import pytest
 from django.conf import settings
 
 from approvals.shape import FactShown
-from approvals.status import ENDS
+from approvals.status import ENDS, PermitState
 from pages import payload, words
 
 STATIC = settings.BASE_DIR / "static"
@@ -37,6 +37,12 @@ FIRST_LOAD = ("assentry/app.css", "assentry/app.js", "assentry/icon.svg", "vendo
 )
 def test_time_left_in_words(seconds: float, said: str) -> None:
     assert words.span(timedelta(seconds=seconds)) == said
+
+
+def test_every_state_of_a_permit_has_words_and_a_missing_result_is_added() -> None:
+    assert {"open", *words.PERMITS} == set(PermitState.values)
+    assert words.since("open", result_missing=False) == ""
+    assert words.since("consumed", result_missing=True).endswith(words.UNKNOWN_END)
 
 
 def test_every_end_has_words_of_its_own_and_expired_is_never_rejected() -> None:
