@@ -115,7 +115,7 @@ def span(left: timedelta) -> str:
 PERMITS: Final[dict[str, str]] = {
     "issued": "The agent picked up its permit; no tool has used it yet.",
     "consumed": "A tool used the permit: it ran, or was begun. It cannot run again.",
-    "revoked": "It was taken back before it ran: it may not run any more.",
+    "revoked": "It was taken back before a tool used it: it may not run any more.",
     "lapsed": "Nobody used it in time: it may not run any more.",
 }
 UNKNOWN_END: Final = "No result came in time, so nobody knows how it ended."
