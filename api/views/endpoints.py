@@ -29,7 +29,8 @@ from callbacks.endpoints import Wanted
 from callbacks.lists import EndpointRow
 from callbacks.models import Callback, Endpoint
 from core import ids
-from core.problems import FieldError, invalid, not_found
+from core.problems import not_found
+from oversight import endpoints as access
 
 
 class Endpoints(PeopleDoor):
@@ -40,7 +41,7 @@ class Endpoints(PeopleDoor):
         who = signed(request)
         text = request.query_params.get("agent")
         agent = None if text is None else _decoded("agt", text)
-        rows = lists.endpoints(workspace=who.reader.workspace_id, owner=owner_of(who), agent=agent)
+        rows = access.listed(reader=who.reader, agent=agent)
         return answer(request, EndpointList([shown(row) for row in rows]))
 
     def post(self, request: Request) -> HttpResponse:
@@ -151,38 +152,19 @@ class Replay(PeopleDoor):
         return answer(request, told(callback), 202)
 
 
-def owner_of(who: Signed) -> UUID | None:
-    """Whose agents' endpoints a person manages: everybody's (None), or only their own."""
-    return None if "administer" in who.reader.permissions else who.reader.person_id
-
-
 def managed(who: Signed, endpoint_id: str) -> Endpoint:
     """An endpoint that the person manages; Problem 404 for every other."""
-    row = row_of(who, endpoint_id)
-    return Endpoint.objects.select_related("workspace").get(id=row.id)
+    return access.managed(reader=who.reader, endpoint=_decoded("end", endpoint_id))
 
 
 def row_of(who: Signed, endpoint_id: str) -> EndpointRow:
     """The same as a row with what people see."""
-    found = lists.endpoints(
-        workspace=who.reader.workspace_id,
-        owner=owner_of(who),
-        endpoint=_decoded("end", endpoint_id),
-    )
-    if not found:
-        raise not_found()
-    return found[0]
+    return access.row_of(reader=who.reader, endpoint=_decoded("end", endpoint_id))
 
 
 def callback_of(who: Signed, callback_id: str) -> Callback:
     """A callback of an endpoint that the person manages; Problem 404 for every other."""
-    found = Callback.objects.filter(
-        id=_decoded("cbk", callback_id), workspace_id=who.reader.workspace_id
-    ).first()
-    if found is None:
-        raise not_found()
-    row_of(who, ids.encode("end", found.endpoint_id))
-    return found
+    return access.callback_of(reader=who.reader, callback=_decoded("cbk", callback_id))
 
 
 def switch(actor: Actor, endpoint: UUID, state: str) -> None:
@@ -264,17 +246,7 @@ def _with_secret(
 
 
 def _agent(who: Signed, text: str) -> Agent:
-    owner = owner_of(who)
-    found = Agent.objects.select_related("workspace").filter(
-        id=_decoded("agt", text), workspace_id=who.reader.workspace_id
-    )
-    if owner is not None:
-        found = found.filter(owner_id=owner)
-    agent = found.first()
-    if agent is None:
-        fault = FieldError("/agent", "unknown_agent", "You manage no agent of this id here.")
-        raise invalid([fault])
-    return agent
+    return access.agent_of(reader=who.reader, agent=_decoded("agt", text))
 
 
 def _wanted(body: EndpointBody | EndpointPatch) -> Wanted:
