@@ -61,6 +61,8 @@ class Request(models.Model):
     use_by = models.DateTimeField(null=True)
     #: A tool used its permit, and nobody told what came of it in time.
     result_missing = models.BooleanField(db_default=False)
+    #: Since when its agent's owner ought to look: it lapsed, or its result is missing.
+    unsettled_at = models.DateTimeField(null=True)
     #: Where this request's callbacks go, and by which of the agent's endpoints; none: to all of them.
     callback_url = models.TextField(null=True)
     callback_endpoint_id = models.UUIDField(null=True)
@@ -138,6 +140,11 @@ class Request(models.Model):
                 fields=["agent"],
                 condition=Q(status="pending") | Q(permit_state__in=["open", "issued"]),
                 name="request_to_stop",
+            ),
+            models.Index(
+                fields=["agent", "permit_state", "-unsettled_at"],
+                condition=Q(unsettled_at__isnull=False),
+                name="request_unsettled",
             ),
         ]
 

@@ -34,7 +34,7 @@ SELECT r.id, r.workspace_id, r.revision, greatest(r.use_by, live.expires_at), cl
 """
 _LAPSE: Final = f"""
 WITH moved AS (
-    UPDATE approvals_request SET permit_state = 'lapsed', sequence = sequence + 1
+    UPDATE approvals_request SET permit_state = 'lapsed', sequence = sequence + 1, unsettled_at = %(at)s
      WHERE id = ANY(%(ids)s)
 ),
 dead AS (
@@ -53,7 +53,7 @@ SELECT r.id, r.workspace_id, used.id, clock_timestamp()
 """
 _MISSING: Final = f"""
 WITH moved AS (
-    UPDATE approvals_request SET result_missing = true, sequence = sequence + 1
+    UPDATE approvals_request SET result_missing = true, sequence = sequence + 1, unsettled_at = %(at)s
      WHERE id = ANY(%(ids)s)
 ),
 {INSERT_EVENTS}
@@ -99,5 +99,7 @@ def miss_results(conn: Connection[Any], request_ids: Sequence[UUID]) -> list[Cha
             Fact(row[1], _CLOCK, ("req", row[0]), ResultMissing(permit=ids.encode("pmt", row[2])))
             for row in rows
         ]
-        conn.execute(_MISSING, {"ids": [row[0] for row in rows]} | event_rows(facts, rows[0][3]))
+        at = rows[0][3]
+        values = {"ids": [row[0] for row in rows], "at": at}
+        conn.execute(_MISSING, values | event_rows(facts, at))
     return [Changed(row[0], row[1]) for row in rows]

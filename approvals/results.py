@@ -44,7 +44,7 @@ WITH told AS (
      WHERE approvals_result.status = 'unknown'
 ),
 moved AS (
-    UPDATE approvals_request SET sequence = sequence + 1, result_missing = false
+    UPDATE approvals_request SET sequence = sequence + 1, result_missing = false, unsettled_at = NULL
      WHERE id = %(request)s
 ),
 {WITHDRAW_DUE},
