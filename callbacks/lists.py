@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
+
+from django.db.models import Q
 
 from callbacks import signatures
 from callbacks.models import Attempt, Callback, Endpoint
@@ -34,6 +36,32 @@ SELECT e.id, e.agent_id, agent.name, agent.owner_id, e.url, e.events, e.state, e
  ORDER BY e.id DESC
  LIMIT 500
 """
+#: An endpoint that is not called any more was changed last when it was disabled, or after.
+_DISABLED: Final = """
+SELECT e.id, e.url, agent.name, e.reason, e.changed_at,
+       (SELECT count(*) FROM (
+            SELECT 1 FROM callbacks_callback c
+             WHERE c.endpoint_id = e.id AND c.state = 'held'
+             LIMIT %(most_held)s) AS counted)
+  FROM agents_agent agent
+  JOIN callbacks_endpoint e ON e.agent_id = agent.id AND e.state <> 'deleted'
+ WHERE agent.workspace_id = %(workspace)s AND (%(owner)s::uuid IS NULL OR agent.owner_id = %(owner)s)
+   AND e.state = 'disabled' AND e.reason <> 'by_hand'
+   AND e.changed_at > statement_timestamp() - %(recent)s
+ ORDER BY e.changed_at DESC, e.id
+ LIMIT %(most)s
+"""
+MOST_DISABLED: Final = 100
+#: Beyond this, what one holds is "more than".
+MOST_HELD: Final = 99
+
+#: What people ask of a list of deliveries; `failed` and `untried` are what `lines.replay_all` sends again.
+GROUPS: Final = {
+    "waiting": Q(state="pending"),
+    "delivered": Q(state="delivered"),
+    "failed": Q(state__in=["exhausted", "stopped", "held"], attempts__gt=0),
+    "untried": Q(state="held", attempts=0),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +94,18 @@ class EndpointRow:
         return [signatures.show_public(bytes(one)) for one in self.publics]
 
 
+@dataclass(frozen=True, slots=True)
+class Disabled:
+    """An endpoint that was disabled by itself, when, and how much is held (at most 100)."""
+
+    id: UUID
+    url: str
+    agent_name: str
+    reason: str
+    since: datetime
+    held: int
+
+
 def endpoints(
     *,
     workspace: UUID,
@@ -90,10 +130,36 @@ def endpoints(
         return [EndpointRow(*row) for row in conn.execute(_ENDPOINTS, values).fetchall()]
 
 
+def disabled(*, workspace: UUID, owner: UUID | None, recent: timedelta) -> list[Disabled]:
+    """Endpoints that were disabled by themselves no longer ago than `recent`, the latest first.
+
+    Args:
+        owner: only those of this person's agents.
+    """
+    values = {
+        "workspace": workspace,
+        "owner": owner,
+        "recent": recent,
+        "most": MOST_DISABLED,
+        "most_held": MOST_HELD + 1,
+    }
+    with pool().connection() as conn:
+        return [Disabled(*row) for row in conn.execute(_DISABLED, values).fetchall()]
+
+
 def callbacks(
-    *, endpoint: Endpoint, state: str | None, cursor: str | None, limit: int
+    *,
+    endpoint: Endpoint,
+    state: str | None = None,
+    group: str | None = None,
+    cursor: str | None,
+    limit: int,
 ) -> Page[Callback]:
     """What was to be delivered to an endpoint, the newest first.
+
+    Args:
+        state: only what is in it.
+        group: only one of `GROUPS`.
 
     Raises:
         Problem: 422 for an unknown state, a limit out of range or a foreign cursor.
@@ -104,6 +170,8 @@ def callbacks(
     found = Callback.objects.filter(endpoint=endpoint)
     if state is not None:
         found = found.filter(state=state)
+    if group is not None:
+        found = found.filter(GROUPS[group])
     place = paging.decode(cursor, "newest", 1) if cursor is not None else None
     backwards = place is not None and place.backwards
     if place is not None:
@@ -116,6 +184,9 @@ def callbacks(
     return paging.page([([str(row.id)], row) for row in rows], limit, "newest", place)
 
 
-def attempts(callback: Callback) -> list[Attempt]:
-    """The tries to deliver a callback, in their order."""
-    return list(Attempt.objects.filter(callback=callback).order_by("number"))
+def attempts(callback: Callback, *, newest: int | None = None) -> list[Attempt]:
+    """The tries to deliver a callback, in their order; of many only the `newest` ones."""
+    found = Attempt.objects.filter(callback=callback)
+    if newest is None:
+        return list(found.order_by("number"))
+    return list(found.order_by("-number")[:newest])[::-1]

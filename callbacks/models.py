@@ -148,6 +148,11 @@ class Callback(models.Model):
                 fields=["endpoint"], condition=Q(state="pending"), name="callback_in_line"
             ),
             models.Index(
+                fields=["endpoint", "-id"],
+                condition=Q(state__in=["exhausted", "stopped", "held"]),
+                name="callback_not_arrived",
+            ),
+            models.Index(
                 fields=["request_id"],
                 condition=Q(request_id__isnull=False),
                 name="callback_of_request",
