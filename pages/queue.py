@@ -18,6 +18,7 @@ from approvals.row import Row
 from approvals.status import Kind, WaitingOn
 from core import ids
 from core.problems import Problem
+from pages.notices import Notices, notices
 from pages.visitor import Visitor
 
 VIEWS: Final = {"mine": "Mine", "roles": "My roles", "watching": "Watching", "all": "All"}
@@ -107,6 +108,8 @@ class Queue:
     elsewhere: Tab | None
     #: What was approved past its plan and nobody else has looked at yet.
     unreviewed: int
+    #: What the visitor's agents and endpoints came to by themselves.
+    notices: Notices
 
     @property
     def page_title(self) -> str:
@@ -158,6 +161,7 @@ def queue(visitor: Visitor, choice: Choice, *, open_id: str = "") -> Queue:
         empty_text=text,
         elsewhere=next((tab for tab in tabs if not tab.current and tab.count), None),
         unreviewed=lists.count_unreviewed(reader=visitor.reader),
+        notices=notices(visitor),
     )
 
 

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from django.urls import path
 
-from pages.views import alike, inbox, requests, runs, sessions, teamwork
+from pages.views import (
+    alike,
+    attention,
+    deliveries,
+    endpoint,
+    endpoints,
+    inbox,
+    requests,
+    runs,
+    sessions,
+    teamwork,
+)
 
 urlpatterns = [
     path("", inbox.inbox, name="inbox"),
@@ -21,6 +32,16 @@ urlpatterns = [
     ),
     path("alike/<str:req_id>", alike.alike_page, name="alike"),
     path("runs/<str:run_id>", runs.run_page, name="run"),
+    path("endpoints", endpoints.endpoints_page, name="endpoints"),
+    path("endpoints/<str:end_id>", endpoint.endpoint_page, name="endpoint"),
+    path("endpoints/<str:end_id>/delete", endpoint.delete_view, name="endpoint_delete"),
+    *(
+        path(f"endpoints/<str:end_id>/{name.removeprefix('endpoint_')}", view, name=name)
+        for name, view in endpoint.VIEWS.items()
+    ),
+    path("deliveries/<str:cbk_id>", deliveries.delivery_page, name="delivery"),
+    path("deliveries/<str:cbk_id>/replay", deliveries.replay_view, name="delivery_replay"),
+    path("attention", attention.attention_page, name="attention"),
     path("break-glass", inbox.past_the_plan, name="past_the_plan"),
     path("fragments/queue", inbox.queue_fragment, name="queue_fragment"),
     path("fragments/requests/<str:req_id>", requests.request_fragment, name="request_fragment"),

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
+from core import addresses
+from tests.callbacks.receiver import Receiver, receiving
 from tests.pages.office import Office
+from tests.pages.yard import Yard
 from tests.server import Live
 
 
@@ -12,3 +17,22 @@ from tests.server import Live
 def office(server: Live) -> Office:
     """A workspace with people and an agent, on the live server."""
     return Office(server)
+
+
+@pytest.fixture
+def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
+    """A receiver on loopback, which may be called meanwhile."""
+    monkeypatch.setenv("ASSENTRY_EGRESS_ALLOW", "127.0.0.0/8")
+    addresses.allowed_networks.cache_clear()
+    with receiving() as one:
+        yield one
+    monkeypatch.undo()
+    addresses.allowed_networks.cache_clear()
+
+
+@pytest.fixture
+def yard(office: Office, receiver: Receiver) -> Iterator[Yard]:
+    """The office with a receiver; what is left in line at the end is taken out of it."""
+    one = Yard(office, receiver)
+    yield one
+    one.nothing_due()
