@@ -13,7 +13,16 @@ from pages.views import deliveries, endpoint
 from tests.events import events_of, kinds_of
 from tests.pages.browser import Browser, Page
 from tests.pages.test_request_page import no_inline
-from tests.pages.yard import Yard, delivery_of, flash_of, is_sound, path_of, post, rows_of
+from tests.pages.yard import (
+    Yard,
+    delivery_of,
+    flash_of,
+    is_sound,
+    line_up,
+    path_of,
+    post,
+    rows_of,
+)
 
 
 def listed(page: Page) -> list[str]:
@@ -23,24 +32,6 @@ def listed(page: Page) -> list[str]:
 
 def one(made: Endpoint) -> Callback:
     return Callback.objects.get(endpoint=made)
-
-
-def line_up(made: Endpoint, state: str, attempts: int, count: int = 1, **ago: float) -> list[str]:
-    """Callbacks as the sender leaves them, newest last."""
-    found = []
-    for _ in range(count):
-        callback = Callback.objects.create(
-            workspace_id=made.workspace_id,
-            endpoint_id=made.id,
-            type="endpoint.test",
-            url=made.url,
-            state=state,
-            attempts=attempts,
-            last="500" if attempts else "",
-            created_at=datetime.now(UTC) - timedelta(**ago),
-        )
-        found.append(ids.encode("cbk", callback.id))
-    return found
 
 
 def open_page(yard: Yard, path: str) -> tuple[Browser, Page]:

@@ -20,7 +20,7 @@ from tests.factories import ACTOR, AgentFactory
 from tests.pages.browser import Browser, Page
 from tests.pages.office import Office
 from tests.pages.test_request_page import no_inline
-from tests.pages.yard import Yard, flash_of, is_sound, path_of, post, rows_of
+from tests.pages.yard import Yard, flash_of, is_sound, line_up, path_of, post, rows_of
 
 GOOD = "https://192.0.0.9/hooks"
 
@@ -204,7 +204,8 @@ def test_who_manages_which(yard: Yard) -> None:
 
 def test_for_everybody_else_it_is_not_there_and_nothing_changes(yard: Yard) -> None:
     office, own = yard.office, yard.register().endpoint
-    callback_path = _held(yard, own)
+    (callback,) = line_up(own, "exhausted", 10)
+    callback_path = f"/deliveries/{callback}"
     stranger = Yard(Office(office.server), yard.receiver)
     paths = [path_of(own) + "/" + name.removeprefix("endpoint_") for name in (*VIEWS, "delete")]
     paths.append(callback_path + "/replay")
@@ -231,13 +232,6 @@ def test_for_everybody_else_it_is_not_there_and_nothing_changes(yard: Yard) -> N
         "/endpoints?agent=x",
     ):
         assert office.browser(office.olga).get(nonsense).status == 404, nonsense
-
-
-def _held(yard: Yard, endpoint: Endpoint) -> str:
-    browser = yard.office.browser(yard.office.olga)
-    page = browser.submit(browser.get(path_of(endpoint)).form(path_of(endpoint) + "/test"))
-    browser.submit(browser.get(path_of(endpoint)).form(path_of(endpoint) + "/disable"))
-    return page.answer.url.removeprefix(yard.office.server.url)
 
 
 def _state(endpoint: Endpoint) -> tuple[Any, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from approvals import telling
@@ -67,6 +68,24 @@ def path_of(endpoint: Endpoint) -> str:
 
 def delivery_of(callback: Callback) -> str:
     return f"/deliveries/{ids.encode('cbk', callback.id)}"
+
+
+def line_up(made: Endpoint, state: str, attempts: int, count: int = 1, **ago: float) -> list[str]:
+    """Callbacks as the sender leaves them, newest last."""
+    found = []
+    for _ in range(count):
+        callback = Callback.objects.create(
+            workspace_id=made.workspace_id,
+            endpoint_id=made.id,
+            type="endpoint.test",
+            url=made.url,
+            state=state,
+            attempts=attempts,
+            last="500" if attempts else "",
+            created_at=datetime.now(UTC) - timedelta(**ago),
+        )
+        found.append(ids.encode("cbk", callback.id))
+    return found
 
 
 def flash_of(page: Page) -> str:
