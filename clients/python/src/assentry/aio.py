@@ -124,12 +124,15 @@ class AsyncClient(ClientState):
         metadata: Mapping[str, str] | None = None,
         run: RunState | str | None = None,
         expires_in: Duration | None = None,
+        callback_url: str | None = None,
         idempotency_key: str | None = None,
     ) -> AsyncHandle:
         """Ask for an action, at once.  The handle may have ended already, where policy decides.
 
         Args:
             run: a run, or its id; else the run whose block this is.
+            callback_url: where this request's callbacks go, instead of the agent's endpoints; of the
+                scheme, host and port of one of them, whose secret signs them.
             idempotency_key: a repeated call with this name and the same body finds the same
                 request, also in a restarted program; else only the retries of this call do.
 
@@ -147,6 +150,7 @@ class AsyncClient(ClientState):
             metadata=metadata,
             run=running,
             expires_in=expires_in,
+            callback_url=callback_url,
         )
         flow = calls.submit(self._retry, action, payload, said, idempotency_key)
         return AsyncHandle(self, await self._do(flow))
@@ -164,6 +168,7 @@ class AsyncClient(ClientState):
         metadata: Mapping[str, str] | None = None,
         run: RunState | str | None = None,
         expires_in: Duration | None = None,
+        callback_url: str | None = None,
         idempotency_key: str | None = None,
     ) -> AsyncHandle:
         """Ask the people of a role something: ``(await handle.wait()).answer``."""
@@ -175,6 +180,7 @@ class AsyncClient(ClientState):
             metadata=metadata,
             run=running,
             expires_in=expires_in,
+            callback_url=callback_url,
         )
         question = calls.question(to, prompt, options, answer_schema)
         return AsyncHandle(

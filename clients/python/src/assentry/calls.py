@@ -29,6 +29,7 @@ class Said:
     metadata: Mapping[str, str] | None = None
     run: str | None = None
     expires_in: Duration | None = None
+    callback_url: str | None = None
 
     def body(self) -> dict[str, Any]:
         """As members of a body."""
@@ -39,6 +40,7 @@ class Said:
             "metadata": None if self.metadata is None else dict(self.metadata),
             "run": self.run,
             "expires_in": duration(self.expires_in),
+            "callback_url": self.callback_url,
         }
         return {name: value for name, value in given.items() if value is not None}
 

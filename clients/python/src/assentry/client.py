@@ -117,12 +117,15 @@ class Client(ClientState):
         metadata: Mapping[str, str] | None = None,
         run: RunState | str | None = None,
         expires_in: Duration | None = None,
+        callback_url: str | None = None,
         idempotency_key: str | None = None,
     ) -> Handle:
         """Ask for an action, at once.  The handle may have ended already, where policy decides.
 
         Args:
             run: a run, or its id; else the run whose block this is.
+            callback_url: where this request's callbacks go, instead of the agent's endpoints; of the
+                scheme, host and port of one of them, whose secret signs them.
             idempotency_key: a repeated call with this name and the same body finds the same
                 request, also in a restarted program; else only the retries of this call do.
 
@@ -140,6 +143,7 @@ class Client(ClientState):
             metadata=metadata,
             run=running,
             expires_in=expires_in,
+            callback_url=callback_url,
         )
         flow = calls.submit(self._retry, action, payload, said, idempotency_key)
         return Handle(self, self._do(flow))
@@ -157,6 +161,7 @@ class Client(ClientState):
         metadata: Mapping[str, str] | None = None,
         run: RunState | str | None = None,
         expires_in: Duration | None = None,
+        callback_url: str | None = None,
         idempotency_key: str | None = None,
     ) -> Handle:
         """Ask the people of a role something: ``client.ask("ops", "Which?").wait().answer``."""
@@ -168,6 +173,7 @@ class Client(ClientState):
             metadata=metadata,
             run=running,
             expires_in=expires_in,
+            callback_url=callback_url,
         )
         question = calls.question(to, prompt, options, answer_schema)
         return Handle(self, self._do(calls.ask(self._retry, question, said, idempotency_key)))

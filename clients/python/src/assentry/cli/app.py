@@ -39,6 +39,10 @@ Timeout = Annotated[
 Summary = Annotated[str | None, typer.Option(help="what the agent says about it")]
 RunId = Annotated[str | None, typer.Option("--run", help="the id of the run it belongs to")]
 ExpiresIn = Annotated[str | None, typer.Option(help="a shorter deadline: 90s, 15m, 4h")]
+CallbackUrl = Annotated[
+    str | None,
+    typer.Option(help="where its callbacks go; of the origin of one of the agent's endpoints"),
+]
 Once = Annotated[
     str | None,
     typer.Option("--key", help="a name of this call: repeated, it finds the same request"),
@@ -53,6 +57,7 @@ def submit(
     summary: Summary = None,
     run: RunId = None,
     expires_in: ExpiresIn = None,
+    callback_url: CallbackUrl = None,
     key: Once = None,
     wait: Annotated[bool, typer.Option("--wait", help="wait until it has ended")] = False,
     timeout: Timeout = None,
@@ -70,6 +75,7 @@ def submit(
             context=stated,
             run=run,
             expires_in=expires_in,
+            callback_url=callback_url,
             idempotency_key=key,
         )
         if wait and handle.request.pending:
