@@ -52,6 +52,14 @@ def call(office: Office, *words: str, stdin: str = "", **more: Any) -> tuple[int
     return process.returncode, out, error
 
 
+def stop(office: Office) -> None:
+    """The agent's owner presses the kill switch."""
+    owner = office.person(office.owner)
+    body = {"scope": "owner", "reason": "It runs wild."}
+    assert owner.call("POST", "/kill_switch", json=body).status_code == 201
+    owner.http.close()
+
+
 class TestSubmitting:
     def test_what_policy_says_is_said_at_once(self, office: Office) -> None:
         code, out, error = call(
@@ -167,6 +175,21 @@ class TestReading:
         code, out, _ = call(office, "wait", *ids)
         assert code == 112
         assert [line.split()[1] for line in out.splitlines()] == ["approved", "expired"]
+
+    def test_an_agent_that_must_stop_is_told_so_by_its_waits(self, office: Office) -> None:
+        words = ("submit", "payments.refund", "--payload", REFUND, "--wait")
+        process = start(office, *words)
+        office.server.until_parked(1, timeout=20)
+        stop(office)
+        out, error = process.communicate(timeout=60)
+        [request] = office.stored()
+        assert (process.returncode, out.split()[:2]) == (116, [request["id"], "cancelled"])
+        assert error.splitlines()[-1] == (
+            "assentry: The server says that this agent must stop: do not go on."
+        )
+        code, out, error = call(office, "wait", request["id"])
+        assert (code, out.split()[:2]) == (116, [request["id"], "cancelled"])
+        assert error.count("\n") == 1
 
 
 class TestRunning:
@@ -334,3 +357,18 @@ class TestListening:
         (tmp_path / "assentry-listen.json").write_text("{", encoding="utf-8")
         code, _, error = call(office, "listen", "--forward", receiver.url, "--once", cwd=tmp_path)
         assert (code, "cannot be read" in error) == (2, True)
+
+    def test_what_the_kill_switch_withdrew_is_forwarded_too(
+        self, office: Office, receiver: Receiver, tmp_path: Path
+    ) -> None:
+        handle = office.client().request("payments.refund", {"order": "A-1", "amount": 120})
+        process = start(office, "listen", "--forward", receiver.url, cwd=tmp_path)
+        office.server.until_parked(1, timeout=20)
+        stop(office)
+        assert process.stderr is not None
+        assert f"{handle.id} cancelled: delivered" in process.stderr.readline()
+        assert receiver.heard[0]["type"] == "request.cancelled"
+        assert receiver.heard[0]["data"]["stop"] is True
+        assert process.poll() is None, "it goes on: the agent may be let go on"
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)

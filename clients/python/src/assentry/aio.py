@@ -46,6 +46,7 @@ class AsyncHandle(HandleState):
 
         Raises:
             StillPending: the time is over.
+            Stopped: the agent must not go on, however the request ended.
             Returned: it was given back, and `on_return` is none or did not answer.
             ApiError, Unreachable: the server refused, or could not be reached for long.
         """
@@ -260,6 +261,7 @@ class AsyncClient(ClientState):
 
         Raises:
             StillPending: the time is over.
+            Stopped: the agent must not go on.
         """
         ready = await self._do(waiting.news(handles, self._retry, timeout))
         return [handles[place] for place in ready]

@@ -41,6 +41,7 @@ class Handle(HandleState):
 
         Raises:
             StillPending: the time is over.
+            Stopped: the agent must not go on, however the request ended.
             Returned: it was given back, and `on_return` is none or did not answer.
             ApiError, Unreachable: the server refused, or could not be reached for long.
         """
@@ -248,6 +249,7 @@ class Client(ClientState):
 
         Raises:
             StillPending: the time is over.
+            Stopped: the agent must not go on.
         """
         ready = self._do(waiting.news(handles, self._retry, timeout))
         return [handles[place] for place in ready]

@@ -64,7 +64,15 @@ class ApiError(AssentryError):
 
 
 class Stopped(AssentryError):
-    """The server says that this agent must not go on: it was suspended or retired."""
+    """The server says that this agent must not go on: it was suspended or retired.
+
+    The kill switch does that.  Not even what was approved may run, and what waited was withdrawn.
+    """
+
+    def __init__(
+        self, text: str = "The server says that this agent must stop: do not go on."
+    ) -> None:
+        super().__init__(text)
 
 
 class Suspended(ApiError, Stopped):

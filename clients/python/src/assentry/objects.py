@@ -86,6 +86,11 @@ class Request:
         return int(self.raw["sequence"])
 
     @property
+    def stop(self) -> bool:
+        """Whether the server says that the agent must not go on: it was suspended or retired."""
+        return bool(self.raw.get("stop"))
+
+    @property
     def answer(self) -> Any:
         """Of a question."""
         return self.raw.get("answer")

@@ -124,7 +124,7 @@ class RunState:
     def require_going(self) -> None:
         """Raises Stopped where the server said so."""
         if self.stop:
-            raise Stopped("The server says that this agent must stop: do not go on.")
+            raise Stopped
 
     def call_key(self, *parts: str) -> str:
         """The name of the next call of these parts within the run.

@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 
 from assentry import calls
 from assentry.effects import Call, Do, Flow, Pause
-from assentry.errors import Returned, StillPending
+from assentry.errors import Returned, StillPending, Stopped
 from assentry.exchange import Retry, exchange
 from assentry.objects import Outcome, Request
 
@@ -71,12 +71,13 @@ def until_ended(
 
     Raises:
         StillPending: the time is over.
+        Stopped: the agent must not go on, however the request ended.
         Returned: it was given back, and `on_return` is none or did not answer.
         ApiError, Unreachable: as every call.
     """
     clock = _Clock(timeout, retry)
-    while held.request.pending:
-        if held.request.given_back:
+    while held.request.pending or held.request.stop:
+        if _asks_the_agent(held):
             yield from _answer_return(held, retry, on_return)
             continue
         yield from _one_look([held], retry, clock, _poll_one)
@@ -89,6 +90,7 @@ def news(helds: Sequence[Held], retry: Retry, timeout: float | None) -> Flow[lis
     Raises:
         ValueError: there are none to wait for, or more than a hundred.
         StillPending: the time is over.
+        Stopped: the agent must not go on.
     """
     if not 1 <= len(helds) <= MOST_AT_ONCE:
         raise ValueError(f"wait for 1 to {MOST_AT_ONCE} at once")
@@ -99,7 +101,7 @@ def news(helds: Sequence[Held], retry: Retry, timeout: float | None) -> Flow[lis
             for place, held in enumerate(helds)
             if not held.request.pending or held.request.given_back
         ]
-        if ready:
+        if ready and not any(held.request.stop for held in helds):
             return ready
         yield from _one_look(helds, retry, clock, _poll_many)
 
@@ -109,8 +111,8 @@ def all_ended(
 ) -> Flow[list[Outcome]]:
     """The outcomes of all, in their order; raises as `until_ended` does."""
     clock = _Clock(timeout, retry)
-    while pending := [held for held in helds if held.request.pending]:
-        back = [held for held in pending if held.request.given_back]
+    while pending := [held for held in helds if held.request.pending or held.request.stop]:
+        back = [held for held in pending if _asks_the_agent(held)]
         for held in back:
             yield from _answer_return(held, retry, on_return)
         if not back:
@@ -130,6 +132,8 @@ def _one_look(
     seen = [held.request.sequence for held in helds]
     began = time.monotonic()
     yield from poll(helds, retry, seconds, clock.patience())
+    if any(held.request.stop for held in helds):
+        raise Stopped
     changed = seen != [held.request.sequence for held in helds]
     pause = clock.after(news=changed, took_s=time.monotonic() - began, asked_s=seconds)
     if pause:
@@ -152,6 +156,11 @@ def _poll_many(helds: Sequence[Held], retry: Retry, seconds: int, until: float) 
     found = {one["id"]: Request(one) for one in answer.json()["results"]}
     for held in helds:
         held.request = found[held.request.id]
+
+
+def _asks_the_agent(held: Held) -> bool:
+    """Whether it was given back to an agent that may answer."""
+    return held.request.given_back and not held.request.stop
 
 
 def _answer_return(held: Held, retry: Retry, on_return: OnReturn | None) -> Flow[None]:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from assentry import Client, StillPending
+from assentry import Client, StillPending, Stopped
 from assentry.cli import execute, forward
 from assentry.cli.codes import Code, of_request
 from assentry.objects import Request
@@ -80,7 +80,8 @@ def submit(
         )
         if wait and handle.request.pending:
             _told(handle.request, as_json=False, to=sys.stderr)
-            with contextlib.suppress(StillPending):  # what stands is printed, with its code
+            # What stands is printed, with its code.
+            with contextlib.suppress(StillPending, Stopped):
                 handle.wait(timeout)
         _finish([handle.request], as_json=as_json, waited=wait)
 
@@ -95,7 +96,7 @@ def wait(
     """Wait until requests have ended, or were given back."""
     with Client() as client:
         handles = [client.get(one) for one in ids]
-        with contextlib.suppress(StillPending):
+        with contextlib.suppress(StillPending, Stopped):
             if any_of:
                 handles = list(client.wait_any(handles, timeout))
             else:
@@ -206,6 +207,8 @@ def _finish(requests: list[Request], *, as_json: bool, waited: bool) -> None:
     """Print what stands; the code is that of the first that is not as one would wish."""
     for request in requests:
         _told(request, as_json=as_json)
+    if any(request.stop for request in requests):
+        raise Stopped
     codes = [of_request(request) for request in requests]
     if not waited:
         codes = [code for code in codes if code not in (Code.PENDING, Code.RETURNED)]

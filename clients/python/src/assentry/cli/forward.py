@@ -6,7 +6,6 @@ forwarded.  It is written after each delivery, so a restart repeats at most the 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import time
@@ -17,7 +16,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from assentry import Client, Handle, SettingsError, StillPending, Unreachable
+from assentry import Client, Handle, SettingsError, StillPending, Stopped, Unreachable
 from assentry.objects import Request
 
 #: So long it waits for news before it looks for requests that are new.
@@ -129,11 +128,20 @@ class Forwarder:
         over = [handle for handle in self._handles.values() if not handle.request.pending]
         pause = 0.0 if over or not wait else LOOK_S / max(1, len(some))
         for handles in some:
-            with contextlib.suppress(StillPending):
-                self._client.wait_any(handles, pause)
+            self._wait(handles, pause)
         if not some and pause:
             time.sleep(pause)
         return [handle for handle in self._handles.values() if not handle.request.pending]
+
+    def _wait(self, handles: list[Handle], seconds: float) -> None:
+        """Until one of them has news; also for an agent that must stop, whose outcomes are told all the same."""
+        try:
+            self._client.wait_any(handles, seconds)
+        except StillPending:
+            pass
+        except Stopped:
+            if all(handle.request.pending for handle in handles):
+                time.sleep(seconds)  # the agent may be let go on
 
     def _forward(self, request: Request) -> bool:
         why = self._target.deliver(request)
