@@ -15,7 +15,9 @@ import pytest
 from assentry import (
     AlreadyRan,
     EditNotApplied,
+    EffectUnknown,
     Expired,
+    OutcomeUnknown,
     PayloadError,
     Refused,
     Rejected,
@@ -137,6 +139,29 @@ def test_a_failure_is_told_and_raised(office: Office) -> None:
     thread.join()
     result = office.stored()[0]["result"]
     assert (result["status"], result["detail"]) == ("failed", "RuntimeError")
+
+
+@pytest.mark.parametrize("journal", [False, True])
+def test_what_the_function_cannot_tell_is_told_as_unknown_and_does_not_run_again(
+    office: Office, tmp_path: Path, journal: bool
+) -> None:
+    client = office.client(journal=tmp_path / "journal.db") if journal else office.client()
+    done: list[str] = []
+
+    @client.gate("notes.write", key="k")
+    def write(text: str) -> None:
+        done.append(text)
+        raise EffectUnknown("the disk gave no answer")
+
+    thread = office.once_asked()
+    with pytest.raises(EffectUnknown, match="no answer"):
+        write("full")
+    thread.join()
+    result = office.stored()[0]["result"]
+    assert (result["status"], result["detail"]) == ("unknown", "the disk gave no answer")
+    with pytest.raises(OutcomeUnknown):
+        write("full")
+    assert done == ["full"]
 
 
 def test_async_functions(office: Office) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 import requests
-from assentry import SettingsError, Unreachable
+from assentry import EffectUnknown, SettingsError, Unreachable
 from assentry.effects import Answer, Blocking, Call, Do, Flow, Lost, Pause
 from assentry.toolcalls import consume, reading
 from assentry.tools import (
@@ -353,6 +353,29 @@ class TestGuard:
         with pytest.raises(RuntimeError, match="the till is empty"):
             refund("A-1", 5, permit=token)
         assert shop.result(token) == ("failed", "RuntimeError")
+
+    @pytest.mark.parametrize("journal", [False, True])
+    def test_what_the_function_cannot_tell_is_told_as_unknown(
+        self, shop: Shop, tmp_path: Path, journal: bool
+    ) -> None:
+        path = tmp_path / "journal.db"
+        with client(shop, journal=path if journal else None) as tool:
+
+            @tool.guard("payments.refund")
+            def refund(order: str, amount: float) -> None:
+                raise EffectUnknown("the bank gave no answer" + "!" * 5000)
+
+            token = shop.permit()
+            with pytest.raises(EffectUnknown, match="no answer"):
+                refund("A-1", 5, permit=token)
+            told = shop.result(token)
+            assert told == ("unknown", ("the bank gave no answer" + "!" * 5000)[:4000])
+            with pytest.raises(AlreadyConsumed):
+                refund("A-1", 5, permit=token)
+            # Whoever finds out later may say so.
+            tool.report(tool.permit(token), "succeeded", "It is in the bank's books")
+            assert shop.result(token) == ("succeeded", "It is in the bank's books")
+        assert not journal or rows(path) == 0
 
     def test_arguments_that_change_meanwhile_do_not_run(self, shop: Shop, tool: ToolClient) -> None:
         ran: list[Any] = []

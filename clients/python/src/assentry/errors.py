@@ -119,6 +119,14 @@ class AlreadyConsumed(PermitRefused):
     """The permit was used before.  What it allowed was run then, or will never be."""
 
 
+class EffectUnknown(AssentryError):
+    """Raise it in a gated or guarded function that cannot tell whether what it did took effect.
+
+    Such as where the service that it called gave no answer.  It is told as ``unknown``, with this text
+    (so keep secrets out of it), where any other exception is told as ``failed``.
+    """
+
+
 class _OfRequest(AssentryError):
     def __init__(self, request: Request, text: str | None = None) -> None:
         self.request = request

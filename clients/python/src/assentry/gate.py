@@ -15,6 +15,7 @@ from assentry.errors import (
     AlreadyRan,
     ApiError,
     EditNotApplied,
+    EffectUnknown,
     OutcomeUnknown,
     Unreachable,
 )
@@ -28,6 +29,8 @@ from assentry.running import RunState
 logger = logging.getLogger("assentry")
 #: The parameter that is given a permit.
 _PERMIT: Final = "permit"
+#: The server takes so much (`POST /requests/{id}/result`).
+_DETAIL_AT_MOST: Final = 4000
 
 #: What an argument of the decorator may be: a text, or a function of the call's arguments.
 Told = str | Callable[..., str | None] | None
@@ -223,6 +226,10 @@ class Gate:
                 raise OutcomeUnknown(request, key)
         try:
             value = yield Do(lambda: self._function(*chosen.args, **chosen.kwargs, **more))
+        except EffectUnknown as error:
+            # The journal knows it as begun, and it does not begin again.
+            yield from self._report(key, request, "unknown", str(error)[:_DETAIL_AT_MOST])
+            raise
         except Exception as error:
             name = type(error).__name__
             yield from self._finish(key, request, "failed", None, name)

@@ -13,7 +13,7 @@ from assentry import toolcalls
 from assentry.canonical import canonical
 from assentry.consumed import Use, Uses
 from assentry.effects import Blocking, Do, Flow
-from assentry.errors import AlreadyConsumed, ApiError, PermitRefused, Unreachable
+from assentry.errors import AlreadyConsumed, ApiError, EffectUnknown, PermitRefused, Unreachable
 from assentry.exchange import Retry
 from assentry.idempotency import fresh
 from assentry.parameters import Bound, Parameters, takes_by_keyword
@@ -25,6 +25,8 @@ logger = logging.getLogger("assentry")
 PERMIT: Final = "permit"
 #: Answers after which telling again is of no use.
 _FINAL: Final = frozenset({404, 409, 410, 422})
+#: The server takes so much (`POST /permits/{id}/result`).
+_DETAIL_AT_MOST: Final = 4000
 Ended: TypeAlias = Literal["succeeded", "failed", "unknown"]
 
 
@@ -178,6 +180,9 @@ class Guard:
         more = {PERMIT: permit} if self._wants_permit else {}
         try:
             value = yield Do(lambda: self._function(*bound.args, **bound.kwargs, **more))
+        except EffectUnknown as error:
+            yield from self._end(permit, "unknown", str(error)[:_DETAIL_AT_MOST])
+            raise
         except Exception as error:
             yield from self._end(permit, "failed", type(error).__name__)
             raise
