@@ -9,12 +9,14 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from assentry import digest
 from joserfc import jws
 
 from agents.services import create_tool_key
@@ -144,14 +146,20 @@ def test_of_many_calls_at_once_one_acts(shop: Shop, bank: Receiver, executor: Ex
     assert len(bank.arrived) == 1
 
 
-def expired(token: str) -> str:
-    """The same permit of an hour ago, signed with the product's own key."""
+def forged(token: str, **changed: Any) -> str:
+    """The same permit with other claims, signed with the product's own key."""
     key = signers.current(PERMIT).key
     header, claims = (
         json.loads(base64.urlsafe_b64decode(part + "==")) for part in token.split(".")[:2]
     )
-    claims |= {name: claims[name] - 3600 for name in ("iat", "nbf", "exp")}
-    return jws.serialize_compact(header, json.dumps(claims).encode(), key, algorithms=["Ed25519"])
+    body = json.dumps(claims | changed).encode()
+    return jws.serialize_compact(header, body, key, algorithms=["Ed25519"])
+
+
+def expired(token: str) -> str:
+    """The same permit of an hour ago."""
+    now = int(time.time())
+    return forged(token, iat=now - 4500, nbf=now - 4500, exp=now - 3600)
 
 
 def test_nothing_else_runs(server: Live, shop: Shop, bank: Receiver, executor: Executor) -> None:
@@ -185,6 +193,24 @@ def test_nothing_else_runs(server: Live, shop: Shop, bank: Receiver, executor: E
     assert result_of(shop, handle) is None
     assert executor.act(token).status_code == 200, "none of them has spent it"
     other.close()
+
+
+def test_a_stolen_signing_key_has_nothing_run(
+    shop: Shop, bank: Receiver, executor: Executor
+) -> None:
+    """Such permits are genuine offline: the server has not issued them, or not for this."""
+    handle, more = approved(shop), ORDER | {"amount": 1200}
+    token = handle.permit().token
+    digest_of_more = digest(more).removeprefix("sha256:")
+    nobodys = forged(token, jti="pmt_01h455vb4pex5vsknk084sn02q", payload_sha256=digest_of_more)
+    anothers = forged(token, payload_sha256=digest_of_more)
+    assert executor.act(nobodys, more).status_code == 403
+    assert executor.act(anothers, more).status_code == 403
+    travel(handle.id, hours=2)
+    prolonged = forged(token, exp=int(time.time()) + 86400)
+    assert executor.act(prolonged).status_code == 410
+    assert bank.arrived == []
+    assert result_of(shop, handle) is None
 
 
 def late(shop: Shop, handle: Any) -> None:
