@@ -17,6 +17,17 @@ import requests
 from config.environment import ROOT
 
 
+def environment(folder: Path, **more: str) -> dict[str, str]:
+    """What a process of an instance in development, on the test's database, has around it."""
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "ASSENTRY_DATA": str(folder),
+        "ASSENTRY_DEV": "1",
+        **more,
+    }
+
+
 class Process:
     """One process with the environment of an instance in development."""
 
@@ -25,19 +36,12 @@ class Process:
     ) -> None:
         folder.mkdir(exist_ok=True)
         self.log = folder / f"{command[0]}-{secrets.token_hex(3)}.log"
-        environment = {
-            **os.environ,
-            "DJANGO_SETTINGS_MODULE": "config.settings",
-            "ASSENTRY_DATA": str(folder),
-            "ASSENTRY_DEV": "1",
-            **more,
-        }
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", *command],
                 cwd=ROOT,
                 pass_fds=fds,
-                env=environment,
+                env=environment(folder, **more),
                 stdout=log,
                 stderr=log,
             )
@@ -60,6 +64,7 @@ class Web(Process):
     def __init__(self, folder: Path, listener: socket.socket | None = None, **more: str) -> None:
         self.listener = listener or socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.api = f"{self.url}/api/v1"
         number = self.listener.fileno()
         command = ["config.web", "--fd", str(number)]
         super().__init__(folder, command, {"ASSENTRY_BASE_URL": self.url, **more}, (number,))
@@ -68,7 +73,7 @@ class Web(Process):
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
         """One call of the API, on a connection of its own."""
         timeout = options.pop("timeout", 60)
-        return requests.request(method, f"{self.url}/api/v1{path}", timeout=timeout, **options)
+        return requests.request(method, self.api + path, timeout=timeout, **options)
 
 
 class Worker(Process):

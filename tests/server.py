@@ -8,15 +8,25 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import requests
 import uvicorn
 from django.conf import settings
 
+from api import protocol
 from api.front import Front
-from api.protocol import Protocol
+
+
+class Served(Protocol):
+    """The product at an address, in this process or in another one (`tests.processes.Web`)."""
+
+    url: str
+    api: str
+
+    def call(self, method: str, path: str, **options: Any) -> requests.Response:
+        """One call to the API, over a connection of its own."""
 
 
 class Live:
@@ -65,7 +75,7 @@ def serving() -> Iterator[Live]:
     url = f"http://127.0.0.1:{port}"
     config = uvicorn.Config(
         application,
-        http=Protocol,
+        http=protocol.Protocol,
         ws="none",
         lifespan="on",
         access_log=False,

@@ -19,7 +19,7 @@ from tests.factories import (
     WorkspaceFactory,
     bearer,
 )
-from tests.server import Live
+from tests.server import Live, Served
 
 POLICY = """
 assentry: 1
@@ -48,7 +48,7 @@ rules:
 class Person:
     """A signed-in person."""
 
-    def __init__(self, server: Live, person: Any) -> None:
+    def __init__(self, server: Served, person: Any) -> None:
         self.server, self.person = server, person
         self.http = requests.Session()
         answer = self.http.post(

@@ -29,7 +29,7 @@ from tests.api.tenant import Person
 from tests.approvals.world import TEST, World, uuid_of
 from tests.clock import travel
 from tests.factories import PASSWORD, bearer
-from tests.server import Live
+from tests.server import Live, Served
 from tests.together import together, until_waiting
 
 RULE = {
@@ -44,7 +44,7 @@ FREE = {"name": "Free", "action": "payments.refund", "effect": "allow"}
 class Till:
     """A world with an agent whose request is approved, and a tool."""
 
-    def __init__(self, server: Live, **tool: Any) -> None:
+    def __init__(self, server: Served, **tool: Any) -> None:
         self.server = server
         self.world = World({"lead": ["ana", "ben"]}, [RULE], password=PASSWORD)
         made = create_tool_key(actor=TEST, workspace=self.world.workspace, name="till", **tool)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -32,6 +33,8 @@ class Receiver:
     arrived: list[Arrived] = field(default_factory=list)
     hang: threading.Event | None = None
     changed: threading.Condition = field(default_factory=threading.Condition)
+    #: Begins to listen, where it was down.
+    rise: Callable[[], None] = lambda: None
 
     def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
         """Answer so from now on."""
@@ -73,22 +76,36 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
 
 
 @contextmanager
-def receiving() -> Iterator[Receiver]:
-    """A receiver, for the time of a block."""
+def receiving(*, down: bool = False, tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
+    """A receiver, for the time of a block; one that is down has its address, and listens from `rise`."""
     receiver = Receiver("")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(receiver))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(receiver), bind_and_activate=False)
     server.daemon_threads = True
-    receiver.url = f"http://127.0.0.1:{server.server_port}/hook"
+    server.server_bind()
+    receiver.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}/hook"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
+
+    def rise() -> None:
+        server.server_activate()
+        if tls is not None:
+            # A handshake belongs to the thread of its connection: it must not hold up the next one.
+            server.socket = tls.wrap_socket(
+                server.socket, server_side=True, do_handshake_on_connect=False
+            )
+        thread.start()
+
+    receiver.rise = rise
+    if not down:
+        rise()
     try:
         yield receiver
     finally:
         if receiver.hang is not None:
             receiver.hang.set()
-        server.shutdown()
+        if thread.ident is not None:
+            server.shutdown()
+            thread.join()
         server.server_close()
-        thread.join()
 
 
 def until(look: Callable[[], bool], timeout: float = 10) -> None:

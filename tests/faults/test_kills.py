@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
@@ -16,6 +14,8 @@ from core.db import pool
 from core.nudge import nudger
 from tests.approvals.world import World, uuid_of
 from tests.clock import travel
+from tests.factories import PASSWORD
+from tests.faults.doors import bearer, decide, signed_in
 from tests.processes import Process, Web, Worker, eventually
 
 ASK = {
@@ -28,23 +28,7 @@ ASK = {
 
 @pytest.fixture
 def world() -> World:
-    return World({"lead": ["ana"]}, [ASK], password="correct horse battery staple")
-
-
-@pytest.fixture
-def started() -> Iterator[list[Process]]:
-    """Processes to be killed at the end."""
-    processes: list[Process] = []
-    yield processes
-    for process in processes:
-        process.kill()
-    for process in processes:
-        if isinstance(process, Web):
-            process.listener.close()
-
-
-def bearer(world: World, **more: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {world.key.token}", **more}
+    return World({"lead": ["ana"]}, [ASK], password=PASSWORD)
 
 
 def submit(web: Web, world: World, **headers: str) -> requests.Response:
@@ -58,25 +42,6 @@ def requests_of(world: World) -> int:
             "SELECT count(*) FROM approvals_request WHERE workspace_id = %s", [world.workspace.id]
         ).fetchone()
     return int(found[0]) if found else 0
-
-
-def signed_in(web: Web, world: World) -> requests.Session:
-    session = requests.Session()
-    answer = session.post(
-        f"{web.url}/api/v1/session",
-        json={"email": world.email("ana"), "password": "correct horse battery staple"},
-        timeout=30,
-    )
-    assert answer.status_code == 200, answer.text
-    session.headers["X-CSRFToken"] = session.cookies["csrftoken"]
-    return session
-
-
-def decide(session: requests.Session, web: Web, request: dict[str, Any]) -> requests.Response:
-    body = {"verdict": "approve", "stage": 0, "payload_digest": request["payload_digest"]}
-    return session.post(
-        f"{web.url}/api/v1/requests/{request['id']}/decisions", json=body, timeout=30
-    )
 
 
 @pytest.mark.parametrize(
