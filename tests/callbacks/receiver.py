@@ -53,7 +53,11 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length", "0")))
+            size = int(self.headers.get("content-length", "0"))
+            body = self.rfile.read(size)
+            if len(body) < size:
+                self.close_connection = True  # the sender died: half a message is none
+                return
             headers = {name.lower(): value for name, value in self.headers.items()}
             with receiver.changed:
                 receiver.arrived.append(Arrived(self.path, headers, body, time.monotonic()))
