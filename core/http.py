@@ -57,6 +57,8 @@ _OURS: Final = frozenset(
 )
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+#: What OpenSSL writes before the name of an alert (RFC 8446, 6).
+_VERSION: Final = re.compile(r"^(?:tlsv1|tlsv13|sslv3)_alert_")
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 
 # It would log addresses with their paths, which may be secrets, and whatever strange peers send.
@@ -270,10 +272,20 @@ def _failed(error: Exception) -> Failed:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return Failed("tls", f"The certificate is not valid: {cause.verify_message}.")
         if isinstance(cause, ssl.SSLError):
-            return Failed("tls", f"TLS failed: {(cause.reason or 'unknown').lower()}.")
+            return Failed("tls", f"TLS failed: {_alert(cause)}.")
     if any(isinstance(cause, wire.TooMuch) for cause in causes):
         return Failed("protocol", "The answer has too many headers.")
     return Failed("protocol", "The connection ended without a complete answer in HTTP.")
+
+
+def _alert(error: ssl.SSLError) -> str:
+    """Return why TLS failed, in words.
+
+    What the other side says of our certificate is lost where it hangs up before we have read it.
+    """
+    if not error.reason:
+        return "the other side hung up; it may want a client certificate, or another one"
+    return _VERSION.sub("", error.reason.lower()).replace("_", " ")
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
