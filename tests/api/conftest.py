@@ -6,8 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from core.addresses import allowed_networks
+from tests.api.desk import Desk
 from tests.api.tenant import Tenant
 from tests.api.told import Told
+from tests.callbacks.receiver import receiving
+from tests.core.receivers import allow
 from tests.server import Live
 
 
@@ -23,3 +27,14 @@ def closed() -> Iterator[None]:
     yield
     while Told.open:
         Told.open.pop().answer.close()
+
+
+@pytest.fixture
+def desk(server: Live, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    """A tenant whose callbacks may go to loopback, where a receiver listens."""
+    allow(monkeypatch, "127.0.0.0/8")
+    with receiving() as receiver:
+        made = Desk(server, receiver)
+        yield made
+        made.close()
+    allowed_networks.cache_clear()
