@@ -12,7 +12,7 @@ from approvals.access import Reader
 from callbacks import lists
 from callbacks.lists import EndpointRow
 from callbacks.models import Callback, Endpoint
-from core.problems import FieldError, invalid, not_found
+from core.problems import FieldError, Problem, invalid, not_found
 
 
 def owner_of(reader: Reader) -> UUID | None:
@@ -77,6 +77,10 @@ def agent_of(*, reader: Reader, agent: UUID) -> Agent:
         found = found.filter(owner_id=owner)
     one = found.first()
     if one is None:
-        fault = FieldError("/agent", "unknown_agent", "You manage no agent of this id here.")
-        raise invalid([fault])
+        raise unknown_agent()
     return one
+
+
+def unknown_agent() -> Problem:
+    """422 at ``/agent``, in the same words for what is no id and for somebody else's agent."""
+    return invalid([FieldError("/agent", "unknown_agent", "You manage no agent of this id here.")])

@@ -32,7 +32,7 @@ ENDPOINTS: Final[tuple[Operation, ...]] = (
         "The endpoints that one manages",
         "session read",
         {200: Success("The newest first", "EndpointList")},
-        (*READING, "NotFound"),
+        (*READING, "NotFound", "Invalid"),
         (query("agent", "Only those of this agent"), WORKSPACE),
     ),
     Operation(

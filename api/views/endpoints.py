@@ -29,7 +29,7 @@ from callbacks.endpoints import Wanted
 from callbacks.lists import EndpointRow
 from callbacks.models import Callback, Endpoint
 from core import ids
-from core.problems import not_found
+from core.problems import bad_query, not_found
 from oversight import endpoints as access
 
 
@@ -40,7 +40,10 @@ class Endpoints(PeopleDoor):
         """Those that the person manages, the newest first."""
         who = signed(request)
         text = request.query_params.get("agent")
-        agent = None if text is None else _decoded("agt", text)
+        try:
+            agent = None if text is None else ids.decode("agt", text)
+        except ids.BadId as error:
+            raise bad_query("agent", "The id of an agent.") from error
         rows = access.listed(reader=who.reader, agent=agent)
         return answer(request, EndpointList([shown(row) for row in rows]))
 
@@ -246,7 +249,11 @@ def _with_secret(
 
 
 def _agent(who: Signed, text: str) -> Agent:
-    return access.agent_of(reader=who.reader, agent=_decoded("agt", text))
+    try:
+        agent = ids.decode("agt", text)
+    except ids.BadId as error:
+        raise access.unknown_agent() from error
+    return access.agent_of(reader=who.reader, agent=agent)
 
 
 def _wanted(body: EndpointBody | EndpointPatch) -> Wanted:

@@ -86,6 +86,7 @@ class TestCreate:
         ("body", "found"),
         [
             ({"agent": "agt_01h455vb4pex5vsknk084sn02q"}, [("/agent", "unknown_agent")]),
+            ({"agent": "billing-bot"}, [("/agent", "unknown_agent")]),
             ({"agent": 7}, [("/agent", "wrong_shape")]),
             ({"url": ""}, [("/url", "wrong_shape")]),
             ({"url": "x" * 2_001}, [("/url", "wrong_shape")]),
@@ -178,6 +179,7 @@ class TestList:
         assert listed(desk.owner) == made[1::-1]
         assert listed(desk.owner, f"?agent={theirs}") == []
         assert listed(desk.tenant.person()) == []
+        assert faults(admin.call("GET", "/endpoints?agent=bot")) == [("?agent", "invalid_query")]
 
 
 class TestChange:
