@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -13,6 +14,7 @@ from django.db import Error, OperationalError, ProgrammingError
 
 from audit.actor import Actor
 from core.nudge import nudger
+from core.problems import Problem
 from people.errors import Refusal
 from people.models import Workspace
 from people.services import workspace_by_slug
@@ -107,6 +109,23 @@ class Command(BaseCommand):
     def actor(self) -> Actor:
         """Whoever runs this command."""
         return Actor.operator(type(self).__module__.rpartition(".")[2])
+
+
+def refused(problem: Problem, arguments: Mapping[str, str]) -> Failed:
+    """A service's refusal as a command says it.
+
+    Args:
+        arguments: how the command calls what the service names by a pointer: ``{"/url": "URL"}``.
+    """
+    named = [arguments[error.pointer] for error in problem.errors if error.pointer in arguments]
+    told = " ".join(
+        f"{arguments[error.pointer]}: {error.detail}"
+        if error.pointer in arguments
+        else error.detail
+        for error in problem.errors
+    )
+    data = {"code": problem.code} | ({"argument": named[0]} if named else {})
+    return Failed(told or problem.detail, data)
 
 
 def add_workspace(parser: CommandParser) -> None:

@@ -102,7 +102,7 @@ def _check(options: dict[str, Any]) -> None:
         )
     for other, names in _FOR.items():
         for name in names if other != kind else ():
-            if options[name]:
+            if options[name] is not None:
                 written = f"--{name.replace('_', '-')}"
                 raise base.Failed(
                     f"{written}: only for keys of kind {other}.", {"argument": written}, 2

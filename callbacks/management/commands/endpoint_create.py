@@ -28,8 +28,7 @@ class Command(base.Command):
         try:
             made = create(actor=self.actor, agent=agent, wanted=wanted)
         except Problem as problem:
-            told = " ".join(error.detail for error in problem.errors) or problem.detail
-            raise base.Failed(told, {"code": problem.code}) from problem
+            raise base.refused(problem, {"/url": "URL", "/events": "--event"}) from problem
         shown = ids.encode("end", made.endpoint.id)
         return base.Said(
             f"Endpoint {shown} of {agent.name}. Its secret is shown only now:\n{made.secret}\n"

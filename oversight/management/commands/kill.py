@@ -14,6 +14,8 @@ from oversight.kill_switch import KillShown, Mode, Order
 from people.management import base
 from people.models import Workspace
 
+_UNKNOWN = "This workspace has no use of the kill switch of this id."
+
 
 class Command(base.Command):
     help = "Stops an agent, or every agent of a workspace, with all that they could still do."
@@ -32,17 +34,15 @@ class Command(base.Command):
 
     def run(self, **options: Any) -> base.Said:
         workspace = base.workspace_of(options)
+        _check(options)
         try:
-            if options["undo"]:
+            if options["undo"] is not None:
                 return self._undo(workspace, options["undo"])
             return self._run(workspace, options)
         except Problem as problem:
-            told = " ".join(error.detail for error in problem.errors) or problem.detail
-            raise base.Failed(told, {"code": problem.code}) from problem
+            raise base.refused(problem, {"/reason": "--reason"}) from problem
 
     def _run(self, workspace: Workspace, options: dict[str, Any]) -> base.Said:
-        if not options["agent"] and not options["every_agent"]:
-            raise base.Failed("Name an agent, or say --every-agent.", {"argument": "AGENT"}, code=2)
         mode: Mode = "dry_run" if options["dry_run"] else "drill" if options["drill"] else "press"
         order = Order(workspace.id, "workspace", workspace.id, options["reason"])
         if options["agent"]:
@@ -52,11 +52,27 @@ class Command(base.Command):
         return base.Said(_sentence(done), msgspec.to_builtins(done))
 
     def _undo(self, workspace: Workspace, text: str) -> base.Said:
-        done = kill_switch.undo(actor=self.actor, workspace=workspace.id, kill_id=_kill_id(text))
+        try:
+            done = kill_switch.undo(
+                actor=self.actor, workspace=workspace.id, kill_id=_kill_id(text)
+            )
+        except Problem as problem:
+            told = {"argument": "--undo", "code": problem.code}
+            raise base.Failed(
+                f"--undo: {_UNKNOWN if problem.status == 404 else problem.detail}", told
+            ) from problem
         return base.Said(
             f"Undone: {_agents(done)} may act again; what was ended stays ended.",
             msgspec.to_builtins(done),
         )
+
+
+def _check(options: dict[str, Any]) -> None:
+    """Whom a use is about is said once: nobody shall think that more stopped than did."""
+    said = [bool(options["agent"]), options["every_agent"], options["undo"] is not None]
+    if sum(said) != 1:
+        detail = "AGENT: Name an agent, or say --every-agent, or --undo: one of them."
+        raise base.Failed(detail, {"argument": "AGENT"}, code=2)
 
 
 def _kill_id(text: str) -> UUID:
