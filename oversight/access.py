@@ -1,4 +1,4 @@
-"""Who may stop whom."""
+"""Who may stop whom, and who gives agents back."""
 
 from __future__ import annotations
 
@@ -20,3 +20,18 @@ def may_stop(reader: Reader, order: Order) -> bool:
             ).exists()
         case "workspace":
             return False
+
+
+def may_stop_any(reader: Reader) -> bool:
+    """Whether there is any agent that this person may stop, or could be."""
+    return (
+        "administer" in reader.permissions
+        or Agent.objects.filter(workspace_id=reader.workspace_id, owner_id=reader.person_id)
+        .exclude(state=Agent.State.RETIRED)
+        .exists()
+    )
+
+
+def may_undo(reader: Reader) -> bool:
+    """Whether this person may let agents act again, and see every use: administrators."""
+    return "administer" in reader.permissions

@@ -8,7 +8,7 @@ tool had begun is not undone, and is said.  Undoing gives the agents back; ended
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -107,6 +107,8 @@ class KillShown(msgspec.Struct, frozen=True, kw_only=True):
     at: str | None
     milliseconds: int | None
     undone_at: str | None = None
+    #: The person who pressed it; null for an operator at the machine, and where nobody pressed.
+    by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +245,7 @@ def _stop(conn: Connection[Any], actor: Actor, order: Order) -> tuple[KillShown,
         reason=order.reason,
         at=rfc3339(at),
         milliseconds=None,
+        by=_by(order.person),
     )
     return shown, [*wake, inbox_of(order.workspace)]
 
@@ -300,21 +303,23 @@ def one(*, workspace: UUID, kill_id: UUID, conn: Connection[Any] | None = None) 
     row = conn.execute(_ONE, {"id": kill_id, "workspace": workspace}).fetchone()
     if row is None:
         raise not_found()
-    return _shown(conn, workspace, row)
+    return _shown(row, _everybody(conn, workspace))
 
 
 def newest(*, workspace: UUID, most: int = 50) -> list[KillShown]:
     """The latest uses of the switch, the newest first."""
     with pool().connection() as conn:
         rows = conn.execute(_NEWEST, {"workspace": workspace, "most": most}).fetchall()
-        return [_shown(conn, workspace, row) for row in rows]
+        named = _everybody(conn, workspace) if rows else {}
+    return [_shown(row, named) for row in rows]
 
 
-def _shown(conn: Connection[Any], workspace: UUID, row: Sequence[Any]) -> KillShown:
-    named = {
-        agent.id: agent
-        for agent in agents.find(conn, workspace, "workspace", workspace, lock=False)
-    }
+def _everybody(conn: Connection[Any], workspace: UUID) -> dict[UUID, Named]:
+    found = agents.find(conn, workspace, "workspace", workspace, lock=False)
+    return {agent.id: agent for agent in found}
+
+
+def _shown(row: Sequence[Any], named: Mapping[UUID, Named]) -> KillShown:
     ran = msgspec.json.decode(row[9])
     return KillShown(
         id=ids.encode("kil", row[0]),
@@ -330,6 +335,7 @@ def _shown(conn: Connection[Any], workspace: UUID, row: Sequence[Any]) -> KillSh
         at=rfc3339(row[5]),
         milliseconds=None,
         undone_at=None if row[10] is None else rfc3339(row[10]),
+        by=_by(row[3]),
     )
 
 
@@ -338,6 +344,10 @@ def _named(conn: Connection[Any], order: Order, *, lock: bool) -> list[Named]:
     if not named:
         raise not_found()
     return named
+
+
+def _by(person: UUID | None) -> str | None:
+    return None if person is None else ids.encode("per", person)
 
 
 def _agents(named: Sequence[Named], state: str | None = None) -> list[AgentStopped]:

@@ -81,6 +81,8 @@ class Aside:
     may_undo: bool
     #: How many more could be decided together with it.
     alike: int
+    #: Of the agent as it is now: what was suspended or retired may do nothing.
+    agent_state: str
 
 
 def aside(row: Row, visitor: Visitor) -> Aside:
@@ -91,6 +93,7 @@ def aside(row: Row, visitor: Visitor) -> Aside:
         glass=_glass(row, visitor),
         may_undo=undo.is_open(row) and undo.may_undo(row, visitor.reader),
         alike=_alike(row, visitor),
+        agent_state=row.agent_state,
     )
 
 

@@ -70,6 +70,12 @@ class CancelForm(forms.Form):
     reason = forms.CharField(max_length=MAX_REASON, required=False)
 
 
+class StopForm(forms.Form):
+    """Why something is stopped; that there is a reason, and how long, the kill switch asks itself."""
+
+    reason = forms.CharField(required=False)
+
+
 class WordsForm(forms.Form):
     """A comment, a reason or a review: words that must not be empty."""
 

@@ -18,6 +18,7 @@ from approvals.row import Row
 from approvals.status import Kind, WaitingOn
 from core import ids
 from core.problems import Problem
+from oversight.stopped import Held, in_force
 from pages.notices import Notices, notices
 from pages.visitor import Visitor
 
@@ -110,6 +111,8 @@ class Queue:
     unreviewed: int
     #: What the visitor's agents and endpoints came to by themselves.
     notices: Notices
+    #: The agents that the kill switch holds, for those who may press it.
+    stopped: tuple[Held, ...]
 
     @property
     def page_title(self) -> str:
@@ -162,6 +165,7 @@ def queue(visitor: Visitor, choice: Choice, *, open_id: str = "") -> Queue:
         elsewhere=next((tab for tab in tabs if not tab.current and tab.count), None),
         unreviewed=lists.count_unreviewed(reader=visitor.reader),
         notices=notices(visitor),
+        stopped=tuple(in_force(reader=visitor.reader)) if visitor.shell.may_stop else (),
     )
 
 

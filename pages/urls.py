@@ -14,6 +14,7 @@ from pages.views import (
     requests,
     runs,
     sessions,
+    stopping,
     teamwork,
 )
 
@@ -42,6 +43,9 @@ urlpatterns = [
     path("deliveries/<str:cbk_id>", deliveries.delivery_page, name="delivery"),
     path("deliveries/<str:cbk_id>/replay", deliveries.replay_view, name="delivery_replay"),
     path("attention", attention.attention_page, name="attention"),
+    path("stop", stopping.stop_page, name="stop"),
+    path("stop/<str:kill_id>", stopping.use_page, name="stopped"),
+    path("stop/<str:kill_id>/undo", stopping.undo_view, name="stop_undo"),
     path("break-glass", inbox.past_the_plan, name="past_the_plan"),
     path("fragments/queue", inbox.queue_fragment, name="queue_fragment"),
     path("fragments/requests/<str:req_id>", requests.request_fragment, name="request_fragment"),

@@ -7,7 +7,7 @@ nothing of any workspace.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from itertools import chain
 from typing import Concatenate, ParamSpec, TypeVar
@@ -20,6 +20,7 @@ from django.urls import reverse
 from approvals.access import Reader
 from audit.actor import Actor
 from core.problems import Problem, not_found
+from oversight.access import may_stop_any
 from people.models import Person, User
 from people.permissions import permissions_of
 
@@ -41,6 +42,8 @@ class Shell:
     workspace: str
     workspace_name: str
     workspaces: tuple[tuple[str, str], ...]
+    #: Whether there is anything that they may stop.
+    may_stop: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,8 @@ def visitor(user: User, person: Person, people: tuple[Person, ...]) -> Visitor:
         name=person.name,
         permissions=permissions_of(user, workspace),
     )
-    return Visitor(user, person, people, reader, shell(user, person, people))
+    around = replace(shell(user, person, people), may_stop=may_stop_any(reader))
+    return Visitor(user, person, people, reader, around)
 
 
 def shell(user: User, person: Person | None, people: tuple[Person, ...]) -> Shell:

@@ -12,7 +12,7 @@ from api.messages import KillBody, KillList, NoBody
 from core import ids
 from core.problems import FieldError, forbidden, invalid, not_found
 from oversight import kill_switch
-from oversight.access import may_stop
+from oversight.access import may_stop, may_undo
 from oversight.kill_switch import PREFIX, Order
 
 
@@ -80,5 +80,5 @@ def _check(who: Signed, order: Order) -> None:
 
 
 def _check_administers(who: Signed) -> None:
-    if "administer" not in who.reader.permissions:
+    if not may_undo(who.reader):
         raise forbidden("Only administrators do this.", code="not_administrator")

@@ -86,6 +86,7 @@ def test_undoing_gives_back_the_agents_and_nothing_else() -> None:
     first, second = press(world), press(world, scope="workspace", target=world.workspace.id)
     assert first.id is not None
     assert second.id is not None
+    assert first.by is None
     undo(world, first.id)
     assert state(world) == "suspended"
     undo(world, second.id)
@@ -106,6 +107,7 @@ def test_owners_stop_their_own_and_nobody_elses(server: Live) -> None:
     assert owner.call("POST", "/kill_switch", json={"scope": "owner"}).status_code == 422
     done = owner.call("POST", "/kill_switch", json=body)
     assert done.status_code == 201
+    assert done.json()["by"] == ids.encode("per", world.people["olivia"].id)
     assert state(world) == "suspended"
     assert code(owner.call("GET", "/kill_switch")) == "403 not_administrator"
 
