@@ -3,8 +3,8 @@
     .venv/bin/python -m benchmarks submit
     .venv/bin/python -m benchmarks all --json figures.json
 
-Names: submit, roundtrip, waiters, streams, expiry, steps, client, memory, cold_start.  `--quick` does next
-to nothing, to see that all of it works.
+Names: submit, roundtrip, waiters, streams, expiry, steps, client, callbacks, hanging, permits, consume,
+kill, memory, cold_start.  `--quick` does next to nothing, to see that all of it works.
 """
 
 from __future__ import annotations
@@ -15,7 +15,19 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import agents, expiry, machine, rest, roundtrip, streams, submit, waiters
+from benchmarks import (
+    agents,
+    callbacks,
+    expiry,
+    kill,
+    machine,
+    permits,
+    rest,
+    roundtrip,
+    streams,
+    submit,
+    waiters,
+)
 from benchmarks.figures import Result, table
 from benchmarks.product import Product
 
@@ -31,6 +43,11 @@ BENCHMARKS: dict[str, Benchmark] = {
     "expiry": expiry.measure,
     "steps": agents.steps,
     "client": agents.client,
+    "callbacks": callbacks.measure,
+    "hanging": callbacks.hanging,
+    "permits": permits.verify,
+    "consume": permits.consume,
+    "kill": kill.measure,
 }
 
 QUICK: dict[str, Benchmark] = {
@@ -43,6 +60,11 @@ QUICK: dict[str, Benchmark] = {
     "expiry": lambda product: expiry.measure(product, expiry.Scale(10, 1)),
     "steps": lambda product: agents.steps(product, agents.Scale(batches=2, steps=5)),
     "client": lambda product: agents.client(product, agents.Scale(calls=2, rounds=1)),
+    "callbacks": lambda product: callbacks.measure(product, callbacks.Scale(10, 20.0, 20, 2, 1)),
+    "hanging": lambda product: callbacks.hanging(product, callbacks.HangingScale(10, 25.0, 1, 20)),
+    "permits": lambda product: permits.verify(product, permits.Scale(permits=3, checks=20)),
+    "consume": lambda product: permits.consume(product, permits.Scale(clients=2, used=5, rounds=2)),
+    "kill": lambda product: kill.measure(product, kill.Scale(20, 5)),
 }
 
 

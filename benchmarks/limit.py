@@ -1,4 +1,4 @@
-"""The limit of a submit: pgbench running the very statements of one, as separate prepared ones."""
+"""The limit of a call: pgbench running the very statements of one, as separate prepared ones."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ _RATE = re.compile(r"^tps = ([\d.]+)", re.MULTILINE)
 _LATENCY = re.compile(r"^latency average = ([\d.]+) ms", re.MULTILINE)
 #: Places of a UUID: time in milliseconds, then a number per transaction, then which id of it.
 _TIME, _NUMBER, _WHICH = 12, 18, 2
+#: More than there ever are side by side.
+_CLIENTS = 1_000
 
 
 def pgbench() -> str | None:
@@ -50,6 +53,13 @@ class Script:
     text: str = ""
     variables: dict[str, str] = field(default_factory=dict)
     statements: int = 0
+    #: Which of a transaction's ids stands for which of the first recording's.
+    which: dict[str, int] = field(default_factory=dict)
+
+    def id_of(self, recorded: str, stamp: str, client: int, number: int) -> str:
+        """What stands for a recorded id in a client's `number`-th transaction, from 1."""
+        fresh = number * _CLIENTS + client
+        return f"{stamp}{fresh:0{_NUMBER}d}{self.which[recorded]:0{_WHICH}d}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +74,25 @@ class Limit:
 
 def record(product: Product) -> list[list[dict[str, Any]]]:
     """The statements of two submits that differ in nothing but their ids and times."""
-    authorization = product.agent.decode().partition(":")[2].strip()
     payload = {"record": "rec_limit", "body": "x" * 200}
     body = json.dumps({"action": ACTION, "payload": payload, "expires_in": "1d"})
+    asked = {"authorization": f"Bearer {product.key}", "body": body}
+    return recorded(product, "submit", [asked] * 3)
+
+
+def recorded(
+    product: Product, call: str, asked: Sequence[Mapping[str, Any]]
+) -> list[list[dict[str, Any]]]:
+    """The statements of each of these calls but the first (`benchmarks.record`).
+
+    Raises:
+        NotReady: one of them failed.
+    """
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.record"],
         cwd=ROOT,
         env=product.environment(),
-        input=json.dumps({"authorization": authorization, "body": body}),
+        input=json.dumps({"call": call, "asked": asked}),
         capture_output=True,
         text=True,
         check=False,
@@ -88,8 +109,7 @@ def script(first: list[dict[str, Any]], second: list[dict[str, Any]]) -> Script:
     New ids grow with time, as the product's do: where a row lands in an index costs something too.
     """
     made = Script(variables={"n": "0"}, statements=len(first))
-    made.text = "\\set n :n + 1\n\\set fresh :n * 1000 + :client_id\n"
-    which: dict[str, int] = {}
+    made.text = f"\\set n :n + 1\n\\set fresh :n * {_CLIENTS} + :client_id\n"
     for one, other in zip(first, second, strict=True):
         position = iter(range(len(one["values"])))
 
@@ -105,7 +125,7 @@ def script(first: list[dict[str, Any]], second: list[dict[str, Any]]) -> Script:
             value = one["values"][name]
             if value is None:
                 return "NULL"
-            if value != other["values"][name] and (fresh := _fresh(value, which)):
+            if value != other["values"][name] and (fresh := _fresh(value, made.which)):
                 return fresh
             variable = f"v{len(made.variables)}"
             made.variables[variable] = value
@@ -127,8 +147,25 @@ def _fresh(value: str, which: dict[str, int]) -> str | None:
     return f"ARRAY[{', '.join(made)}]" if value.startswith("{") else made[0]
 
 
-def run(product: Product, made: Script, *, clients: int, seconds: float) -> Limit:
+def new_stamp() -> str:
+    """The time in the ids of one run, which tells them from every other's."""
+    return f"{int(time.time() * 1000):0{_TIME}x}"
+
+
+def run(
+    product: Product,
+    made: Script,
+    *,
+    clients: int,
+    seconds: float = 0.0,
+    transactions: int = 0,
+    stamp: str = "",
+) -> Limit:
     """Run pgbench against the product's own server, as the product's own role.
+
+    Args:
+        transactions: how many each client runs, instead of running for some seconds.
+        stamp: of `new_stamp`, where rows with these ids were prepared.
 
     Raises:
         NotReady: pgbench failed.
@@ -136,12 +173,15 @@ def run(product: Product, made: Script, *, clients: int, seconds: float) -> Limi
     program = pgbench()
     if program is None:
         raise NotReady("there is no pgbench on this machine")
-    stamp = f"{int(time.time() * 1000):0{_TIME}x}"
+    stamp = stamp or new_stamp()
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
         file.write(made.text.replace("'TIME'", f"'{stamp}'"))
         file.flush()
         command = [program, "-n", "-M", "prepared", "-c", str(clients), "-j", str(min(2, clients))]
-        command += ["-T", str(max(1, round(seconds))), "-f", file.name]
+        command += (
+            ["-t", str(transactions)] if transactions else ["-T", str(max(1, round(seconds)))]
+        )
+        command += ["-f", file.name]
         command += [
             word for name, value in made.variables.items() for word in ("-D", f"{name}={value}")
         ]

@@ -20,8 +20,10 @@ from pathlib import Path
 from typing import Any, Self
 
 import psutil
+from psycopg.conninfo import make_conninfo
 
 from benchmarks.client import Answer, Connection, lines
+from runtime.cluster import SUPERUSER, load_state
 
 ROOT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
@@ -29,23 +31,24 @@ START_LIMIT_S = 180.0
 STOP_LIMIT_S = 15.0
 
 WORKSPACE, OWNER, REVIEWER = "bench", "owner@bench.example", "reviewer@bench.example"
+AGENT = "bench"
 PASSWORD = "benchmarks-only-7-words"
 ROLE, ACTION = "reviewers", "records.publish"
-#: Every request asks one person; nothing is decided by policy alone.
+#: What policy approves at once, for benchmarks of what comes after an approval.
+FREE_ACTION = "records.archive"
+_SCHEMA = {
+    "type": "object",
+    "required": ["record", "body"],
+    "properties": {"record": {"type": "string"}, "body": {"type": "string"}},
+}
+#: Every request of `ACTION` asks one person; none is decided by policy alone.
 POLICY: dict[str, Any] = {
     "assentry": 1,
     "fallback": ROLE,
     "roles": {ROLE: {"title": "Reviewers", "members": [REVIEWER]}},
     "actions": {
-        ACTION: {
-            "title": "Publish a record",
-            "risk": "low",
-            "schema": {
-                "type": "object",
-                "required": ["record", "body"],
-                "properties": {"record": {"type": "string"}, "body": {"type": "string"}},
-            },
-        }
+        ACTION: {"title": "Publish a record", "risk": "low", "schema": _SCHEMA},
+        FREE_ACTION: {"title": "Archive a record", "risk": "low", "schema": _SCHEMA},
     },
     "rules": [
         {
@@ -53,7 +56,8 @@ POLICY: dict[str, Any] = {
             "action": ACTION,
             "effect": "ask",
             "ask": {"stages": [{"any_of": [ROLE]}], "expires_in": "1d"},
-        }
+        },
+        {"name": "Archiving is free", "action": FREE_ACTION, "effect": "allow"},
     ],
 }
 
@@ -114,6 +118,7 @@ class Product:
             "ASSENTRY_PORT": str(self.port),
             "ASSENTRY_DATA": str(self.data),
             "ASSENTRY_BASE_URL": self.origin,
+            "ASSENTRY_EGRESS_ALLOW": "127.0.0.0/8",  # the receivers of callbacks
             "PYTHONFAULTHANDLER": "1",  # a process that dies under load shall say where
         }
 
@@ -211,10 +216,14 @@ class Product:
         self.manage("workspace_create", WORKSPACE)
         for email in (OWNER, REVIEWER):
             self.manage("person_create", WORKSPACE, email, "--password-stdin", stdin=PASSWORD)
-        made = self.manage("agent_create", WORKSPACE, "bench", "--owner", OWNER)
+        made = self.new_agent(AGENT)
         self.manage("policy_apply", WORKSPACE, str(policy))
         self.key = str(made["key"])
-        self.agent = lines({"authorization": f"Bearer {self.key}"})
+        self.agent = bearer(self.key)
+
+    def new_agent(self, name: str) -> dict[str, Any]:
+        """A new agent of the owner: its `id` and `key`."""
+        return self.manage("agent_create", WORKSPACE, name, "--owner", OWNER)
 
     def manage(self, *arguments: str, stdin: str = "") -> dict[str, Any]:
         """Run `manage.py COMMAND … --json` on this instance.
@@ -242,12 +251,16 @@ class Product:
 
     async def sign_in(self) -> None:
         """Sign the reviewer in; `reviewer` holds the headers from then on."""
-        body = json.dumps({"email": REVIEWER, "password": PASSWORD}).encode()
+        self.reviewer = await self.session(REVIEWER)
+
+    async def session(self, email: str) -> bytes:
+        """Sign a person in; the headers of their calls."""
+        body = json.dumps({"email": email, "password": PASSWORD}).encode()
         connection = self.connection()
         cookies = (await connection.call("POST", "/api/v1/session", body=body)).cookies()
         connection.close()
         token = next(value for name, value in cookies.items() if name.endswith("csrftoken"))
-        self.reviewer = lines(
+        return lines(
             {
                 "cookie": "; ".join(f"{name}={value}" for name, value in cookies.items()),
                 "x-csrftoken": token,
@@ -255,15 +268,26 @@ class Product:
             }
         )
 
-    async def submit(self, connection: Connection, number: object, life: str = "1d") -> Answer:
-        """The agent's submit: 200 bytes of payload, as in the comparison with other systems."""
+    async def submit(
+        self,
+        connection: Connection,
+        number: object,
+        life: str = "1d",
+        *,
+        action: str = ACTION,
+        agent: bytes = b"",
+    ) -> Answer:
+        """The agent's submit: 200 bytes of payload, as in the comparison with other systems.
+
+        `agent` holds the headers of another one than `self.agent`.
+        """
         body = b'{"action":"%b","payload":{"record":"rec_%b","body":"%b"},"expires_in":"%b"}' % (
-            ACTION.encode(),
+            action.encode(),
             str(number).encode(),
             b"x" * 200,
             life.encode(),
         )
-        return await connection.call("POST", "/api/v1/requests", self.agent, body)
+        return await connection.call("POST", "/api/v1/requests", agent or self.agent, body)
 
     async def approve(self, connection: Connection, request: Mapping[str, Any]) -> Answer:
         """The reviewer's verdict on a request object."""
@@ -282,6 +306,13 @@ class Product:
         """How the product itself connects."""
         url: str = json.loads((self.data / "instance.json").read_text())["database_url"]
         return url
+
+    def superuser_url(self) -> str:
+        """How to connect as the role that may do everything, to prepare what no call can."""
+        state = load_state(self.data)
+        assert state is not None  # noqa: S101  # it was started
+        connection = {"user": SUPERUSER, "password": state.superuser_password}
+        return make_conninfo(self.database_url(), **connection)
 
     # -- what it takes -------------------------------------------------------------------------------
     def processes(self) -> dict[int, tuple[str, psutil.Process]]:
@@ -318,6 +349,11 @@ class Product:
                 continue
             sums[kind] = sums.get(kind, 0.0) + times.user + times.system
         return Usage(sums)
+
+
+def bearer(key: str) -> bytes:
+    """Headers of whoever calls with a key."""
+    return lines({"authorization": f"Bearer {key}"})
 
 
 def _kind(process: psutil.Process) -> str:

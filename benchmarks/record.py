@@ -1,7 +1,7 @@
-"""Which statements does one submit run, and with what values?  Says so as JSON; run as a program.
+"""Which statements does one call run, and with what values?  Says so as JSON; run as a program.
 
-It submits in this process, on the instance that the environment names, and writes down what reaches
-the driver.  So the limit that `benchmarks.limit` measures is always that of the present code.
+It submits, or consumes permits, in this process, on the instance that the environment names, and
+writes down what reaches the driver.  So the limit that `benchmarks.limit` measures is always that of the present code.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -21,7 +21,9 @@ from config.wsgi import application as _ready  # first: it makes Django ready fo
 import psycopg
 from psycopg.adapt import PyFormat, Transformer
 
+from approvals.consuming import consume
 from approvals.submit import submit
+from core import ids
 from core.db import pool
 from core.statements import HotConnection
 
@@ -64,15 +66,30 @@ def _texts(conn: psycopg.Connection[Any], params: Any) -> dict[str, str | None]:
     }
 
 
+def _submit(asked: Mapping[str, Any]) -> None:
+    submit(authorization=asked["authorization"], body=asked["body"].encode(), idempotency_key=None)
+
+
+def _consume(asked: Mapping[str, Any]) -> None:
+    consume(
+        authorization=asked["authorization"],
+        permit_id=ids.decode("pmt", asked["permit"]),
+        digest=bytes.fromhex(asked["digest"]),
+        idempotency_key=None,
+    )
+
+
+#: Whose statements can be recorded.
+CALLS: dict[str, Callable[[Mapping[str, Any]], None]] = {"submit": _submit, "consume": _consume}
+
+
 def main() -> int:
-    """Read ``{"authorization", "body"}``; print the statements of two submits, after one to warm up."""
-    asked = json.loads(sys.stdin.read())
+    """Read ``{"call", "asked": […]}``; print the statements of each call but the first, which warms up."""
+    wanted = json.loads(sys.stdin.read())
     recorder = Recorder()
     runs = []
-    for _ in range(3):
-        submit(
-            authorization=asked["authorization"], body=asked["body"].encode(), idempotency_key=None
-        )
+    for asked in wanted["asked"]:
+        CALLS[wanted["call"]](asked)
         runs.append(recorder.take())
     pool().close()
     sys.stdout.write(json.dumps(runs[1:]) + "\n")

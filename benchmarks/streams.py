@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from benchmarks.client import CallFailed, Clock, lines, run
 from benchmarks.figures import Result, Row, in_ms
-from benchmarks.product import HOST, WORKSPACE, Product
+from benchmarks.product import AGENT, HOST, WORKSPACE, Product
 from benchmarks.waiters import SETTLE_S, decide, listen, stamp, submitted
 from core.ids import decode
 
@@ -138,7 +138,7 @@ async def _warm(product: Product, requests: list[dict[str, Any]], keys: list[byt
 def _keys(product: Product, count: int) -> list[bytes]:
     """Headers of so many keys of the agent."""
     made = [
-        product.manage("key_create", WORKSPACE, "--kind", "agt", "--agent", "bench")
+        product.manage("key_create", WORKSPACE, "--kind", "agt", "--agent", AGENT)
         for _ in range(count)
     ]
     return [lines({"authorization": f"Bearer {one['key']}"}) for one in made]

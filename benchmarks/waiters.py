@@ -136,14 +136,14 @@ async def _go_away(waits: list[asyncio.Task[None]], agents: Iterable[Connection]
     await asyncio.sleep(SETTLE_S)
 
 
-async def submitted(product: Product, count: int) -> list[dict[str, Any]]:
-    """So many pending requests."""
+async def submitted(product: Product, count: int, agent: bytes = b"") -> list[dict[str, Any]]:
+    """So many pending requests, of another agent than the usual one where its headers are given."""
     requests: list[dict[str, Any]] = []
     numbers = iter(range(count))
 
     async def submit(connection: Connection) -> None:
         for number in numbers:
-            submitted = await product.submit(connection, number)
+            submitted = await product.submit(connection, number, agent=agent)
             requests.append(submitted.json())
         connection.close()
 
