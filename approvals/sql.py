@@ -82,12 +82,17 @@ staged AS (
 )
 """
 
+# The revision is looked up for each request (OFFSET keeps it so): joined, it could be read by its
+# workspace alone, all that were ever written for every request, in a plan made before statistics.
 REQUEST_FROM = f"""
     approvals_request r
     {AGENT_FROM_REQUEST}
     {RUN_FROM_REQUEST}
-    JOIN approvals_revision v
-      ON v.workspace_id = r.workspace_id AND v.request_id = r.id AND v.number = r.revision
+    JOIN LATERAL (
+        SELECT * FROM approvals_revision now
+         WHERE now.workspace_id = r.workspace_id AND now.request_id = r.id AND now.number = r.revision
+        OFFSET 0
+    ) v ON true
     LEFT JOIN LATERAL (
         SELECT json_agg(json_build_object(
                    'id', d.id, 'stage', d.stage, 'revision', d.revision, 'person_id', d.person_id,
