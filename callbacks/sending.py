@@ -37,11 +37,13 @@ AGAIN_SOON: Final = timedelta(seconds=1)
 WRITE_TRIES: Final = 20
 WRITE_PAUSE_S: Final = 1.0
 
+# That it is pending is asked by next_at: by state, the index of what stands in line would be read whole
+# and compared with every row, and with a dead receiver's long line that cost everybody.
 _SETTLE: Final = f"""
 WITH {SETTLE_DUE},
 line AS (
     UPDATE callbacks_callback c SET next_at = again.due_at
-      FROM again WHERE c.id = again.subject AND c.state = 'pending'
+      FROM again WHERE c.id = again.subject AND c.next_at IS NOT NULL
 )
 SELECT count(*) FROM kept
 """
