@@ -81,12 +81,16 @@ class Worker(Process):
 
     def __init__(self, folder: Path, **more: str) -> None:
         super().__init__(folder, ["config.worker"], more)
-        eventually(lambda: "is ready" in self.log.read_text() or self.ended is not None)
-        assert self.ended is None, self.log.read_text()
+        try:
+            eventually(lambda: "is ready" in self.log.read_text() or self.ended is not None)
+            assert self.ended is None, self.log.read_text()
+        except AssertionError:
+            self.kill()
+            raise
 
 
-def eventually(condition: Callable[[], object], timeout: float = 15) -> None:
-    """Wait until the condition holds; for what other processes do in their own time."""
+def eventually(condition: Callable[[], object], timeout: float = 60) -> None:
+    """Wait until the condition holds; for what other processes do in their own time, on any machine."""
     until = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < until, "it did not happen in time"
