@@ -36,7 +36,7 @@ class Pending(models.Model):
     workspace_id = models.UUIDField()
 
     class Meta:
-        indexes = [models.Index(fields=["workspace_id"], name="pending_workspace")]
+        indexes = [models.Index(fields=["workspace_id", "event"], name="pending_in_order")]
 
 
 class Leaf(models.Model):
@@ -52,6 +52,41 @@ class Leaf(models.Model):
             models.UniqueConstraint(fields=["workspace_id", "position"], name="leaf_position_once"),
             models.CheckConstraint(
                 condition=models.Q(position__gte=0), name="leaf_position_from_zero"
+            ),
+        ]
+
+
+class Subtree(models.Model):
+    """The hash of a complete subtree of 256, 65,536, … leaves: from these and the leaves comes any proof."""
+
+    pk = models.CompositePrimaryKey("workspace_id", "level", "index")
+    workspace_id = models.UUIDField()
+    #: The subtree has ``2**level`` leaves; a multiple of `audit.nodes.STORED`.
+    level = models.SmallIntegerField()
+    index = models.BigIntegerField()
+    hash = models.BinaryField(max_length=32)
+
+
+class Checkpoint(models.Model):
+    """A signed statement of how long a workspace's log is, and of its root."""
+
+    pk = models.CompositePrimaryKey("workspace_id", "number")
+    workspace_id = models.UUIDField()
+    #: From zero without gaps, so that one that is missing is seen.
+    number = models.BigIntegerField()
+    size = models.BigIntegerField()
+    root = models.BinaryField(max_length=32)
+    #: The complete subtrees at the right edge, the largest first: all that growing needs.
+    frontier = models.BinaryField()
+    #: The signed note (c2sp.org/tlog-checkpoint).
+    note = models.TextField()
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace_id", "size"], name="checkpoint_size_once"),
+            models.CheckConstraint(
+                condition=models.Q(size__gt=0, number__gte=0), name="checkpoint_of_something"
             ),
         ]
 

@@ -19,6 +19,8 @@ from kombu import Connection
 from config.due import HANDLERS
 
 TICK: Final = timedelta(seconds=1)
+#: An event has its place in the log, under a signed checkpoint, within a second of its commit.
+SEQUENCE_TICK: Final = timedelta(seconds=0.25)
 #: A sweep also waits for what falls due until shortly after the next one begins.
 WINDOW_S: Final = 1.1
 #: Bounds what piles up in Redis while no worker runs. Two hours, because the sender's and the
@@ -26,6 +28,7 @@ WINDOW_S: Final = 1.1
 EXPIRES_S: Final = 7_200
 CONCURRENCY: Final = 8
 RUN_DUE: Final = "config.tasks.run_due"
+SEQUENCE: Final = "config.tasks.sequence"
 
 
 class PromptConnection(Connection):
@@ -86,13 +89,20 @@ app.conf.update(
     worker_cancel_long_running_tasks_on_connection_loss=True,
     beat_scheduler="config.metronome:Metronome",
     beat_schedule={
-        f"due {kind}": {
-            "task": RUN_DUE,
-            "schedule": TICK,
-            "args": [kind, WINDOW_S],
+        "sequence the log": {
+            "task": SEQUENCE,
+            "schedule": SEQUENCE_TICK,
             "options": {"expires": EXPIRES_S},
-        }
-        for kind in HANDLERS
+        },
+        **{
+            f"due {kind}": {
+                "task": RUN_DUE,
+                "schedule": TICK,
+                "args": [kind, WINDOW_S],
+                "options": {"expires": EXPIRES_S},
+            }
+            for kind in HANDLERS
+        },
     },
 )
 # Every thread finds this application, not only the one that imported it.

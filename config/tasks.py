@@ -12,7 +12,8 @@ from typing import Final
 import psycopg
 from django.db import close_old_connections
 
-from config.celery import RUN_DUE, app
+from audit.sequencer import sequence_all
+from config.celery import RUN_DUE, SEQUENCE, app
 from config.due import HANDLERS
 from core import db, due
 
@@ -46,6 +47,21 @@ def run_due(kind: str, window_s: float = 0.0) -> None:
             outage.over()
         finally:
             close_old_connections()
+
+
+@app.task(name=SEQUENCE)
+def sequence() -> None:
+    """Give the events that were committed meanwhile their places in the log."""
+    if not _sequencing.acquire(blocking=False):
+        return  # the run before this one goes on until nothing waits
+    try:
+        sequence_all()
+    except (db.Unavailable, psycopg.OperationalError) as error:
+        outage.noticed(error)
+    else:
+        outage.over()
+    finally:
+        _sequencing.release()
 
 
 class Merged:
@@ -91,6 +107,7 @@ class Outage:
 
 merged: Final = Merged()
 outage: Final = Outage()
+_sequencing: Final = threading.Lock()
 _running: Counter[str] = Counter()
 _running_lock: Final = threading.Lock()
 

@@ -17,6 +17,9 @@ from core.db import pool
 from signing.sealing import Column, sealer
 
 PERMIT: Final = "permit"
+#: Checkpoints of the log, and manifests of its exports.
+LOG: Final = "log"
+PURPOSES: Final = (PERMIT, LOG)
 #: A rotation reaches every process within this time; the key before it stays in the key set.
 KEPT_S: Final = 60.0
 #: How long a retired key can still be needed to read something: the longest permit, the time other
@@ -40,6 +43,9 @@ SELECT id, public FROM signing_signingkey
  WHERE purpose = %s AND (retired_at IS NULL OR retired_at > clock_timestamp() - %s::interval)
  ORDER BY retired_at DESC NULLS FIRST, id
 """
+_EVERY: Final = """
+SELECT id, public FROM signing_signingkey WHERE purpose = %s ORDER BY created_at DESC, id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,21 @@ class Signer:
 
     id: str
     key: OKPKey
+
+    @property
+    def public(self) -> bytes:
+        """The public key's 32 bytes."""
+        return self._private().public_key().public_bytes_raw()
+
+    def sign(self, content: bytes) -> bytes:
+        """The Ed25519 signature of ``content``, 64 bytes (RFC 8032)."""
+        return self._private().sign(content)
+
+    def _private(self) -> Ed25519PrivateKey:
+        private = self.key.private_key
+        if not isinstance(private, Ed25519PrivateKey):
+            raise TypeError("the instance signs with Ed25519 keys only")
+        return private
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +141,13 @@ def rotate(conn: Connection[Any], purpose: str) -> Rotated:
     conn.execute(_TAKE_TURNS, [purpose])
     retired = conn.execute(_RETIRE, [purpose]).fetchone()
     return Rotated(None if retired is None else retired[0], _make(conn, purpose)[0])
+
+
+def publics(purpose: str) -> list[tuple[str, bytes]]:
+    """Return every key of `purpose` that ever signed, as id and 32 bytes, the newest first."""
+    signers.current(purpose)  # there is one from the first look on
+    with pool().connection() as conn:
+        return conn.execute(_EVERY, [purpose]).fetchall()
 
 
 def key_set(purpose: str) -> dict[str, Any]:

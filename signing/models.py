@@ -11,6 +11,7 @@ class SigningKey(models.Model):
 
     class Purpose(models.TextChoices):
         PERMIT = "permit"
+        LOG = "log"
 
     #: The thumbprint of the public key (RFC 7638), as ``kid`` in what it signs.
     id = models.CharField(primary_key=True, max_length=43)
@@ -29,6 +30,6 @@ class SigningKey(models.Model):
                 name="signing_key_active_once",
             ),
             models.CheckConstraint(
-                condition=models.Q(purpose__in=["permit"]), name="signing_key_purpose_known"
+                condition=models.Q(purpose__in=["permit", "log"]), name="signing_key_purpose_known"
             ),
         ]

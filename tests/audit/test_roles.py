@@ -6,7 +6,14 @@ import pytest
 from django.conf import settings
 from django.db import ProgrammingError, connection
 
-ADDED_ONLY = {"audit_event": "", "audit_leaf": "", "audit_side": "", "audit_pending": "DELETE"}
+ADDED_ONLY = {
+    "audit_event": "",
+    "audit_leaf": "",
+    "audit_subtree": "",
+    "audit_checkpoint": "",
+    "audit_side": "",
+    "audit_pending": "DELETE",
+}
 RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER", "MAINTAIN")
 
 
@@ -40,7 +47,9 @@ def test_the_runtime_role_only_adds_to_the_log(table):
     assert rights_on(table) == {"SELECT", "INSERT", *filter(None, [ADDED_ONLY[table]])}
 
 
-@pytest.mark.parametrize("table", ["audit_event", "audit_leaf"])
+@pytest.mark.parametrize(
+    "table", ["audit_event", "audit_leaf", "audit_subtree", "audit_checkpoint"]
+)
 @pytest.mark.parametrize("statement", ["DELETE FROM {}", "TRUNCATE {}"])
 def test_the_database_refuses_to_forget(table, statement):
     with pytest.raises(ProgrammingError, match="permission denied"), connection.cursor() as cursor:
