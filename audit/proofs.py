@@ -21,20 +21,24 @@ SELECT e.body, l.position, l.hash
 
 @dataclass(frozen=True, slots=True)
 class Inclusion:
-    """An event's place, and the hashes that lead from its leaf to a checkpoint's root (RFC 6962, 2.1.1).
+    """An event's place, and the hashes that lead from its leaf to the checkpoint's root (RFC 6962, 2.1.1)."""
 
-    ``position`` and what follows are None until the event has its place: a second after its commit.
-    """
+    position: int
+    leaf: bytes
+    hashes: list[bytes]
+    checkpoint: Checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An event, and where it is; no place until it was sequenced, within a second of its commit."""
 
     body: bytes
-    position: int | None
-    leaf: bytes | None
-    hashes: list[bytes]
-    checkpoint: Checkpoint | None
+    place: Inclusion | None
 
 
-def inclusion(workspace: UUID, event: UUID, size: int | None = None) -> Inclusion | None:
-    """The proof that an event is in the log of ``size`` events, by default the newest checkpoint's.
+def inclusion(workspace: UUID, event: UUID, size: int | None = None) -> Found | None:
+    """The event, with the proof that the log of ``size`` events holds it; by default the newest log.
 
     None where the workspace has no such event.
 
@@ -48,7 +52,7 @@ def inclusion(workspace: UUID, event: UUID, size: int | None = None) -> Inclusio
             return None
         body, position, leaf = row
         if position is None:
-            return Inclusion(body, None, None, [], None)
+            return Found(body, None)
         checkpoint = (
             checkpoints.newest(workspace, conn)
             if size is None
@@ -57,7 +61,8 @@ def inclusion(workspace: UUID, event: UUID, size: int | None = None) -> Inclusio
         if checkpoint is None:
             raise LookupError(f"no checkpoint was signed at {size} events")
         ranges = inclusion_ranges(position, checkpoint.size)
-        return Inclusion(body, position, leaf, range_hashes(conn, workspace, ranges), checkpoint)
+        hashes = range_hashes(conn, workspace, ranges)
+        return Found(body, Inclusion(position, leaf, hashes, checkpoint))
 
 
 def consistency(workspace: UUID, old: int, new: int) -> list[bytes]:

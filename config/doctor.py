@@ -17,7 +17,7 @@ import psycopg
 import redis
 from django.conf import settings
 
-from audit.models import Event, Leaf
+from audit.models import Checkpoint, Event, Leaf, Subtree
 from config import environment, health
 from core import db, due
 
@@ -30,7 +30,7 @@ WORKER_SILENT_S: Final = 10
 OVERDUE_FAILED_S: Final = 60
 DISK_WARNING: Final = 1024**3
 DISK_FAILED: Final = 100 * 1024**2
-INSERT_ONLY: Final = (Event._meta.db_table, Leaf._meta.db_table)
+INSERT_ONLY: Final = tuple(model._meta.db_table for model in (Event, Leaf, Subtree, Checkpoint))
 DEV_SWITCHES: Final = ("ASSENTRY_TIME_SCALE", "ASSENTRY_FAILPOINTS")
 
 

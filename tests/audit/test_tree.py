@@ -96,7 +96,7 @@ def test_spans_grow_the_same_tree(start, end):
 
 
 def test_every_subtree_that_fills_is_heard_once():
-    heard = {}
+    heard: dict[tuple[int, int], list[bytes]] = {}
     frontier = tree.Frontier()
     for digest in HASHES[:256]:
         frontier.append(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from uuid import uuid4
 
 import pytest
 
@@ -11,6 +12,7 @@ from config import tasks
 from config.celery import app
 from config.due import HANDLERS
 from core import db, due
+from tests.audit.logs import waiting, write
 
 
 @pytest.fixture
@@ -25,10 +27,22 @@ def ignore(_claimed: Sequence[due.Claimed]) -> None:
 
 
 def test_every_kind_is_swept_every_second():
-    schedule = app.conf.beat_schedule
+    schedule = {
+        name: entry for name, entry in app.conf.beat_schedule.items() if name.startswith("due ")
+    }
     assert {entry["args"][0] for entry in schedule.values()} == set(HANDLERS)
     assert {entry["schedule"].total_seconds() for entry in schedule.values()} == {1}
     assert {entry["task"] for entry in schedule.values()} == {tasks.run_due.name}
+
+
+def test_the_log_is_sequenced_four_times_a_second():
+    entry = app.conf.beat_schedule["sequence the log"]
+    assert entry["task"] == tasks.sequence.name
+    assert entry["schedule"].total_seconds() == 0.25
+    workspace = uuid4()
+    write(workspace, 2)
+    tasks.sequence()
+    assert waiting(workspace) == 0
 
 
 def test_only_json_is_read_and_nothing_is_kept():

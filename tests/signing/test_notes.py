@@ -76,7 +76,9 @@ def test_ours_is_signed_and_another_key_of_the_same_name_is_another_key():
     assert open_note(f"{text}\n\n{extra}{signature}{extra}", [other, mine])[1] == mine
 
 
-@pytest.mark.parametrize(("text", "name"), [("a", "n"), ("a\n", ""), ("a\n", "n m"), ("a\n", "n+m")])
+@pytest.mark.parametrize(
+    ("text", "name"), [("a", "n"), ("a\n", ""), ("a\n", "n m"), ("a\n", "n+m")]
+)
 def test_what_cannot_be_a_note_is_not_signed(text, name):
     with pytest.raises(ValueError, match="a note ends with a newline"):
         sign(text, name=name, signer=signers.current(keys.LOG))
