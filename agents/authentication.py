@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 from psycopg import Connection
@@ -49,6 +49,7 @@ _INVALID: Final = 'Bearer error="invalid_token"'  # RFC 6750, 3.1
 _WRONG_KIND: Final = {
     "agt": "This endpoint is for agents: send an agent's key.",
     "tool": "This endpoint is for tools: send a tool's key.",
+    "aud": "This endpoint is for auditors: send an auditor's key.",
 }
 LAST_USE_STEP: Final = timedelta(minutes=1)
 
@@ -96,8 +97,10 @@ def presented_key(header: str | None, kind: str = "agt") -> Presented:
     return presented
 
 
-def caller_from(row: Sequence[Any] | None, presented: Presented) -> KeyContext:
-    """The caller, from a row that begins with `CALLER_COLUMNS` (or none) for the presented key.
+def check_row(row: Sequence[Any] | None, presented: Presented) -> datetime:
+    """Hold a presented key against its row; the row begins with hash, kind, expiry, revocation, last use, now.
+
+    Returns the database's present, and notes the use.
 
     Raises:
         Problem: 401; in the same words for a key that never was and for a wrong secret, and saying
@@ -116,6 +119,17 @@ def caller_from(row: Sequence[Any] | None, presented: Presented) -> KeyContext:
         )
     if last_used_at is None or now - last_used_at > LAST_USE_STEP:
         last_use.notes.note(presented.id)
+    return cast("datetime", now)
+
+
+def caller_from(row: Sequence[Any] | None, presented: Presented) -> KeyContext:
+    """The caller, from a row that begins with `CALLER_COLUMNS` (or none) for the presented key.
+
+    Raises:
+        Problem: 401, see `check_row`.
+    """
+    now = check_row(row, presented)
+    assert row is not None  # noqa: S101  # it was held against the key
     return KeyContext(
         key_id=row[6],
         workspace_id=row[7],

@@ -20,7 +20,7 @@ from uuid import UUID
 from core import ids
 
 PREFIX: Final = "assentry"
-KINDS: Final = ("agt", "tool")
+KINDS: Final = ("agt", "tool", "aud")
 
 SECRET_LENGTH: Final = 30  # of 62 letters: 178 bits
 CHECKSUM_LENGTH: Final = 6  # of 62 letters: CRC-32 fits

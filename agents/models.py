@@ -43,13 +43,14 @@ class Key(models.Model):
     class Kind(models.TextChoices):
         AGENT = "agt"
         TOOL = "tool"
+        AUDITOR = "aud"
 
     id = models.UUIDField(primary_key=True, default=uuid7)
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
     kind = models.CharField(max_length=4, choices=Kind)
-    #: Whose key it is; none for a tool's.
+    #: Whose key it is; none for a tool's and an auditor's.
     agent = models.ForeignKey(Agent, on_delete=models.DO_NOTHING, db_constraint=False, null=True)
-    #: What a tool is called; an agent has a name of its own.
+    #: What a tool or an auditor is called; an agent has a name of its own.
     name = models.CharField(max_length=80, blank=True, default="")
     #: The actions whose permits a tool may consume; empty: all of the workspace.
     actions = ArrayField(models.CharField(max_length=120), default=list)
@@ -66,12 +67,13 @@ class Key(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(kind__in=["agt", "tool"]), name="key_kind_known"
+                condition=models.Q(kind__in=["agt", "tool", "aud"]), name="key_kind_known"
             ),
             models.CheckConstraint(
                 condition=models.Q(kind="agt", agent__isnull=False, name="", actions=[])
-                | (models.Q(kind="tool", agent=None) & ~models.Q(name="")),
-                name="key_of_agent_or_tool",
+                | (models.Q(kind="tool", agent=None) & ~models.Q(name=""))
+                | (models.Q(kind="aud", agent=None, actions=[]) & ~models.Q(name="")),
+                name="key_of_agent_tool_or_auditor",
             ),
         ]
         indexes = [models.Index(fields=["agent"], name="key_agent")]

@@ -174,17 +174,48 @@ def create_tool_key(
     Raises:
         BadText, BadAction: the input names what to change.
     """
-    shown = visible_text(name, limit=NAME_LIMIT)
     if any(not 0 < len(action) <= ACTION_LIMIT for action in actions):
         raise errors.BadAction
+    return _named_key(
+        actor, workspace, Key.Kind.TOOL, name, actions=sorted(set(actions)), expires_in=expires_in
+    )
+
+
+@transaction.atomic
+def create_auditor_key(
+    *, actor: Actor, workspace: Workspace, name: str, expires_in: timedelta | None = None
+) -> NewKey:
+    """A key with which an auditor reads, verifies and exports the log; its text is shown once.
+
+    Args:
+        name: what the auditor is called, for people to read.
+        expires_in: counted from the database's clock; None never expires.
+
+    Raises:
+        BadText: the input names what to change.
+    """
+    return _named_key(actor, workspace, Key.Kind.AUDITOR, name, actions=[], expires_in=expires_in)
+
+
+def _named_key(
+    actor: Actor,
+    workspace: Workspace,
+    kind: Key.Kind,
+    name: str,
+    *,
+    actions: list[str],
+    expires_in: timedelta | None,
+) -> NewKey:
+    """A key of something that has no row of its own, with its event."""
+    shown = visible_text(name, limit=NAME_LIMIT)
     key_id = ids.uuid7()
-    token, digest = keys.make(Key.Kind.TOOL, key_id)
+    token, digest = keys.make(kind, key_id)
     key = Key.objects.create(
         id=key_id,
         workspace=workspace,
-        kind=Key.Kind.TOOL,
+        kind=kind,
         name=shown,
-        actions=sorted(set(actions)),
+        actions=actions,
         hash=digest,
         scopes=[],
         expires_at=None if expires_in is None else ClockTimestamp() + Value(expires_in),

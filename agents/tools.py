@@ -8,9 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from agents import last_use
-from agents.authentication import LAST_USE_STEP, Presented, invalid_key, presented_key
-from core.problems import unauthorized
+from agents.authentication import Presented, check_row, presented_key
 
 #: In the order that `tool_from` reads; more columns may follow.
 TOOL_COLUMNS: Final = """
@@ -52,13 +50,6 @@ def tool_from(row: Sequence[Any] | None, presented: Presented) -> ToolContext:
     Raises:
         Problem: 401, as for an agent's key.
     """
-    if row is None or not presented.matches(row[0]) or row[1] != presented.kind:
-        raise invalid_key()
-    _, _, expires_at, revoked_at, last_used_at, now = row[:6]
-    if revoked_at is not None:
-        raise unauthorized("This key was revoked: use another.", code="key_revoked")
-    if expires_at is not None and expires_at <= now:
-        raise unauthorized("This key has expired: use another.", code="key_expired")
-    if last_used_at is None or now - last_used_at > LAST_USE_STEP:
-        last_use.notes.note(presented.id)
+    now = check_row(row, presented)
+    assert row is not None  # noqa: S101  # it was held against the key
     return ToolContext(row[6], row[7], row[8], row[9], now)

@@ -9,6 +9,7 @@ from rest_framework import authentication
 from rest_framework.request import Request
 
 from agents import limits
+from agents.auditors import AuditorContext, authenticate_auditor
 from agents.authentication import KeyContext, authenticate
 from core.db import pool
 from core.problems import forbidden
@@ -42,6 +43,32 @@ class KeyAuthentication(authentication.BaseAuthentication):
             caller = authenticate(conn, header)
             limits.spend(conn, caller)
         return KeyHolder(caller), caller
+
+    def authenticate_header(self, request: Request) -> str:
+        """What WWW-Authenticate asks for."""
+        return "Bearer"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditorKeyHolder:
+    """The "user" of a call that carries an auditor's key."""
+
+    auditor: AuditorContext
+    is_authenticated: bool = True
+    is_active: bool = True
+
+
+class AuditorKeyAuthentication(authentication.BaseAuthentication):
+    """An auditor's key.  Where one is sent, cookies do not count."""
+
+    def authenticate(self, request: Request) -> tuple[AuditorKeyHolder, AuditorContext] | None:
+        """The auditor, or None without a key; Problem 401 or 403 otherwise."""
+        header = bearer(request)
+        if header is None:
+            return None
+        with pool().connection() as conn:
+            auditor = authenticate_auditor(conn, header)
+        return AuditorKeyHolder(auditor), auditor
 
     def authenticate_header(self, request: Request) -> str:
         """What WWW-Authenticate asks for."""

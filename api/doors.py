@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlencode
+from uuid import UUID
 
 import msgspec
 from django.conf import settings
@@ -15,10 +16,15 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from agents.auditors import AuditorContext
 from agents.authentication import KeyContext
 from agents.stored_answers import Idempotency, Reply
 from api.answers import Answer, Call
-from api.authentication import KeyAuthentication, SessionAuthentication
+from api.authentication import (
+    AuditorKeyAuthentication,
+    KeyAuthentication,
+    SessionAuthentication,
+)
 from api.errors import id_of, respond
 from api.prefer import idempotency_key
 from approvals.access import Reader
@@ -28,6 +34,7 @@ from core import problems
 from core.canonical import canonical
 from core.paging import DEFAULT_LIMIT, MAX_LIMIT
 from core.problems import bad_query, bad_request, forbidden
+from oversight.access import may_audit
 from people.here import Here, here
 from people.models import User
 
@@ -95,6 +102,12 @@ class AnyDoor(Door):
     authentication_classes = [KeyAuthentication, SessionAuthentication]
 
 
+class AuditDoor(Door):
+    """For an auditor's key, or the session of a person who may read the log."""
+
+    authentication_classes = [AuditorKeyAuthentication, SessionAuthentication]
+
+
 class OpenDoor(Door):
     """For everybody; the view itself looks at who calls, where that matters."""
 
@@ -152,6 +165,28 @@ def signed(request: Request, slug: str | None = None) -> Signed:
     (one,) = found
     reader = Reader(one.workspace_id, one.person_id, user.id, str(user), one.permissions)
     return Signed(user, one, reader, Actor.person(one.person_id, channel="web"))
+
+
+@dataclass(frozen=True, slots=True)
+class Auditing:
+    """Somebody who may read the log of one workspace, and how they act."""
+
+    workspace: UUID
+    actor: Actor
+
+
+def auditing(request: Request) -> Auditing:
+    """Who reads the log: an auditor by their key, else a person who may.
+
+    Raises:
+        Problem: as `signed`, and 403 for a person who may not.
+    """
+    if isinstance(request.auth, AuditorContext):
+        return Auditing(request.auth.workspace_id, Actor.auditor(request.auth.key_id))
+    who = signed(request)
+    if not may_audit(who.reader):
+        raise forbidden("The log is for auditors and administrators.", code="not_auditor")
+    return Auditing(who.reader.workspace_id, who.actor)
 
 
 def limit_of(request: Request) -> int:

@@ -14,6 +14,12 @@ from django.conf import settings
 
 from agents.reports import RunDeclared, RunEnd, StepsReported
 from agents.steps import StepsTaken
+from api.audit_messages import (
+    CheckpointShown,
+    ConsistencyShown,
+    EventShown,
+    InclusionShown,
+)
 from api.hot import ConsumeBody, Nothing, WaitFor
 from api.messages import (
     AgentMe,
@@ -91,12 +97,15 @@ STRUCTS: Final = (
     *(EndpointBody, EndpointPatch, EndpointShown, EndpointSecret, EndpointList),
     *(CallbackShown, CallbackList, ReplayBody, Replayed),
     *(KillBody, KillShown, KillList),
+    *(CheckpointShown, EventShown, InclusionShown, ConsistencyShown),
     *(RunDeclared, RunEnd, RunShown, RunList, StepsReported, StepsTaken, StepList),
 )
 RISKS: Final = ["low", "medium", "high", "critical"]
 SECURITY: Final[dict[str, list[dict[str, list[str]]]]] = {
     "key": [{"key": []}],
     "tool key": [{"toolKey": []}],
+    "auditor": [{"auditorKey": []}, {"session": [], "csrf": []}],
+    "auditor read": [{"auditorKey": []}, {"session": []}],
     "session": [{"session": [], "csrf": []}],
     "session read": [{"session": []}],
     "any": [{"key": []}, {"session": [], "csrf": []}],
@@ -127,6 +136,7 @@ def document() -> dict[str, Any]:
             {"name": "People", "description": "Calls of a signed-in person"},
             {"name": "Policy", "description": "The document that decides who is asked"},
             {"name": "Administration", "description": "Endpoints, deliveries, the kill switch"},
+            {"name": "Log", "description": "The audit log, for auditors and administrators"},
             {"name": "Server", "description": "The server about itself"},
         ],
         "paths": paths,
@@ -144,6 +154,12 @@ def document() -> dict[str, Any]:
                     "scheme": "bearer",
                     "bearerFormat": "assentry_tool_…",
                     "description": "A tool's key: it uses permits, and nothing else.",
+                },
+                "auditorKey": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "assentry_aud_…",
+                    "description": "An auditor's key: it reads, verifies and exports the log.",
                 },
                 "session": {"type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME},
                 "csrf": {
@@ -168,6 +184,7 @@ def schemas() -> dict[str, Any]:
         for field, values in fields.items():
             _restrict(found[struct]["properties"][field], values)
     found["RequestList"] = _page_of("RequestObject")
+    found["EventList"] = _page_of("EventShown")
     found["Waited"] = {
         "type": "object",
         "description": "Every request that was asked for, in that order.",

@@ -6,6 +6,7 @@ from django.urls import path
 
 from api.views import (
     agent,
+    audit,
     conversation,
     docs,
     endpoints,
@@ -83,6 +84,10 @@ urlpatterns = [
     path("v1/callbacks/<str:callback_id>/replay", endpoints.Replay.as_view(), name="api_replay"),
     path("v1/kill_switch", kill_switch.KillSwitch.as_view(), name="api_kill_switch"),
     path("v1/kill_switch/<str:kill_id>/undo", kill_switch.KillUndo.as_view(), name="api_kill_undo"),
+    path("v1/audit/checkpoint", audit.Checkpoints.as_view(), name="api_checkpoint"),
+    path("v1/audit/events", audit.Events.as_view(), name="api_audit_events"),
+    path("v1/audit/events/<str:event_id>/proof", audit.Proof.as_view(), name="api_audit_proof"),
+    path("v1/audit/consistency", audit.Consistency.as_view(), name="api_audit_consistency"),
     path("v1/break_glass", teamwork.PastThePlan.as_view(), name="api_past_the_plan"),
     path("v1/decisions", teamwork.Alike.as_view(), name="api_alike"),
     path("v1/actions/record", agent.Record.as_view(), name="api_record"),

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from core import ids
 
-ActorKind = Literal["agent", "tool", "person", "system", "operator"]
+ActorKind = Literal["agent", "tool", "auditor", "person", "system", "operator"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,11 @@ class Actor:
         return cls("tool", key_id, ids.encode("key", key_id))
 
     @classmethod
+    def auditor(cls, key_id: UUID) -> Actor:
+        """An auditor, who is known by their key."""
+        return cls("auditor", key_id, ids.encode("key", key_id))
+
+    @classmethod
     def person(cls, person_id: UUID, *, channel: str) -> Actor:
         """A person, through the channel that proved who they are (``web``)."""
         return cls("person", person_id, channel)
@@ -50,6 +55,6 @@ class Actor:
 
     def to_json(self) -> dict[str, str | None]:
         """As it stands in an event: ``{type, id, via}``, the id a TypeID or null."""
-        prefix = {"agent": "agt", "tool": "key", "person": "per"}.get(self.kind)
+        prefix = {"agent": "agt", "tool": "key", "auditor": "key", "person": "per"}.get(self.kind)
         shown = ids.encode(prefix, self.id) if prefix and self.id else None
         return {"type": self.kind, "id": shown, "via": self.via}

@@ -366,7 +366,7 @@ class AgentStateChanged(Data, frozen=True, kw_only=True):
 
 
 class KeyCreated(Data, frozen=True, kw_only=True):
-    """``agent`` is none for a tool's key; ``actions`` are those it may consume permits of."""
+    """``agent`` is none for a tool's key and an auditor's; ``actions`` are those it may consume permits of."""
 
     KIND = "key.created"
     kind: str
@@ -492,6 +492,13 @@ class SensitiveShown(Data, frozen=True, kw_only=True):
 
     KIND = "request.sensitive_shown"
     revision: int
+
+
+class LogRead(Data, frozen=True, kw_only=True):
+    """An auditor looked into the log; ``wanted`` says with which conditions, as ``name=value``."""
+
+    KIND = "log.read"
+    wanted: list[str]
 
 
 def _registered() -> dict[str, type[Data]]:

@@ -1,10 +1,15 @@
-"""Who may stop whom, and who gives agents back."""
+"""Who may stop whom, who gives agents back, and who may read the log."""
 
 from __future__ import annotations
 
 from agents.models import Agent
 from approvals.access import Reader
 from oversight.kill_switch import Order
+
+
+def may_audit(reader: Reader) -> bool:
+    """Whether this person may read, verify and export the log: auditors and administrators."""
+    return not reader.permissions.isdisjoint({"audit", "administer"})
 
 
 def may_stop(reader: Reader, order: Order) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from api.operations.agents import AGENTS
+from api.operations.audit import AUDIT
 from api.operations.endpoints import ENDPOINTS
 from api.operations.people import PEOPLE
 from api.operations.permits import PERMITS
@@ -22,6 +23,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *TEAMWORK,
     *POLICIES,
     *ENDPOINTS,
+    *AUDIT,
     *SERVER,
 )
 

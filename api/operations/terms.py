@@ -8,7 +8,17 @@ from typing import Any, Final, Literal
 from api.prefer import ID_PATTERN, MAX_WAIT_S
 from core.paging import DEFAULT_LIMIT, MAX_LIMIT
 
-Security = Literal["key", "tool key", "session", "session read", "any", "any read", "none"]
+Security = Literal[
+    "key",
+    "tool key",
+    "auditor",
+    "auditor read",
+    "session",
+    "session read",
+    "any",
+    "any read",
+    "none",
+]
 
 #: Problem responses by name: the status, and the codes that the `type` of the problem may end in.
 ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
@@ -40,7 +50,7 @@ ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
             *("agents_only", "wrong_kind_of_key", "wrong_action", "not_yours_to_undo"),
             *("no_workspace", "wrong_origin", "not_the_owner", "not_asked", "own_agent"),
             *("owner_confirms", "initiator_confirms", "own_run", "approved_earlier"),
-            *("claimed_by_another", "not_administrator", "not_a_third_person"),
+            *("claimed_by_another", "not_administrator", "not_auditor", "not_a_third_person"),
         ),
     ),
     "NotFound": (404, ("not_found",)),
@@ -59,7 +69,7 @@ ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
             ),
             *("permit_consumed", "permit_not_consumed", "permit_revoked", "permit_lapsed"),
             *("endpoint_exists", "too_many_endpoints", "endpoint_disabled"),
-            *("callback_pending", "kill_undone"),
+            *("callback_pending", "kill_undone", "not_sequenced"),
         ),
     ),
     "Gone": (

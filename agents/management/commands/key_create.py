@@ -6,7 +6,13 @@ from django.core.management.base import CommandParser
 
 from agents.authentication import SCOPES
 from agents.models import Key
-from agents.services import NewKey, agent_by_name, create_key, create_tool_key
+from agents.services import (
+    NewKey,
+    agent_by_name,
+    create_auditor_key,
+    create_key,
+    create_tool_key,
+)
 from core import durations, ids
 from people.management import base
 
@@ -27,10 +33,10 @@ class Command(base.Command):
             "--kind",
             required=True,
             choices=Key.Kind.values,
-            help="agt: an agent's key, tool: one that uses permits",
+            help="agt: an agent's key, tool: one that uses permits, aud: one that reads the log",
         )
         parser.add_argument("--agent", metavar="NAME", help="agt: whose key")
-        parser.add_argument("--name", metavar="NAME", help="tool: what the tool is called")
+        parser.add_argument("--name", metavar="NAME", help="tool, aud: what it is called")
         parser.add_argument(
             "--action",
             action="append",
@@ -79,6 +85,10 @@ class Command(base.Command):
                 actions=options["action"] or (),
                 expires_in=expires_in,
             )
+        if options["kind"] == Key.Kind.AUDITOR:
+            return create_auditor_key(
+                actor=self.actor, workspace=workspace, name=options["name"], expires_in=expires_in
+            )
         return create_key(
             actor=self.actor,
             agent=agent_by_name(workspace, options["agent"]),
@@ -89,7 +99,7 @@ class Command(base.Command):
 
 
 #: Options by the kind of key that they are for; the first of each is required.
-_FOR = {"agt": ("agent", "rate_limit", "scope"), "tool": ("name", "action")}
+_FOR = {"agt": ("agent", "rate_limit", "scope"), "tool": ("name", "action"), "aud": ("name",)}
 
 
 def _check(options: dict[str, Any]) -> None:
@@ -100,10 +110,10 @@ def _check(options: dict[str, Any]) -> None:
         raise base.Failed(
             f"--{needed}: a key of kind {kind} needs it.", {"argument": f"--{needed}"}, 2
         )
-    for other, names in _FOR.items():
-        for name in names if other != kind else ():
-            if options[name] is not None:
-                written = f"--{name.replace('_', '-')}"
-                raise base.Failed(
-                    f"{written}: only for keys of kind {other}.", {"argument": written}, 2
-                )
+    for name in sorted({name for names in _FOR.values() for name in names} - {*_FOR[kind]}):
+        if options[name] is not None:
+            written = f"--{name.replace('_', '-')}"
+            takes = " or ".join(other for other, names in _FOR.items() if name in names)
+            raise base.Failed(
+                f"{written}: only for keys of kind {takes}.", {"argument": written}, 2
+            )

@@ -1,0 +1,52 @@
+"""What the API tells of the log."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+Base64 = Annotated[str, Meta(description="32 bytes in base64")]
+
+
+class CheckpointShown(Struct, frozen=True, kw_only=True):
+    """How long the log is, and its root, signed."""
+
+    origin: str
+    size: Annotated[int, Meta(description="The number of events")]
+    root: Base64
+    at: Annotated[str, Meta(description="When it was signed")]
+    note: Annotated[str, Meta(description="The signed note (c2sp.org/tlog-checkpoint)")]
+    keys: Annotated[
+        list[str],
+        Meta(description="The verifier keys of this log, the one that signs first"),
+    ]
+
+
+class EventShown(Struct, frozen=True, kw_only=True):
+    """One event of the log."""
+
+    position: Annotated[
+        int | None, Meta(description="Its place; null for about a second after its commit")
+    ]
+    event: Annotated[
+        dict[str, Any], Meta(description="The event; its canonical bytes (RFC 8785) are the leaf")
+    ]
+
+
+class InclusionShown(Struct, frozen=True, kw_only=True):
+    """That the log of a checkpoint holds an event (RFC 6962, 2.1.1)."""
+
+    position: int
+    leaf: Base64
+    hashes: Annotated[list[Base64], Meta(description="From the leaf up")]
+    checkpoint: CheckpointShown
+    event: dict[str, Any]
+
+
+class ConsistencyShown(Struct, frozen=True, kw_only=True, rename={"start": "from"}):
+    """That the log of ``to`` events continues the one of ``from`` (RFC 6962, 2.1.2)."""
+
+    start: int
+    to: int
+    hashes: list[Base64]
