@@ -194,7 +194,8 @@ def _migrations(conn: Connection) -> Iterator[Finding]:
         yield Finding("migrations", "ok", "all applied")
 
 
-def _roles(conn: Connection) -> Iterator[Finding]:
+def roles(conn: Connection) -> Iterator[Finding]:
+    """Whether the role that serves could change what it must not: it owns nothing and is nobody special."""
     with db.connect("owner", connect_timeout=3, application_name="assentry doctor") as other:
         owner = other.execute("SELECT current_user").fetchone()
     row = conn.execute(_ROLE, {"owner": owner[0] if owner else ""}).fetchone()
@@ -243,7 +244,8 @@ FROM unnest(%s::text[]) AS t (name)
 """
 
 
-def _log(conn: Connection) -> Iterator[Finding]:
+def log(conn: Connection) -> Iterator[Finding]:
+    """Whether the tables of the log can only be added to, by rights and by triggers."""
     rows = conn.execute(_LOG, (list(INSERT_ONLY),)).fetchall()
     for name in (name for name, _, guarded in rows if not guarded):
         yield Finding(
@@ -317,8 +319,8 @@ WORKER: Final = "assentry worker"
 DATABASE_CHECKS: Final[tuple[Callable[[Connection], Iterator[Finding]], ...]] = (
     _version,
     _migrations,
-    _roles,
-    _log,
+    roles,
+    log,
     _durability,
     _overdue,
     _worker,

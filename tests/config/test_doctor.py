@@ -14,6 +14,7 @@ from django.core.management import call_command
 from django.db import connections
 
 from config import doctor, environment
+from config.checks import the_log_is_only_added_to
 from core import db
 from tests.promises import ask, promise
 
@@ -41,27 +42,53 @@ def as_owner(change: str, back: str):
 
 @pytest.mark.parametrize(
     ("check", "name"),
-    [(doctor._version, "database"), (doctor._migrations, "migrations"), (doctor._log, "log")],
+    [(doctor._version, "database"), (doctor._migrations, "migrations"), (doctor.log, "log")],
 )
 def test_the_database_of_the_tests_is_well(conn, check, name):
     assert found(check, conn=conn) == {name: "ok"}
 
 
 def test_two_roles_are_well_and_one_is_a_warning(conn, settings):
-    assert found(doctor._roles, conn=conn) == {"roles": "ok"}
+    assert found(doctor.roles, conn=conn) == {"roles": "ok"}
     settings.DATABASES["owner"], owner = settings.DATABASES["default"], settings.DATABASES["owner"]
     try:
-        assert found(doctor._roles, conn=conn) == {"roles": "warning"}
+        assert found(doctor.roles, conn=conn) == {"roles": "warning"}
+    finally:
+        settings.DATABASES["owner"] = owner
+
+
+@pytest.mark.parametrize("right", ["UPDATE", "TRUNCATE"])
+def test_a_deployment_whose_runtime_role_may_change_the_log_is_refused(right, settings):
+    role = settings.RUNTIME_ROLE
+
+    def said() -> list[str]:
+        messages = the_log_is_only_added_to(None, ["default"])
+        return [f"{message.id} {message.msg}" for message in messages]
+
+    assert said() == []
+    with as_owner(
+        f"GRANT {right} ON audit_checkpoint TO {role}",
+        f"REVOKE {right} ON audit_checkpoint FROM {role}",
+    ):
+        assert said() == ["assentry.E002 the runtime role has the right to change audit_checkpoint"]
+
+
+def test_a_deployment_with_one_role_is_warned_and_without_a_database_nothing_is_asked(settings):
+    settings.DATABASES["owner"], owner = settings.DATABASES["default"], settings.DATABASES["owner"]
+    try:
+        (warning,) = the_log_is_only_added_to(None, ["default"])
+        assert warning.id == "assentry.W002"
+        assert the_log_is_only_added_to(None, None) == []
     finally:
         settings.DATABASES["owner"] = owner
 
 
 def test_a_runtime_role_that_owns_something_is_found(conn):
     conn.execute("CREATE TEMP TABLE mine (id int)")
-    assert found(doctor._roles, conn=conn) == {"roles": "ok"}  # its own scratch is nobody's table
+    assert found(doctor.roles, conn=conn) == {"roles": "ok"}  # its own scratch is nobody's table
     with db.connect("owner") as owner:
         (name,) = owner.execute("SELECT current_user").fetchone() or ()
-        assert next(iter(doctor._roles(owner))).level == "warning", name
+        assert next(iter(doctor.roles(owner))).level == "warning", name
 
 
 @pytest.mark.parametrize("right", ["UPDATE", "DELETE", "TRUNCATE", "TRIGGER"])
@@ -70,7 +97,7 @@ def test_a_right_to_change_the_log_is_found(conn, right, settings):
     with as_owner(
         f"GRANT {right} ON audit_event TO {role}", f"REVOKE {right} ON audit_event FROM {role}"
     ):
-        (finding,) = doctor._log(conn)
+        (finding,) = doctor.log(conn)
     assert finding.level == "failed"
     assert "audit_event" in finding.detail
 
@@ -80,7 +107,7 @@ def test_a_trigger_that_does_not_always_fire_is_found(conn):
         "ALTER TABLE audit_leaf ENABLE TRIGGER leaf_kept",
         "ALTER TABLE audit_leaf ENABLE ALWAYS TRIGGER leaf_kept",
     ):
-        (finding,) = doctor._log(conn)
+        (finding,) = doctor.log(conn)
     assert finding.level == "failed"
     assert "audit_leaf" in finding.detail
 
