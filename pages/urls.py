@@ -11,6 +11,7 @@ from pages.views import (
     endpoint,
     endpoints,
     inbox,
+    log,
     requests,
     runs,
     sessions,
@@ -32,6 +33,9 @@ urlpatterns = [
         for name, view in teamwork.VIEWS.items()
     ),
     path("alike/<str:req_id>", alike.alike_page, name="alike"),
+    path("requests/<str:req_id>/log", log.request_log, name="request_log"),
+    path("log", log.log_page, name="log"),
+    path("log/<str:event_id>", log.event_page, name="event"),
     path("runs/<str:run_id>", runs.run_page, name="run"),
     path("endpoints", endpoints.endpoints_page, name="endpoints"),
     path("endpoints/<str:end_id>", endpoint.endpoint_page, name="endpoint"),

@@ -20,7 +20,7 @@ from django.urls import reverse
 from approvals.access import Reader
 from audit.actor import Actor
 from core.problems import Problem, not_found
-from oversight.access import may_stop_any
+from oversight.access import may_audit, may_stop_any
 from people.models import Person, User
 from people.permissions import permissions_of
 
@@ -44,6 +44,8 @@ class Shell:
     workspaces: tuple[tuple[str, str], ...]
     #: Whether there is anything that they may stop.
     may_stop: bool = False
+    #: Whether the frame leads to the log.
+    audits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,9 @@ def visitor(user: User, person: Person, people: tuple[Person, ...]) -> Visitor:
         name=person.name,
         permissions=permissions_of(user, workspace),
     )
-    around = replace(shell(user, person, people), may_stop=may_stop_any(reader))
+    around = replace(
+        shell(user, person, people), may_stop=may_stop_any(reader), audits=may_audit(reader)
+    )
     return Visitor(user, person, people, reader, around)
 
 

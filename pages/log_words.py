@@ -1,0 +1,97 @@
+"""What each kind of event says in plain words."""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: Kind → what happened.  A test holds it to the registry of kinds.
+SENTENCES: Final[dict[str, str]] = {
+    "request.submitted": "An agent asked",
+    "request.revised": "The payload was changed and planned anew",
+    "question.asked": "An agent asked a question",
+    "request.returned": "Given back to the agent",
+    "request.message_added": "The agent answered or added evidence",
+    "request.commented": "Somebody commented",
+    "request.claimed": "Somebody looks into it",
+    "request.released": "Nobody looks into it any more",
+    "request.stage_opened": "A stage was opened",
+    "request.approved": "Approved",
+    "request.rejected": "Rejected",
+    "request.answered": "Answered",
+    "request.expired": "Expired: nobody decided in time",
+    "request.cancelled": "Withdrawn",
+    "request.revoked": "The approval was taken back",
+    "request.sensitive_shown": "Somebody opened a sensitive field",
+    "decision.recorded": "Somebody decided",
+    "decision.voided": "A decision lost its weight",
+    "decision.refused": "A decision was refused",
+    "permit.issued": "The agent picked up its permit",
+    "permit.replaced": "The agent picked up another permit",
+    "permit.consumed": "A tool used the permit",
+    "permit.refused": "A tool was refused",
+    "permit.lapsed": "The approval lapsed unused",
+    "result.reported": "The result was told",
+    "result.missing": "The result is missing",
+    "action.recorded": "An agent recorded what it did",
+    "break_glass.confirmed": "An administrator approved past the plan",
+    "break_glass.reviewed": "A breaking of the glass was reviewed",
+    "run.started": "A run began",
+    "run.ended": "A run ended",
+    "run.steps_reported": "Steps were told",
+    "policy.applied": "A policy was applied",
+    "workspace.created": "The workspace was made",
+    "workspace.plain_http_set": "Plain http for callbacks was set",
+    "person.created": "A person was added",
+    "person.deactivated": "A person was deactivated",
+    "person.reactivated": "A person was activated again",
+    "role.created": "A role was made",
+    "role.granted": "A role was given",
+    "role.revoked": "A role was taken away",
+    "permission.granted": "A permission was given",
+    "permission.revoked": "A permission was taken away",
+    "agent.created": "An agent was registered",
+    "agent.state_changed": "An agent's state was changed",
+    "key.created": "A key was made",
+    "key.revoked": "A key was revoked",
+    "endpoint.created": "An endpoint was registered",
+    "endpoint.changed": "An endpoint was changed",
+    "endpoint.enabled": "An endpoint was switched on",
+    "endpoint.disabled": "An endpoint was switched off",
+    "endpoint.deleted": "An endpoint was removed",
+    "endpoint.key_rotated": "An endpoint got another secret",
+    "callbacks.replayed": "Callbacks were sent again",
+    "callback.exhausted": "A callback was given up",
+    "signing_key.rotated": "The server signs with another key",
+    "kill_switch.pressed": "The kill switch was pressed",
+    "kill_switch.undone": "The kill switch was undone",
+    "kill_switch.drilled": "The kill switch was rehearsed",
+    "sign_in.succeeded": "Somebody signed in",
+    "sign_in.failed": "A sign-in failed",
+    "sign_in.ended": "Somebody signed out",
+    "log.read": "Somebody read the log",
+}
+
+#: The nouns that the log can be narrowed to, in the words of the page.
+NOUNS: Final[dict[str, str]] = {
+    "request.*": "Requests",
+    "decision.*": "Decisions",
+    "permit.*": "Permits",
+    "result.*": "Results",
+    "run.*": "Runs",
+    "break_glass.*": "Break glass",
+    "kill_switch.*": "Kill switch",
+    "policy.*": "Policy",
+    "person.*": "People",
+    "role.*": "Roles",
+    "permission.*": "Permissions",
+    "agent.*": "Agents",
+    "key.*": "Keys",
+    "endpoint.*": "Endpoints",
+    "sign_in.*": "Sign-ins",
+    "log.*": "The log itself",
+}
+
+
+def count(number: int) -> str:
+    """A number of events: ``12,431 events``, ``1 event``."""
+    return f"{number:,} event{'' if number == 1 else 's'}"

@@ -1,0 +1,254 @@
+"""The log, for people who may read it: its events, a request's own, one of them, and how it stands."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from agents import names as agents
+from approvals import read
+from audit import checkpoints, proofs
+from audit.kinds import KINDS, LogRead
+from audit.log import record
+from audit.reading import Event, Wanted, events
+from core import ids
+from core.problems import Problem, bad_query, forbidden, not_found
+from oversight.access import may_audit
+from pages import log_words
+from pages.views.problems import told
+from pages.visitor import Visitor, signed_in, whichever
+from people import names as people
+
+PAGE: Final = 50
+_FIELDS: Final = ("kind", "subject", "actor", "since", "until")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An event as the list shows it."""
+
+    id: str
+    at: datetime
+    said: str
+    kind: str
+    who: str
+    via: str
+    subject: str
+    request: bool
+    position: int | None
+
+
+@require_safe
+@signed_in
+@told
+def log_page(request: HttpRequest, visitor: Visitor) -> HttpResponse:
+    """The newest events, narrowed by what was asked for; looking is an event, too."""
+    _check(visitor)
+    given = {name: request.GET.get(name, "").strip() for name in _FIELDS}
+    wrong, found, cursor = "", None, request.GET.get("cursor") or None
+    try:
+        wanted = _wanted(given)
+        found = events(
+            workspace=visitor.reader.workspace_id, wanted=wanted, cursor=cursor, limit=PAGE
+        )
+    except Problem as problem:
+        wrong = problem.errors[0].detail if problem.errors else problem.detail
+    else:
+        if cursor is None:
+            _looked(visitor, [f"{name}={text}"[:200] for name, text in given.items() if text])
+    context = {
+        "shell": visitor.shell,
+        "here": "log",
+        "standing": _standing(visitor.reader.workspace_id),
+        "lines": _lines(visitor.reader.workspace_id, found.items) if found else [],
+        "given": given,
+        "narrowed": any(given.values()),
+        "nouns": log_words.NOUNS.items(),
+        "known": given["kind"] in log_words.NOUNS,
+        "wrong": wrong,
+        "older_url": _turn(given, found.next) if found else None,
+        "newer_url": _turn(given, found.previous) if found else None,
+    }
+    return render(request, "pages/log.html", context, status=422 if wrong else 200)
+
+
+@require_safe
+@signed_in
+@told
+def request_log(request: HttpRequest, visitor: Visitor, req_id: str) -> HttpResponse:
+    """Everything that the log says of one request, from its beginning."""
+    subject = _decoded("req", req_id)
+    visitor, row = whichever(
+        request, visitor, lambda reader: read.for_person(reader=reader, request_id=subject)
+    )
+    _check(visitor)
+    lines, cursor = [], None
+    while True:
+        found = events(
+            workspace=visitor.reader.workspace_id,
+            wanted=Wanted(subject=subject),
+            cursor=cursor,
+            limit=200,
+        )
+        lines += _lines(visitor.reader.workspace_id, found.items)
+        cursor = found.next
+        if cursor is None:
+            break
+    _looked(visitor, [f"subject={req_id}"])
+    context = {
+        "shell": visitor.shell,
+        "here": "log",
+        "request_id": req_id,
+        "title": row.title,
+        "lines": lines[::-1],
+    }
+    return render(request, "pages/request_log.html", context)
+
+
+@require_safe
+@signed_in
+@told
+def event_page(request: HttpRequest, visitor: Visitor, event_id: str) -> HttpResponse:
+    """One event: its bytes, its place, and the proof that it is there."""
+    _check(visitor)
+    event = _decoded("evt", event_id)
+    found = proofs.inclusion(visitor.reader.workspace_id, event)
+    if found is None:
+        raise not_found()
+    body = json.loads(found.body)
+    one = Event(event, datetime.fromisoformat(body["at"]), found.body, None)
+    (line,) = _lines(visitor.reader.workspace_id, [one])
+    place = found.place
+    context = {
+        "shell": visitor.shell,
+        "here": "log",
+        "line": line,
+        "pretty": json.dumps(body, indent=2, ensure_ascii=False),
+        "place": place,
+        "leaf": base64.b64encode(place.leaf).decode() if place else "",
+        "hashes": [base64.b64encode(each).decode() for each in place.hashes] if place else [],
+    }
+    return render(request, "pages/event.html", context)
+
+
+def _check(visitor: Visitor) -> None:
+    if not may_audit(visitor.reader):
+        raise forbidden("The log is for auditors and administrators.", code="not_auditor")
+
+
+def _looked(visitor: Visitor, wanted: list[str]) -> None:
+    workspace = visitor.reader.workspace_id
+    with transaction.atomic():
+        record(
+            actor=visitor.actor,
+            workspace=workspace,
+            subject=("wsp", workspace),
+            data=LogRead(wanted=wanted),
+        )
+
+
+def _standing(workspace: UUID) -> dict[str, Any] | None:
+    newest = checkpoints.newest(workspace)
+    if newest is None:
+        return None
+    return {
+        "count": log_words.count(newest.size),
+        "at": newest.at,
+        "note": newest.note,
+        "keys": [str(key) for key in checkpoints.verifiers(workspace)],
+    }
+
+
+def _wanted(given: dict[str, str]) -> Wanted:
+    kind = given["kind"] or None
+    if kind is not None and kind not in log_words.NOUNS and kind not in KINDS:
+        raise bad_query("kind", "There is no kind of event of that name.")
+    subject = None
+    if given["subject"]:
+        try:
+            subject = ids.decode(given["subject"].partition("_")[0], given["subject"])
+        except (ids.BadId, KeyError):
+            raise bad_query(
+                "subject", "“About” is an id such as req_01h455vb4pex5vsknk084sn02q."
+            ) from None
+    return Wanted(
+        kind=kind,
+        subject=subject,
+        actor=given["actor"] or None,
+        since=_day(given["since"], "since"),
+        until=_day(given["until"], "until"),
+    )
+
+
+def _day(text: str, name: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise bad_query(name, "A date such as 2026-03-29.") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _lines(workspace: UUID, found: Sequence[Event]) -> list[Line]:
+    bodies = [json.loads(one.body) for one in found]
+    actors = [body["actor"] for body in bodies]
+    named = _names(workspace, [actor["id"] for actor in actors if actor["id"]])
+    return [
+        Line(
+            id=body["id"],
+            at=one.at,
+            said=log_words.SENTENCES[body["kind"]],
+            kind=body["kind"],
+            who=named.get(body["actor"]["id"] or "", _nameless(body["actor"])),
+            via=body["actor"]["via"],
+            subject=body["subject"],
+            request=body["subject"].startswith("req_"),
+            position=one.position,
+        )
+        for one, body in zip(found, bodies, strict=True)
+    ]
+
+
+def _names(workspace: UUID, shown: Sequence[str]) -> dict[str, str]:
+    decoded = {text: ids.decode(text.partition("_")[0], text) for text in shown}
+    programs = [one for text, one in decoded.items() if not text.startswith("per_")]
+    persons = [one for text, one in decoded.items() if text.startswith("per_")]
+    found = agents.names(workspace, programs) | people.names(workspace, persons)
+    return {text: found[one] for text, one in decoded.items() if one in found}
+
+
+def _nameless(actor: dict[str, Any]) -> str:
+    match actor["type"]:
+        case "system":
+            return "Assentry"
+        case "operator":
+            return "An operator at the machine"
+        case _:
+            return str(actor["id"])
+
+
+def _turn(given: dict[str, str], cursor: str | None) -> str | None:
+    if cursor is None:
+        return None
+    kept = {name: text for name, text in given.items() if text}
+    return f"{reverse('log')}?{urlencode({**kept, 'cursor': cursor})}"
+
+
+def _decoded(prefix: str, text: str) -> UUID:
+    try:
+        return ids.decode(prefix, text)
+    except ids.BadId:
+        raise not_found() from None
