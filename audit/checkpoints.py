@@ -64,11 +64,28 @@ def parse(note: str, verifiers: Iterable[Verifier]) -> tuple[str, int, bytes]:
         BadNote: it is not signed by them, or is no checkpoint.
     """
     text, verifier = open_note(note, verifiers)
+    said = _said(text)
+    if said[0] != verifier.name:
+        raise BadNote(f"a checkpoint of {said[0]!r} is signed by a key of {verifier.name!r}")
+    return said
+
+
+def claims(note: str) -> tuple[str, int, bytes]:
+    """Return origin, size and root that a checkpoint claims, whoever signed it.
+
+    Raises:
+        BadNote: it is no checkpoint.
+    """
+    text, gap, _ = note.rpartition("\n\n")
+    if not gap:
+        raise BadNote("this is not a signed note")
+    return _said(text)
+
+
+def _said(text: str) -> tuple[str, int, bytes]:
     lines = text.splitlines()
     if len(lines) < 3 or not lines[1].isascii() or not lines[1].isdigit():
         raise BadNote("the note is no checkpoint")
-    if lines[0] != verifier.name:
-        raise BadNote(f"a checkpoint of {lines[0]!r} is signed by a key of {verifier.name!r}")
     try:
         root = base64.b64decode(lines[2], validate=True)
     except binascii.Error:

@@ -470,6 +470,67 @@ class KillSwitchDrilled(Data, frozen=True, kw_only=True):
     milliseconds: int
 
 
+class AnchorAdded(Data, frozen=True, kw_only=True):
+    """Checkpoints go to one more place outside: ``file``, ``webhook`` or ``tsa``.
+
+    Commits to ``url`` where it has one.
+    """
+
+    KIND = "anchor.added"
+    type: str
+
+
+class AnchorRemoved(Data, frozen=True, kw_only=True):
+    """Checkpoints no longer go there; what is there stays."""
+
+    KIND = "anchor.removed"
+    type: str
+
+
+class LogAnchored(Data, frozen=True, kw_only=True):
+    """A checkpoint was laid down outside the database."""
+
+    KIND = "log.anchored"
+    type: str
+    checkpoint: int
+    size: int
+
+
+class LogAnchorFailed(Data, frozen=True, kw_only=True):
+    """Several tries in a row failed; said once until one succeeds."""
+
+    KIND = "log.anchor_failed"
+    type: str
+    failures: int
+
+
+class LogAnchorRecovered(Data, frozen=True, kw_only=True):
+    """It works again, after so many failures."""
+
+    KIND = "log.anchor_recovered"
+    type: str
+    failures: int
+
+
+class LogRollbackFound(Data, frozen=True, kw_only=True):
+    """The log contradicts an anchor: it is ``shorter`` than that, or another at that size (``different``)."""
+
+    KIND = "log.rollback_found"
+    what: str
+    anchored: int
+    root: str
+    size: int
+
+
+class LogRollbackAccepted(Data, frozen=True, kw_only=True):
+    """An operator lets the log go on though it contradicts an anchor.  Commits to ``reason``."""
+
+    KIND = "log.rollback_accepted"
+    anchored: int
+    root: str
+    size: int
+
+
 class SignedIn(Data, frozen=True, kw_only=True):
     """Commits to ``address``, the network address it came from."""
 

@@ -91,6 +91,36 @@ class Checkpoint(models.Model):
         ]
 
 
+class Hold(models.Model):
+    """An anchor that a workspace's log contradicts: until it is accepted, nothing more is signed."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    workspace_id = models.UUIDField()
+    #: What the anchor says.
+    size = models.BigIntegerField()
+    root = models.BinaryField(max_length=32)
+    #: ``shorter``: the log ends before it; ``different``: the log has another root at this size.
+    what = models.CharField(max_length=10)
+    log_size = models.BigIntegerField()
+    found_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace_id", "size", "root"], name="hold_once"),
+            models.CheckConstraint(
+                condition=models.Q(what__in=["shorter", "different"]), name="hold_what_known"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["workspace_id"],
+                condition=models.Q(accepted_at=None),
+                name="hold_open",
+            ),
+        ]
+
+
 class Side(models.Model):
     """What one commitment of an event commits to: SHA-256(salt ‖ bytes).
 

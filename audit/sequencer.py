@@ -14,7 +14,7 @@ from uuid import UUID
 
 from psycopg import Connection, OperationalError
 
-from audit import checkpoints
+from audit import checkpoints, holds
 from audit.nodes import STORED
 from audit.tree import Frontier, leaf_hash
 from core import failpoints
@@ -35,9 +35,12 @@ WITH RECURSIVE waiting (workspace_id) AS (
              WHERE p.workspace_id > waiting.workspace_id ORDER BY p.workspace_id LIMIT 1)
       FROM waiting WHERE waiting.workspace_id IS NOT NULL
 )
-SELECT workspace_id FROM waiting WHERE workspace_id IS NOT NULL
+SELECT workspace_id FROM waiting
+ WHERE workspace_id IS NOT NULL
+   AND NOT EXISTS (SELECT FROM audit_hold AS h
+                    WHERE h.workspace_id = waiting.workspace_id AND h.accepted_at IS NULL)
 """
-_HOLD: Final = "SELECT pg_try_advisory_xact_lock(hashtextextended('assentry log ' || %s, 0))"
+_LOCK: Final = "SELECT pg_try_advisory_xact_lock(hashtextextended('assentry log ' || %s, 0))"
 _HEAD: Final = """
 SELECT number, size, frontier FROM audit_checkpoint
  WHERE workspace_id = %s ORDER BY number DESC LIMIT 1
@@ -102,7 +105,7 @@ def sequence_all() -> int:
 def sequence(workspace: UUID) -> int:
     """Sequence what waits in a workspace's log; return how many events got their places.
 
-    Nothing where another holds it.
+    Nothing where another holds it, or where it contradicts an anchor (`audit.holds`).
     """
     placed = 0
     signers.current(keys.LOG)  # found before a connection is held
@@ -115,8 +118,8 @@ def sequence(workspace: UUID) -> int:
 
 
 def _sequence_batch(conn: Connection[Any], workspace: UUID) -> int:
-    held = conn.execute(_HOLD, [str(workspace)]).fetchone()
-    if held is None or not held[0]:
+    locked = conn.execute(_LOCK, [str(workspace)]).fetchone()
+    if locked is None or not locked[0] or holds.is_held(conn, workspace):
         return 0
     with conn.cursor(binary=True) as cursor:
         events = cursor.execute(_TAKE, [workspace, BATCH]).fetchall()

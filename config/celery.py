@@ -29,6 +29,9 @@ EXPIRES_S: Final = 7_200
 CONCURRENCY: Final = 8
 RUN_DUE: Final = "config.tasks.run_due"
 SEQUENCE: Final = "config.tasks.sequence"
+ARRANGE: Final = "config.tasks.arrange_anchors"
+#: A new workspace has its anchor within this time.
+ARRANGE_TICK: Final = timedelta(seconds=15)
 
 
 class PromptConnection(Connection):
@@ -92,6 +95,11 @@ app.conf.update(
         "sequence the log": {
             "task": SEQUENCE,
             "schedule": SEQUENCE_TICK,
+            "options": {"expires": EXPIRES_S},
+        },
+        "arrange anchors": {
+            "task": ARRANGE,
+            "schedule": ARRANGE_TICK,
             "options": {"expires": EXPIRES_S},
         },
         **{

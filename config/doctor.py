@@ -20,6 +20,8 @@ from django.conf import settings
 from audit.models import Checkpoint, Event, Leaf, Subtree
 from config import environment, health
 from core import db, due
+from oversight.anchors import files, rollback
+from oversight.anchors.standing import every
 
 Level: TypeAlias = Literal["ok", "warning", "failed"]
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
@@ -267,6 +269,48 @@ def log(conn: Connection) -> Iterator[Finding]:
         yield Finding("log", "ok", "insert-only, by rights and by triggers")
 
 
+def _anchors(conn: Connection) -> Iterator[Finding]:
+    """What lies outside the database, what is missing there, and what speaks against a log."""
+    none, well = [], True
+    for slug, standing in every(conn):
+        if not standing.targets:
+            none.append(slug)
+        for held in standing.held:
+            detail = f"{slug} is held: an anchor of {held.size} events speaks against it"
+            yield Finding("anchors", "failed", detail, rollback.TODO)
+        for target in standing.targets:
+            if target.level != "ok":
+                since = f"{target.behind_since:%Y-%m-%d %H:%M} UTC"
+                detail = f"{slug}: not anchored since {since} ({target.kind} {target.where})"
+                todo = target.error or "see the worker"
+                yield Finding("anchors", target.level, detail, todo)
+        well = well and all(each.level == "ok" for each in standing.targets) and not standing.held
+    if none:
+        shown = ", ".join(none[:3]) + (", …" if len(none) > 3 else "")
+        todo = "manage.py anchor_add" if files.folder() else "set ASSENTRY_ANCHOR_DIR"
+        yield Finding(
+            "anchors",
+            "warning",
+            f"no anchor at all: {shown}",
+            f"{todo}: only one finds a log that was rewritten",
+        )
+    spoken = list(_against())
+    yield from spoken
+    if well and not none and not spoken:
+        yield Finding("anchors", "ok", "every log is anchored outside the database")
+
+
+def _against() -> Iterator[Finding]:
+    try:
+        found = rollback.look()
+    except OSError as error:
+        detail = f"{files.folder()} cannot be read: {error.strerror}"
+        yield Finding("anchors", "failed", detail, "mend it: a log that went back is not noticed")
+        return
+    for each in found:
+        yield Finding("anchors", "failed", each.sentence, rollback.TODO)
+
+
 def _durability(conn: Connection) -> Iterator[Finding]:
     names = ("fsync", "full_page_writes", "synchronous_commit")
     off = [
@@ -321,6 +365,7 @@ DATABASE_CHECKS: Final[tuple[Callable[[Connection], Iterator[Finding]], ...]] = 
     _migrations,
     roles,
     log,
+    _anchors,
     _durability,
     _overdue,
     _worker,

@@ -17,6 +17,8 @@ from callbacks.sql import DELIVER
 from core.due import Handler
 from escalations.expiry import expire_due
 from escalations.permits import lapse_due, result_due
+from oversight.anchors import keeping
+from oversight.anchors.targets import ANCHOR
 
 #: What sends this process's callbacks.
 deliverer: Final = Deliverer(telling.bodies)
@@ -26,4 +28,5 @@ HANDLERS: dict[str, Handler] = {
     LAPSE: lapse_due,
     RESULT: result_due,
     DELIVER: deliverer.take,
+    ANCHOR: keeping.keep,
 }

@@ -91,6 +91,14 @@ def sealing_keys() -> list[bytes]:
         raise ImproperlyConfigured(f"ASSENTRY_SEALING_KEY: {error}") from error
 
 
+def anchor_folder() -> Path | None:
+    """``ASSENTRY_ANCHOR_DIR``, where checkpoints are laid down; else the embedded instance's ``anchors``."""
+    named = os.environ.get("ASSENTRY_ANCHOR_DIR")
+    if named:
+        return Path(named).expanduser().absolute()
+    return data_folder() / "anchors" if (data_folder() / "instance.json").exists() else None
+
+
 def base_url() -> str:
     """The address people and agents reach this server at, without a trailing slash."""
     host = os.environ.get("ASSENTRY_HOST") or DEFAULT_HOST

@@ -10,12 +10,14 @@ from contextlib import contextmanager
 from typing import Final
 
 import psycopg
-from django.db import close_old_connections
+from django.db import OperationalError, close_old_connections
 
 from audit.sequencer import sequence_all
-from config.celery import RUN_DUE, SEQUENCE, app
+from config.celery import ARRANGE, RUN_DUE, SEQUENCE, app
 from config.due import HANDLERS
 from core import db, due
+from oversight.anchors import rollback
+from oversight.anchors.targets import arrange
 
 logger = logging.getLogger(__name__)
 
@@ -51,10 +53,17 @@ def run_due(kind: str, window_s: float = 0.0) -> None:
 
 @app.task(name=SEQUENCE)
 def sequence() -> None:
-    """Give the events that were committed meanwhile their places in the log."""
+    """Give the events that were committed meanwhile their places in the log.
+
+    Before the first one, and whenever the database was away, the logs are held against their anchors:
+    what was restored from a backup meanwhile must not be continued unseen.
+    """
     if not _sequencing.acquire(blocking=False):
         return  # the run before this one goes on until nothing waits
     try:
+        if not outage.looked.is_set():
+            outage.looked.set()  # before the look: an outage during it asks for another
+            rollback.notice()
         sequence_all()
     except (db.Unavailable, psycopg.OperationalError) as error:
         outage.noticed(error)
@@ -62,6 +71,17 @@ def sequence() -> None:
         outage.over()
     finally:
         _sequencing.release()
+
+
+@app.task(name=ARRANGE)
+def arrange_anchors() -> None:
+    """Give new workspaces their anchor in the operator's folder, where there is one."""
+    try:
+        arrange(actor=rollback.ACTOR)
+    except (OperationalError, psycopg.OperationalError) as error:
+        outage.noticed(error)
+    finally:
+        close_old_connections()
 
 
 class Merged:
@@ -91,8 +111,11 @@ class Outage:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._away = False
+        #: Whether the logs were held against their anchors since the database was last away.
+        self.looked = threading.Event()
 
     def noticed(self, error: Exception) -> None:
+        self.looked.clear()
         with self._lock:
             first, self._away = not self._away, True
         if first:

@@ -19,15 +19,18 @@ import logging
 import resource
 import socket
 import sys
+import threading
 from asyncio import AbstractEventLoop, get_running_loop
 from types import FrameType
 
+import psycopg
 import uvicorn
 
 from api.protocol import Protocol
 from config import environment, nudges
 from config.asgi import application
-from core import addresses, durations, failpoints
+from core import addresses, db, durations, failpoints
+from oversight.anchors import rollback
 from runtime import parent
 
 logger = logging.getLogger(__name__)
@@ -75,6 +78,7 @@ def main(arguments: list[str]) -> int:
     allow_many_connections()
     spare_memory()
     nudges.arrange()
+    threading.Thread(target=look_at_anchors, name="anchors", daemon=True).start()
     proxies = environment.trusted_proxies()
     config = uvicorn.Config(
         application,
@@ -98,6 +102,14 @@ def main(arguments: list[str]) -> int:
     sockets = None if options.fd is None else [socket.socket(fileno=options.fd)]
     Server(config).run(sockets)
     return 0
+
+
+def look_at_anchors() -> None:
+    """Say it, and hold the log, where a backup was restored that is behind an anchor."""
+    try:
+        rollback.notice()
+    except (db.Unavailable, psycopg.Error) as error:
+        logger.warning("the anchors were not looked at, the worker does it: %s", error)
 
 
 def allow_many_connections() -> None:

@@ -148,6 +148,14 @@ WHERE d.id = ANY(ARRAY(
 RETURNING d.id, d.kind, d.workspace_id, d.subject, d.due_at, d.fence
 """
 
+_TAKE: Final = """
+UPDATE core_due AS d
+SET fence = d.fence + 1, ready_at = clock_timestamp() + %(lease)s,
+    due_at = LEAST(d.due_at, clock_timestamp())
+WHERE d.subject = ANY(%(subjects)s::uuid[]) AND d.kind = %(kind)s
+RETURNING d.id, d.kind, d.workspace_id, d.subject, d.due_at, d.fence
+"""
+
 _NEXT: Final = """
 SELECT EXTRACT(EPOCH FROM ready_at - clock_timestamp())::float8
 FROM core_due WHERE kind = %s ORDER BY ready_at LIMIT 1
@@ -189,6 +197,13 @@ def claim(kind: str, limit: int = LIMIT, lease: timedelta = LEASE) -> list[Claim
     if claimed:
         failpoints.hit("due_after_claim")
     return claimed
+
+
+def take(kind: str, subjects: Sequence[UUID], lease: timedelta = LEASE) -> list[Claimed]:
+    """Lease the rows of `kind` about these subjects now, due or not; whoever had one loses it."""
+    values = {"kind": kind, "subjects": list(subjects), "lease": lease}
+    with db.pool().connection() as conn:
+        return [Claimed(*row) for row in conn.execute(_TAKE, values).fetchall()]
 
 
 def finish(conn: psycopg.Connection[Any], claimed: Sequence[Claimed]) -> None:

@@ -1,10 +1,11 @@
-"""Keeping an eye on the whole: uses of the kill switch."""
+"""Keeping an eye on the whole: uses of the kill switch, and anchors of the log outside."""
 
 from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from core.ids import uuid7
 from people.models import Workspace
@@ -43,3 +44,85 @@ class Kill(models.Model):
             ),
         ]
         indexes = [models.Index(fields=["workspace", "-id"], name="kill_newest")]
+
+
+class AnchorTarget(models.Model):
+    """A place outside the database that a workspace's checkpoints go to."""
+
+    class Kind(models.TextChoices):
+        #: The folder that the operator configured: one file, the newest checkpoint.
+        FILE = "file"
+        #: An address that is told, signed as callbacks are.
+        WEBHOOK = "webhook"
+        #: A timestamp authority (RFC 3161).
+        TSA = "tsa"
+
+    class State(models.TextChoices):
+        ACTIVE = "active"
+        REMOVED = "removed"
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_index=False)
+    kind = models.CharField(max_length=10, choices=Kind)
+    url = models.TextField(null=True)
+    #: Certificates (PEM) that a timestamp must lead to; none: only that it is of our bytes is checked.
+    roots = models.TextField(null=True)
+    #: What signs a webhook's messages: 32 bytes each, the first two sealed.
+    secret = models.BinaryField(null=True)
+    private = models.BinaryField(null=True)
+    public = models.BinaryField(max_length=32, null=True)
+    state = models.CharField(max_length=10, choices=State, default=State.ACTIVE)
+    created_at = models.DateTimeField(db_default=Now())
+    # -- how it fares
+    #: The newest checkpoint that lies there.
+    anchored_number = models.BigIntegerField(null=True)
+    anchored_size = models.BigIntegerField(null=True)
+    anchored_at = models.DateTimeField(null=True)
+    #: Failures since the last success, and what the last one was.
+    failures = models.PositiveIntegerField(default=0)
+    failing_since = models.DateTimeField(null=True)
+    error = models.TextField(blank=True, default="")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(kind="file", url=None)
+                | Q(kind__in=["webhook", "tsa"], url__isnull=False),
+                name="anchor_target_has_its_address",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="webhook", secret__isnull=False, private__isnull=False)
+                | Q(~Q(kind="webhook"), secret=None, private=None),
+                name="anchor_target_signs_webhooks",
+            ),
+            models.UniqueConstraint(
+                fields=["workspace", "kind", "url"],
+                condition=Q(state="active"),
+                nulls_distinct=False,
+                name="anchor_target_once",
+            ),
+        ]
+
+
+class Anchor(models.Model):
+    """A checkpoint that was laid down outside.  Insert-only, as the log is."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, db_constraint=False, db_index=False
+    )
+    target = models.ForeignKey(AnchorTarget, on_delete=models.PROTECT, db_index=False)
+    #: The checkpoint: its number, and of how many events.
+    number = models.BigIntegerField()
+    size = models.BigIntegerField()
+    at = models.DateTimeField()
+    #: The time-stamp token (DER), the time in it, and whether it leads to a certificate of the target.
+    token = models.BinaryField(null=True)
+    stamped_at = models.DateTimeField(null=True)
+    trusted = models.BooleanField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["target", "size"], name="anchor_once"),
+        ]
+        indexes = [models.Index(fields=["workspace", "size"], name="anchor_in_log")]

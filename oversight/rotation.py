@@ -10,6 +10,7 @@ from audit.kinds import SigningKeyRotated
 from audit.log import INSERT_EVENTS, Fact, event_rows
 from callbacks import endpoints
 from core.db import pool
+from oversight.anchors import webhooks
 from signing import keys
 from signing.sealing import Column, sealer
 
@@ -48,7 +49,7 @@ def reseal() -> Resealed:
     """
     changed = unchanged = 0
     with pool().connection() as conn, conn.transaction():
-        for column in (*keys.SEALED, *endpoints.SEALED):
+        for column in (*keys.SEALED, *endpoints.SEALED, *webhooks.SEALED):
             for key, sealed in conn.execute(_rows(column)).fetchall():
                 if sealer().is_newest(sealed):
                     unchanged += 1
