@@ -123,7 +123,9 @@ def _info(asked: tsp.TimeStampReq, wrong: str) -> tsp.TSTInfo:
             "message_imprint": imprint,
             "serial_number": 7,
             "gen_time": datetime.now(UTC).replace(microsecond=0),
-            "nonce": asked["nonce"].native + (wrong == "nonce"),
+            **(
+                {} if wrong == "no nonce" else {"nonce": asked["nonce"].native + (wrong == "nonce")}
+            ),
         }
     )
 

@@ -63,6 +63,7 @@ def test_without_certificates_it_is_kept_and_nobody_says_whose_it_is(
     ("wrong", "said"),
     [
         ("nonce", "another request (nonce)"),
+        ("no nonce", "another request (nonce)"),
         ("digest", "of other bytes"),
         ("signature", "not of a known authority"),
         ("rejected", "refused: status 2"),
