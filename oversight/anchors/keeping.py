@@ -28,7 +28,7 @@ from core.due import Claimed
 from oversight.anchors import files, recording, rollback, timestamps, webhooks
 from oversight.anchors.errors import NotAnchored
 from oversight.anchors.recording import Outcome
-from oversight.anchors.schedule import INTERVALS
+from oversight.anchors.schedule import FIRST_PAUSE, INTERVALS
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ def keep(claimed: Sequence[Claimed], *, news_only: bool = True) -> None:
             else:
                 jobs.append(Job(row, targets[row.subject], checkpoint))
         recording.settle(conn, gone, {})
-        again = {row.id: INTERVALS[targets[row.subject].kind] for row in idle}
+        again = {row.id: _look_again(targets[row.subject]) for row in idle}
         recording.settle(conn, idle, again)
     for job in (job for job in jobs if job.target.kind == "file"):
         _do(job, until)
@@ -110,6 +110,11 @@ def _subjects(claimed: Sequence[Claimed]) -> list[UUID]:
 
 def _is_active(target: Target | None) -> bool:
     return target is not None and target.state == "active"
+
+
+def _look_again(target: Target) -> timedelta:
+    """When a target that lacks nothing is looked at next; soon where nothing ever lay there."""
+    return INTERVALS[target.kind] if target.anchored_size is not None else FIRST_PAUSE
 
 
 def _to_lay_down(conn: Connection[Any], target: Target, *, news_only: bool) -> Checkpoint | None:

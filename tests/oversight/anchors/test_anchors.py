@@ -37,6 +37,7 @@ from tests.oversight.anchors.world import (
     run,
     sizes,
 )
+from tests.processes import Worker, eventually
 from tests.promises import ask
 from tests.together import together
 
@@ -88,6 +89,22 @@ def test_word_of_an_anchor_alone_asks_for_no_other(
     keep()
     assert [sizes(target) for target in targets] == [[first.size, newest.size]] * 2
     assert file_of(folder, workspace).read_text() == newest.note
+
+
+def test_a_log_without_a_checkpoint_is_looked_at_again_soon(
+    workspace: Workspace, receiver: Receiver
+):
+    target = add(workspace, "--webhook", receiver.url)
+    keep()
+    assert (receiver.arrived, sizes(target)) == ([], [])
+    assert 20 < due_in(target) <= 30
+    grow(workspace)
+    later(target, seconds=30)
+    keep()
+    assert len(sizes(target)) == 1
+    later(target, hours=1)
+    keep()  # nothing since but word of the anchor, and of its being added
+    assert 3_590 < due_in(target) <= 3_600
 
 
 def test_a_webhook_is_told_as_standard_webhooks_says(workspace: Workspace, receiver: Receiver):
@@ -193,6 +210,25 @@ def test_one_that_died_after_sending_is_followed_by_another_that_records_once(
     ids_sent = [arrived.headers["webhook-id"] for arrived in receiver.arrived]
     assert len(set(ids_sent)) == 1
     assert len(ids_sent) == (2 if place == "anchor_after_send_before_record" else 1)
+
+
+def test_a_worker_killed_after_sending_is_followed_by_another(
+    workspace: Workspace, receiver: Receiver, tmp_path: Path
+):
+    doomed = Worker(tmp_path, ASSENTRY_FAILPOINTS="anchor_after_send_before_record:kill")
+    grow(workspace)
+    target = add(workspace, "--webhook", receiver.url)
+    eventually(lambda: doomed.ended is not None)
+    assert (len(receiver.arrived), sizes(target), anchor_kinds(workspace)) == (1, [], [])
+    later(target, seconds=31)
+    successor = Worker(tmp_path)
+    try:
+        eventually(lambda: anchor_kinds(workspace))
+    finally:
+        successor.kill()
+    assert anchor_kinds(workspace) == ["log.anchored"]
+    assert len(sizes(target)) == 1
+    assert len(receiver.until(2)) == 2
 
 
 def test_two_workers_make_one_anchor(workspace: Workspace, receiver: Receiver):
