@@ -69,6 +69,13 @@ SENTENCES: Final[dict[str, str]] = {
     "sign_in.failed": "A sign-in failed",
     "sign_in.ended": "Somebody signed out",
     "log.read": "Somebody read the log",
+    "log.anchored": "A checkpoint was laid down outside",
+    "log.anchor_failed": "Checkpoints cannot be laid down outside",
+    "log.anchor_recovered": "Checkpoints are laid down outside again",
+    "log.rollback_found": "The log was found to have gone back",
+    "log.rollback_accepted": "A log that went back was accepted",
+    "anchor.added": "A place for checkpoints was added",
+    "anchor.removed": "A place for checkpoints was removed",
 }
 
 #: The nouns that the log can be narrowed to, in the words of the page.
@@ -89,6 +96,7 @@ NOUNS: Final[dict[str, str]] = {
     "endpoint.*": "Endpoints",
     "sign_in.*": "Sign-ins",
     "log.*": "The log itself",
+    "anchor.*": "Anchors",
 }
 
 
