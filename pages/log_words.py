@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 #: Kind → what happened.  A test holds it to the registry of kinds.
@@ -98,6 +99,39 @@ NOUNS: Final[dict[str, str]] = {
     "log.*": "The log itself",
     "anchor.*": "Anchors",
 }
+
+
+#: Where checkpoints are laid down outside the database.
+TARGETS: Final[dict[str, str]] = {
+    "file": "A file on the server",
+    "webhook": "A webhook",
+    "tsa": "A timestamp authority",
+}
+
+#: How a log contradicts what was laid down outside; the blank is the length it had then.
+HELD: Final[dict[str, str]] = {
+    "shorter": "This log is shorter than it was: {} lie outside. An older backup may have been restored.",
+    "different": "This log is not the one that was laid down outside at {}.",
+}
+
+
+def ago(past: timedelta) -> str:
+    """How long ago: ``4 minutes ago``."""
+    minutes = int(past.total_seconds()) // 60
+    if minutes < 1:
+        return "less than a minute ago"
+    for length, unit in ((1_440, "day"), (60, "hour"), (1, "minute")):
+        if minutes >= length:
+            number = minutes // length
+            return f"{number} {unit}{'' if number == 1 else 's'} ago"
+    raise AssertionError("a minute is a minute")
+
+
+def behind(level: str, since: timedelta | None) -> str:
+    """What to say of news that does not lie outside; nothing while that is as it should be."""
+    if level == "ok" or since is None:
+        return ""
+    return f"what happened since {ago(since)} is missing there"
 
 
 def count(number: int) -> str:

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from agents import names as agents
@@ -26,6 +27,7 @@ from audit.reading import Event, Wanted, events
 from core import ids
 from core.problems import Problem, bad_query, forbidden, not_found
 from oversight.access import may_audit
+from oversight.anchors.standing import standing
 from pages import log_words
 from pages.views.problems import told
 from pages.visitor import Visitor, signed_in, whichever
@@ -159,15 +161,28 @@ def _looked(visitor: Visitor, wanted: list[str]) -> None:
         )
 
 
-def _standing(workspace: UUID) -> dict[str, Any] | None:
-    newest = checkpoints.newest(workspace)
-    if newest is None:
-        return None
+def _standing(workspace: UUID) -> dict[str, Any]:
+    now, stands = timezone.now(), standing(workspace)
+    newest = stands.checkpoint
+    anchored = max((one.at for one in stands.targets if one.at), default=None)
     return {
-        "count": log_words.count(newest.size),
-        "at": newest.at,
-        "note": newest.note,
+        "count": log_words.count(newest.size) if newest else "",
+        "at": newest.at if newest else None,
+        "note": newest.note if newest else "",
         "keys": [str(key) for key in checkpoints.verifiers(workspace)],
+        "anchored": log_words.ago(now - anchored) if anchored else "",
+        "targets": [
+            {
+                "name": log_words.TARGETS[one.kind],
+                "where": one.where,
+                "covered": log_words.count(one.size) if one.size else "nothing yet",
+                "at": one.at,
+                "behind": log_words.behind(one.level, one.behind),
+                "error": one.error if one.failures else "",
+            }
+            for one in stands.targets
+        ],
+        "held": [log_words.HELD[one.what].format(log_words.count(one.size)) for one in stands.held],
     }
 
 

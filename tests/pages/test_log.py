@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,9 @@ from audit.kinds import KINDS
 from audit.models import Event
 from audit.sequencer import sequence
 from core import ids
+from oversight.anchors import targets
+from oversight.anchors.now import anchor_now
+from oversight.models import AnchorTarget
 from pages import log_words
 from people.permissions import grant_permission
 from tests.factories import ACTOR
@@ -56,6 +61,37 @@ def test_every_kind_has_words_and_every_noun_is_one() -> None:
 )
 def test_numbers_of_events(number: int, said: str) -> None:
     assert log_words.count(number) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "less than a minute ago"),
+        (59, "less than a minute ago"),
+        (60, "1 minute ago"),
+        (3_599, "59 minutes ago"),
+        (3_600, "1 hour ago"),
+        (86_400, "1 day ago"),
+        (259_200, "3 days ago"),
+    ],
+)
+def test_how_long_ago(seconds: int, said: str) -> None:
+    assert log_words.ago(timedelta(seconds=seconds)) == said
+
+
+def test_where_its_checkpoints_lie_outside(
+    office: Office, auditor: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.ask()
+    size = sequence(office.workspace.id)
+    assert "Nowhere. Whoever owns the database" in auditor.get("/log").main
+    monkeypatch.setenv("ASSENTRY_ANCHOR_DIR", str(tmp_path))
+    targets.add(actor=ACTOR, workspace=office.workspace, kind=AnchorTarget.Kind.FILE)
+    anchor_now(office.workspace.id)
+    page = auditor.get("/log")
+    assert "anchored less than a minute ago" in page.main
+    assert "A file on the server" in page.main
+    assert f"{size + 1} events" in page.main
 
 
 def test_the_log_says_what_happened_and_how_long_it_is(office: Office, auditor: Browser) -> None:
