@@ -17,12 +17,14 @@ from audit.tree import Span, fold, node_hash, spans
 #: Subtrees of levels 8, 16, 24, … are stored.
 STORED: Final = 8
 
+# OFFSET 0 keeps each look a look of its own, by index. Joined, a whole log would be read for a few rows.
 _LEAVES: Final = """
 SELECT l.position, l.hash
   FROM unnest(%(start)s::bigint[], %(end)s::bigint[]) AS asked (start, stop)
  CROSS JOIN LATERAL (
     SELECT position, hash FROM audit_leaf
-     WHERE workspace_id = %(workspace)s AND position >= asked.start AND position < asked.stop) AS l
+     WHERE workspace_id = %(workspace)s AND position >= asked.start AND position < asked.stop
+    OFFSET 0) AS l
 """
 _SUBTREES: Final = """
 SELECT s.level, s.index, s.hash
@@ -30,7 +32,8 @@ SELECT s.level, s.index, s.hash
  CROSS JOIN LATERAL (
     SELECT level, index, hash FROM audit_subtree
      WHERE workspace_id = %(workspace)s AND level = asked.level
-       AND index >= asked.start AND index < asked.stop) AS s
+       AND index >= asked.start AND index < asked.stop
+    OFFSET 0) AS s
 """
 
 

@@ -39,6 +39,7 @@ PREFIXES: Final[Mapping[str, str]] = MappingProxyType(
         "sch": "schedule",
         "kil": "use of the kill switch",
         "anc": "anchor",
+        "exp": "export",
     }
 )
 
