@@ -80,12 +80,12 @@ def test_how_long_ago(seconds: int, said: str) -> None:
 
 
 def test_where_its_checkpoints_lie_outside(
-    office: Office, auditor: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    office: Office, auditor: Browser, tmp_path: Path, settings
 ) -> None:
     office.ask()
     size = sequence(office.workspace.id)
     assert "Nowhere. Whoever owns the database" in auditor.get("/log").main
-    monkeypatch.setenv("ASSENTRY_ANCHOR_DIR", str(tmp_path))
+    settings.ANCHOR_DIR = tmp_path
     targets.add(actor=ACTOR, workspace=office.workspace, kind=AnchorTarget.Kind.FILE)
     anchor_now(office.workspace.id)
     page = auditor.get("/log")
