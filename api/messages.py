@@ -9,6 +9,8 @@ from msgspec import Meta, Struct
 
 from api.prefer import ID_PATTERN
 from approvals.shape import Change
+from oversight.erasure import ErasureShown
+from oversight.holds import HoldShown
 from oversight.kill_switch import KillShown
 
 Email = Annotated[str, Meta(min_length=3, max_length=254)]
@@ -207,7 +209,10 @@ class RevisionShown(Struct, frozen=True):
 
     revision: int
     payload: Annotated[Any, Meta(description="For people, without what policy calls sensitive")]
-    payload_digest: Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$")]
+    payload_digest: Annotated[
+        Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$")] | None,
+        Meta(description="null once erased"),
+    ]
     author: Annotated[str, Meta(description="`agent`, or the person's id")]
     policy_version: int
     rule: str | None
@@ -402,6 +407,47 @@ class KillList(Struct, frozen=True):
     """The latest uses of the kill switch."""
 
     results: list[KillShown]
+
+
+class ErasureBody(Struct, forbid_unknown_fields=True, frozen=True):
+    """The body of ``POST /erasures``: one of ``request``, ``containing`` and ``person``."""
+
+    request: Annotated[str, Meta(max_length=100, description="A request's id")] | None = None
+    containing: (
+        Annotated[str, Meta(max_length=500, description="A text, wherever it stands, in any case")]
+        | None
+    ) = None
+    person: Annotated[str, Meta(max_length=100, description="A deactivated person's id")] | None = (
+        None
+    )
+    reason: Annotated[str, Meta(max_length=1_000, description="It stays: name nobody in it")] = ""
+    dry_run: Annotated[bool, Meta(description="Only look what would be erased")] = False
+
+
+class ErasureList(Struct, frozen=True):
+    """The latest erasures."""
+
+    results: list[ErasureShown]
+
+
+class HoldBody(Struct, forbid_unknown_fields=True, frozen=True):
+    """The body of ``POST /holds``; without ``request`` and ``person`` it covers the workspace."""
+
+    reason: Annotated[str, Meta(min_length=1, max_length=1_000, pattern=r"\S")]
+    request: Annotated[str, Meta(max_length=100, description="A request's id")] | None = None
+    person: Annotated[str, Meta(max_length=100, description="A person's id")] | None = None
+
+
+class LiftBody(Struct, forbid_unknown_fields=True, frozen=True):
+    """The body of ``POST /holds/{id}/lift``."""
+
+    reason: Annotated[str, Meta(min_length=1, max_length=1_000, pattern=r"\S")]
+
+
+class HoldList(Struct, frozen=True):
+    """The holds of a workspace, the newest first, lifted ones among them."""
+
+    results: list[HoldShown]
 
 
 Url = Annotated[str, Meta(min_length=1, max_length=2_000)]

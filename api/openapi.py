@@ -37,8 +37,13 @@ from api.messages import (
     EndpointPatch,
     EndpointSecret,
     EndpointShown,
+    ErasureBody,
+    ErasureList,
+    HoldBody,
+    HoldList,
     KillBody,
     KillList,
+    LiftBody,
     NoBody,
     Opened,
     PersonMe,
@@ -66,6 +71,8 @@ from approvals.shape import Preview, RecordShown, RequestObject
 from approvals.status import Basis, Kind, Status, Verdict, WaitingOn
 from approvals.submission import AgentMessage, Question, Recorded, ResultTold, Revised, Submission
 from core.problems import CONTENT_TYPE, TYPE_PREFIX
+from oversight.erasure import ErasureShown
+from oversight.holds import HoldShown
 from oversight.kill_switch import KillShown
 
 VERSION: Final = "1.0.0"
@@ -98,6 +105,7 @@ STRUCTS: Final = (
     *(CallbackShown, CallbackList, ReplayBody, Replayed),
     *(KillBody, KillShown, KillList),
     *(CheckpointShown, EventShown, InclusionShown, ConsistencyShown),
+    *(ErasureBody, ErasureShown, ErasureList, HoldBody, LiftBody, HoldShown, HoldList),
     *(RunDeclared, RunEnd, RunShown, RunList, StepsReported, StepsTaken, StepList),
 )
 RISKS: Final = ["low", "medium", "high", "critical"]

@@ -14,7 +14,7 @@ from core.problems import conflict, not_found
 
 _LOCK: Final = """
 SELECT r.revision, r.status, r.expires_at, r.kind, r.agent_id, r.initiator_id, r.claimed_by_id,
-       v.digest, v.plan, r.permit_state, r.use_by
+       v.digest, v.plan, r.permit_state, r.use_by, r.erased_at IS NOT NULL
   FROM approvals_request r
   JOIN approvals_revision v
     ON v.workspace_id = r.workspace_id AND v.request_id = r.id AND v.number = r.revision
@@ -38,6 +38,7 @@ class Held:
     plan: bytes
     permit: PermitState | None
     use_by: datetime | None
+    erased: bool
     now: datetime
 
     def check_pending(self) -> None:
@@ -46,6 +47,11 @@ class Held:
             raise conflict("request_ended", f"This request has ended: {self.status.value}.")
         if self.now >= self.expires_at:
             raise conflict("deadline_passed", "The deadline has passed.")
+
+    def check_kept(self) -> None:
+        """Raise 409 where its content was erased: nothing new is said about it."""
+        if self.erased:
+            raise conflict("request_erased", "What this request said was erased: nothing is added.")
 
 
 def hold(conn: Connection[Any], workspace: UUID, request: UUID) -> Held:
@@ -70,6 +76,7 @@ def hold(conn: Connection[Any], workspace: UUID, request: UUID) -> Held:
         plan,
         permit,
         use_by,
+        erased,
     ) = locked
     return Held(
         revision=revision,
@@ -83,5 +90,6 @@ def hold(conn: Connection[Any], workspace: UUID, request: UUID) -> Held:
         plan=plan,
         permit=PermitState(permit) if permit else None,
         use_by=use_by,
+        erased=erased,
         now=clock[0],
     )

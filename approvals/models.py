@@ -66,6 +66,11 @@ class Request(models.Model):
     #: Where this request's callbacks go, and by which of the agent's endpoints; none: to all of them.
     callback_url = models.TextField(null=True)
     callback_endpoint_id = models.UUIDField(null=True)
+    #: Its content was erased: payloads are ``null`` and digests empty since then (migration 0009); by a
+    #: person, or ``erased_as`` ``operator`` or ``retention``.
+    erased_at = models.DateTimeField(null=True)
+    erased_by_id = models.UUIDField(null=True)
+    erased_as = models.CharField(max_length=10, null=True)
 
     class Meta:
         constraints = [
@@ -114,6 +119,14 @@ class Request(models.Model):
                 condition=Q(callback_url=None, callback_endpoint_id=None)
                 | Q(callback_url__isnull=False, callback_endpoint_id__isnull=False),
                 name="request_callback_by_endpoint",
+            ),
+            models.CheckConstraint(
+                condition=Q(erased_at=None, erased_by_id=None, erased_as=None)
+                | (
+                    Q(erased_at__isnull=False, erased_as__in=["person", "operator", "retention"])
+                    & ~Q(status="pending")
+                ),
+                name="request_erased_says_by_whom",
             ),
         ]
         indexes = [
@@ -474,6 +487,8 @@ class RecordedAction(models.Model):
     plan = models.BinaryField()
     stated = models.BinaryField()
     at = models.DateTimeField()
+    #: What it says was erased then.
+    erased_at = models.DateTimeField(null=True)
 
     class Meta:
         indexes = [

@@ -290,9 +290,11 @@ def plan(
     """
     payload, stored = check(policy, action, submitted)
     counters = policy.counters_for(action, payload)
-    counted = {
+    found = {
         counter: _count(conn, situation.agent_id, counter, payload, revises) for counter in counters
     }
+    # What cannot be known any more is left out: a condition that reads it fails, and fails closed.
+    counted = {counter: value for counter, value in found.items() if value is not None}
     run = None
     if situation.run is not None and policy.asks_run(action):
         run = run_facts(conn, situation.workspace_id, situation.run.id, excluding=revises)
@@ -338,12 +340,16 @@ def lock_for_counting(conn: Connection[Any], agent_id: UUID) -> None:
 
 def _count(
     conn: Connection[Any], agent_id: UUID, counter: Counter, payload: Any, revises: UUID | None
-) -> float:
+) -> float | None:
+    """What a counter comes to; None where what it reads of earlier payloads was erased."""
     from_where, values = _EARLIER, _window(counter, agent_id) | {"except": revises}
     if counter.by is not None:
         steps = pointers.parse(counter.by)
         wanted = pointers.follow(payload, steps)  # counters_for leaves out what is not there
-        from_where += " AND convert_from(v.payload, 'UTF8')::jsonb #> %(by)s = %(wanted)s::jsonb"
+        from_where += (
+            " AND (r.erased_at IS NOT NULL"
+            " OR convert_from(v.payload, 'UTF8')::jsonb #> %(by)s = %(wanted)s::jsonb)"
+        )
         values |= {"by": list(steps), "wanted": canonical(wanted).decode()}
     if counter.kind == "count":
         columns = "count(*)"
@@ -353,8 +359,11 @@ def _count(
             f"coalesce(sum(CASE WHEN jsonb_typeof({_AT_POINTER}) = 'number' "
             f"THEN ({_AT_POINTER})::text::numeric ELSE 0 END), 0)"
         )
-    row = conn.execute(f"SELECT {columns} {from_where}", values).fetchone()
+    erased = "count(*) FILTER (WHERE r.erased_at IS NOT NULL)"
+    row = conn.execute(f"SELECT {columns}, {erased} {from_where}", values).fetchone()
     assert row is not None  # noqa: S101  # an aggregate always answers
+    if row[1] and (counter.by is not None or counter.kind == "sum"):
+        return None
     return float(row[0])
 
 

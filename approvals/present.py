@@ -46,7 +46,7 @@ def request_object(row: Row, *, for_person: bool, covered: bool = False) -> shap
         workspace=row.workspace,
         action=row.action,
         payload=masked(row.payload, plan.sensitive) if covers else Raw(row.payload),
-        payload_digest=show_digest(row.digest),
+        payload_digest=None if row.erased_at else show_digest(row.digest),
         revision=row.revision,
         status=row.status,
         waiting_on=row.waiting_on,
@@ -81,6 +81,8 @@ def request_object(row: Row, *, for_person: bool, covered: bool = False) -> shap
         created_at=instant(row.created_at),
         expires_at=instant(row.expires_at),
         ended_at=instant(row.ended_at) if row.ended_at else None,
+        erased_at=instant(row.erased_at) if row.erased_at else None,
+        erased_by=_eraser(row),
         sequence=row.sequence,
         stop=row.agent_state != "active",
         message=message(row, plan),
@@ -166,6 +168,13 @@ def _person(person_id: UUID | None, name: str | None) -> shape.AgentOwner | None
     if person_id is None:
         return None
     return shape.AgentOwner(ids.encode("per", person_id), name or "")
+
+
+def _eraser(row: Row) -> shape.Eraser | None:
+    if row.erased_as is None:
+        return None
+    person = ids.encode("per", row.erased_by_id) if row.erased_by_id else None
+    return shape.Eraser(row.erased_as, person, row.erased_by_name)
 
 
 def _author(row: Row, person_id: UUID | None, name: str | None) -> shape.Author:

@@ -57,8 +57,8 @@ def report(*, caller: KeyContext, request_id: UUID, told: ResultTold) -> bytes:
     """Tell what came of an approved action; the request object then.  The same again changes nothing.
 
     Raises:
-        Problem: 404 not its own; 409 ``not_approved``, or ``result_reported`` where another one
-            stands.
+        Problem: 404 not its own; 409 ``not_approved``, ``request_erased``, or ``result_reported``
+            where another one stands.
     """
     require_scope(caller, SUBMIT)
     read.for_agent(caller=caller, request_id=request_id)
@@ -78,8 +78,8 @@ def report_by_tool(*, authorization: str | None, permit_id: UUID, told: ResultTo
     """A tool tells what came of the action whose permit it used; what it told, as an object.
 
     Raises:
-        Problem: 401; 403 ``wrong_action``; 404; 409 ``permit_not_consumed``, or ``result_reported``
-            where another result stands.
+        Problem: 401; 403 ``wrong_action``; 404; 409 ``permit_not_consumed``, ``request_erased``,
+            or ``result_reported`` where another result stands.
     """
     with pool().connection() as conn:
         tool, permit = consuming.read(conn, authorization, permit_id)
@@ -119,6 +119,7 @@ def _wake(teller: _Teller, request_id: UUID) -> None:
 
 def _report(conn: Connection[Any], teller: _Teller, request_id: UUID, told: ResultTold) -> bool:
     held = hold(conn, teller.workspace_id, request_id)
+    held.check_kept()
     if held.status is not Status.APPROVED or held.kind is not Kind.REQUEST:
         raise conflict(
             "not_approved", f"Only an approved action has a result; this is {held.status.value}."

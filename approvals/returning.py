@@ -133,12 +133,13 @@ def comment(*, actor: Actor, reader: Reader, request_id: UUID, text: str) -> byt
         the request object as it then stands.
 
     Raises:
-        Problem: 404 nothing to see; 409 too many messages.
+        Problem: 404 nothing to see; 409 too many messages, or ``request_erased``.
     """
     read.for_person(reader=reader, request_id=request_id)
     with pool().connection() as conn:
         with conn.transaction():
             held = hold(conn, reader.workspace_id, request_id)
+            held.check_kept()
             said = _Said("comment", reader.person_id, text, [], None)
             _write(conn, actor, reader.workspace_id, request_id, held, said)
         row = read.rows(conn, [request_id])[0]

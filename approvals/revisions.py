@@ -33,7 +33,8 @@ class Version:
 
     number: int
     payload: Any
-    digest: str
+    #: None once the request was erased.
+    digest: str | None
     plan: FrozenPlan
     author: str
     changes: list[shape.Change]
@@ -77,7 +78,7 @@ def _version(row: Sequence[Any], before: bytes | None, *, for_person: bool) -> V
     return Version(
         number=number,
         payload=masked(payload, sensitive) if for_person else msgspec.Raw(payload),
-        digest=show_digest(digest),
+        digest=show_digest(digest) if digest else None,
         plan=plan,
         author="agent" if author is None else ids.encode("per", author),
         changes=changes_of(before, payload, sensitive),

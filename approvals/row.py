@@ -55,3 +55,8 @@ class Row:
     #: Of an approved action: the state of its permit, and the newest one there was.
     permit: dict[str, Any] | None = None
     agent_state: str = "active"
+    #: When its content was erased, by whom (none: no person), and as what.
+    erased_at: datetime | None = None
+    erased_by_id: UUID | None = None
+    erased_by_name: str | None = None
+    erased_as: str | None = None

@@ -9,6 +9,11 @@ from approvals.status import Basis, Kind, PermitState, Status, WaitingOn
 
 def message(row: Row, plan: FrozenPlan) -> str:
     """The sentence for a request as it stands."""
+    said = _message(row, plan)
+    return f"{said} What was asked has been erased since." if row.erased_at else said
+
+
+def _message(row: Row, plan: FrozenPlan) -> str:
     if row.kind == Kind.QUESTION:
         return _question(row)
     match Status(row.status):

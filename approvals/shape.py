@@ -192,6 +192,14 @@ class Links(Struct, frozen=True):
     ]
 
 
+class Eraser(Struct, frozen=True):
+    """Who had a request's content erased: a `person`, an `operator` at the machine, or `retention`."""
+
+    kind: str
+    id: str | None
+    name: str | None
+
+
 class RequestObject(Struct, frozen=True):
     """One action waiting for, or past, its decision."""
 
@@ -200,9 +208,15 @@ class RequestObject(Struct, frozen=True):
     workspace: str
     action: str
     payload: Annotated[
-        Any, Meta(description="As submitted; for people, without what policy calls sensitive")
+        Any,
+        Meta(
+            description="As submitted; for people, without what policy calls sensitive; null once erased"
+        ),
     ]
-    payload_digest: Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$")]
+    payload_digest: Annotated[
+        Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$")] | None,
+        Meta(description="null once erased"),
+    ]
     revision: int
     status: str
     waiting_on: str | None
@@ -239,6 +253,10 @@ class RequestObject(Struct, frozen=True):
     created_at: str
     expires_at: str
     ended_at: str | None
+    erased_at: Annotated[
+        str | None, Meta(description="Its content was erased then: what was said in it is gone")
+    ]
+    erased_by: Eraser | None
     sequence: Annotated[int, Meta(description="Grows with every change")]
     stop: Annotated[bool, Meta(description="The agent must not go on: it was suspended or retired")]
     message: Annotated[str, Meta(description="One sentence that may be handed to a model")]

@@ -60,7 +60,8 @@ REQUEST_COLUMNS = f"""
           FROM (SELECT 1) AS one
           LEFT JOIN LATERAL (SELECT * FROM approvals_permit made WHERE made.request_id = r.id
                               ORDER BY made.issued_at DESC LIMIT 1) AS newest ON true) END,
-    agent.state
+    agent.state,
+    r.erased_at, r.erased_by_id, {NAME_OF.format(person="r.erased_by_id")}, r.erased_as
 """
 
 #: Stages that open: the parameters are arrays, as many stages as requests.

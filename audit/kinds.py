@@ -531,6 +531,48 @@ class LogRollbackAccepted(Data, frozen=True, kw_only=True):
     size: int
 
 
+class SubjectErased(Data, frozen=True, kw_only=True):
+    """What these subjects say was erased; that they were there stays.  Commits to ``reason``.
+
+    ``before``, of retention, says until when they had ended.
+    """
+
+    KIND = "subject.erased"
+    scope: str
+    subjects: list[str]
+    count: int
+    before: str | None = None
+
+
+class ErasureLooked(Data, frozen=True, kw_only=True):
+    """Somebody looked what an erasure would find by a text, and how much it was."""
+
+    KIND = "erasure.looked"
+    count: int
+
+
+class HoldSet(Data, frozen=True, kw_only=True):
+    """A legal hold: nothing that it covers is erased.  Commits to ``reason``."""
+
+    KIND = "hold.set"
+    scope: str
+    target: str
+
+
+class HoldLifted(Data, frozen=True, kw_only=True):
+    """``subjects`` names the hold.  Commits to ``reason``."""
+
+    KIND = "hold.lifted"
+    subjects: list[str]
+
+
+class RetentionSet(Data, frozen=True, kw_only=True):
+    """How many days what ended requests say is kept; none: for ever."""
+
+    KIND = "retention.set"
+    days: int | None
+
+
 class SignedIn(Data, frozen=True, kw_only=True):
     """Commits to ``address``, the network address it came from."""
 

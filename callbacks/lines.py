@@ -49,10 +49,13 @@ SELECT 1
 """
 #: ``failed`` was tried and did not arrive; ``missing`` was never tried, its endpoint being disabled.
 _WHICH: Final = {
-    "one": "c.id = %(callback)s AND c.state <> 'pending'",
-    "failed": "c.state IN ('exhausted', 'stopped', 'held') AND c.attempts > 0",
+    "one": "c.id = %(callback)s AND c.state <> 'pending' AND c.erased_at IS NULL",
+    "failed": "c.state IN ('exhausted', 'stopped', 'held') AND c.attempts > 0 AND c.erased_at IS NULL",
     "missing": "c.state = 'held' AND c.attempts = 0",
 }
+_ERASED: Final = """
+SELECT 1 FROM callbacks_callback WHERE id = %(callback)s AND erased_at IS NOT NULL
+"""
 _REPLAY: Final = """
 WITH chosen AS (
     SELECT c.id FROM callbacks_callback c
@@ -117,8 +120,11 @@ def replay_one(*, actor: Actor, endpoint: UUID, callback: UUID) -> None:
     """Send a callback again, under its own id, with all its tries before it.
 
     Raises:
-        Problem: 404; 409 ``endpoint_disabled``, ``callback_pending``.
+        Problem: 404; 409 ``endpoint_disabled``, ``callback_pending``, ``callback_erased``.
     """
+    with pool().connection() as conn:
+        if conn.execute(_ERASED, {"callback": callback}).fetchone() is not None:
+            raise conflict("callback_erased", "What it told was erased: it cannot be sent again.")
     if _replay(actor, endpoint, "one", callback=callback) == 0:
         raise conflict("callback_pending", "It is on its way: it stands in line.")
 

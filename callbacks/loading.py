@@ -17,7 +17,7 @@ from audit.log import rfc3339
 from callbacks.endpoints import about
 from callbacks.schedule import Health
 from callbacks.signatures import Pair
-from core import ids
+from core import erasing, ids
 from core.due import Claimed
 from signing.sealing import sealer
 
@@ -44,7 +44,7 @@ _KEYS: Final = "SELECT id, secret, private FROM callbacks_endpointkey WHERE id =
 _KEEP: Final = """
 UPDATE callbacks_callback c SET body = n.body
   FROM unnest(%(ids)s::uuid[], %(bodies)s::bytea[]) AS n (id, body)
- WHERE c.id = n.id AND c.body IS NULL
+ WHERE c.id = n.id AND c.body IS NULL AND c.erased_at IS NULL
 RETURNING c.id
 """
 _KEPT: Final = "SELECT id, body FROM callbacks_callback WHERE id = ANY(%(ids)s)"
@@ -165,11 +165,13 @@ def _job(due: Claimed, row: Sequence[Any], pairs: Mapping[UUID, Pair], opened: O
 def make_bodies(conn: Connection[Any], jobs: Sequence[Job], compose: Compose) -> None:
     """Make the bytes of those that have none, and keep them before anything is sent.
 
-    A request that is gone leaves its callbacks without a body.
+    In the caller's transaction.  A request that is gone leaves its callbacks without a body.
     """
     bare = [job for job in jobs if job.body is None]
     if not bare:
         return
+    # An erasure that began before is waited for; one that comes now waits until these bytes stand.
+    conn.execute(erasing.BESIDE, {"workspaces": list({job.workspace for job in bare})})
     data = compose(conn, list({job.request for job in bare if job.request is not None}))
     for job in bare:
         about_it = data.get(job.request) if job.request is not None else _endpoint(job)

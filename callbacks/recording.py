@@ -57,7 +57,7 @@ moved AS (
        SET state = CASE WHEN c.state = 'pending' OR told.state = 'delivered' THEN told.state ELSE c.state END,
            next_at = CASE WHEN c.state = 'pending' THEN told.again END,
            tries = c.tries + 1, attempts = c.attempts + 1, last_at = told.at, last = told.last
-      FROM told WHERE c.id = told.id
+      FROM told WHERE c.id = told.id AND c.erased_at IS NULL
     RETURNING c.id, c.attempts
 ),
 tried AS (

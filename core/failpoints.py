@@ -29,6 +29,7 @@ Name: TypeAlias = Literal[
     "callback_before_send",
     "callback_after_send_before_record",
     "kill_before_last_statement",
+    "erase_before_last_statement",
     "sequence_before_last_statement",
     "anchor_after_send_before_record",
     "due_after_claim",

@@ -40,6 +40,8 @@ PREFIXES: Final[Mapping[str, str]] = MappingProxyType(
         "kil": "use of the kill switch",
         "anc": "anchor",
         "exp": "export",
+        "ers": "erasure",
+        "hld": "legal hold",
     }
 )
 

@@ -1,4 +1,4 @@
-"""Keeping an eye on the whole: uses of the kill switch, and anchors of the log outside."""
+"""Keeping an eye on the whole: the kill switch, anchors of the log outside, erasures, holds, retention."""
 
 from __future__ import annotations
 
@@ -126,3 +126,80 @@ class Anchor(models.Model):
             models.UniqueConstraint(fields=["target", "size"], name="anchor_once"),
         ]
         indexes = [models.Index(fields=["workspace", "size"], name="anchor_in_log")]
+
+
+class Erasure(models.Model):
+    """One erasure: what was erased, by its ids, and why; never the text it was found by."""
+
+    class Scope(models.TextChoices):
+        REQUEST = "request"
+        CONTAINING = "containing"
+        PERSON = "person"
+        RETENTION = "retention"
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_index=False)
+    scope = models.CharField(max_length=10, choices=Scope)
+    #: Ids as they are shown: ``req_…``, ``rec_…``, ``run_…``, ``kil_…``, ``per_…``.
+    subjects = ArrayField(models.CharField(max_length=40))
+    #: Who asked for it; none for an operator at the machine, and for retention.
+    person_id = models.UUIDField(null=True)
+    reason = models.TextField()
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(scope__in=["request", "containing", "person", "retention"]),
+                name="erasure_scope_known",
+            ),
+        ]
+        indexes = [models.Index(fields=["workspace", "-id"], name="erasure_newest")]
+
+
+class Hold(models.Model):
+    """A legal hold: what it covers is not erased, and does not age, until it is lifted."""
+
+    class Scope(models.TextChoices):
+        WORKSPACE = "workspace"
+        REQUEST = "request"
+        PERSON = "person"
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_index=False)
+    scope = models.CharField(max_length=10, choices=Scope)
+    target_id = models.UUIDField()
+    reason = models.TextField()
+    set_at = models.DateTimeField()
+    #: Who set and who lifted it; none for an operator at the machine.
+    set_by_id = models.UUIDField(null=True)
+    lifted_at = models.DateTimeField(null=True)
+    lifted_by_id = models.UUIDField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(scope__in=["workspace", "request", "person"]), name="hold_scope_known"
+            ),
+            models.UniqueConstraint(
+                fields=["workspace", "target_id"],
+                condition=Q(lifted_at=None),
+                name="hold_once",
+            ),
+        ]
+        indexes = [models.Index(fields=["workspace", "-id"], name="hold_newest")]
+
+
+class Retention(models.Model):
+    """How long a workspace keeps what ended requests say; without a row for ever."""
+
+    workspace = models.OneToOneField(Workspace, on_delete=models.PROTECT, primary_key=True)
+    days = models.PositiveIntegerField()
+    set_at = models.DateTimeField()
+    #: Up to where the present sweep has come, by when requests were created; none: it is through.
+    reached = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(days__gte=1), name="retention_days_positive")
+        ]

@@ -131,6 +131,8 @@ class Detail:
     messages: list[MessageLine]
     #: What a question was answered with, as people read it.
     answer: str
+    #: When its content was erased, and by whom.
+    erased: tuple[datetime, str] | None
     revealed: bool = False
 
     @property
@@ -202,6 +204,7 @@ def detail(
         may_cancel=shown.status == "pending" and shown.agent.owner.id == seen.person,
         changes=_changes(shown),
         messages=[_message(one, seen) for one in shown.messages],
+        erased=_erased(shown),
         answer=shown.answer if isinstance(shown.answer, str) else payload.pretty(shown.answer),
         revealed=revealed,
     )
@@ -231,6 +234,12 @@ def _outcome(shown: RequestObject) -> tuple[str, str]:
     return heading, since or meaning
 
 
+def _erased(shown: RequestObject) -> tuple[datetime, str] | None:
+    if shown.erased_at is None or shown.erased_by is None:
+        return None
+    return words.moment(shown.erased_at), words.eraser(shown.erased_by.kind, shown.erased_by.name)
+
+
 def _tone(shown: RequestObject) -> str:
     """The colour of an end; what may not run any more is not green."""
     if shown.permit is not None and shown.permit.state in ("revoked", "lapsed"):
@@ -249,7 +258,7 @@ def _deciding(shown: RequestObject, seen: Seen, stage: StageShown | None) -> Dec
         return None
     return Deciding(
         stage=stage.index,
-        digest=shown.payload_digest,
+        digest=shown.payload_digest or "",
         confirm=stage.confirm,
         why_not_approve=seen.why_not_approve,
         comment_on_approve=shown.plan.comment == "always",

@@ -134,6 +134,14 @@ def outcome(status: str, basis: str | None, *, initiator: bool = False) -> tuple
     return OUTCOMES.get((status, basis or ""), (status.capitalize(), ""))
 
 
+def eraser(kind: str, name: str | None) -> str:
+    """Who had a request's content erased: a person by name, an operator, or the workspace's retention."""
+    return {
+        "operator": "an operator of this server",
+        "retention": "this workspace's retention",
+    }.get(kind) or (name or "somebody")
+
+
 def at_deadline(on_expiry: str, *, last_stage: bool) -> tuple[str, str | None]:
     """What happens when the time is up: a sentence, and the role that is asked then, if one is.
 

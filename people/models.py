@@ -112,6 +112,8 @@ class Person(models.Model):
     active = models.BooleanField(default=True)
     created_at = models.DateTimeField(db_default=Now())
     deactivated_at = models.DateTimeField(null=True)
+    #: The user behind it is nobody since then (`people_erase`, migration 0004).
+    erased_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [

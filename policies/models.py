@@ -22,6 +22,8 @@ class PolicyVersion(models.Model):
         Person, on_delete=models.DO_NOTHING, db_constraint=False, null=True
     )
     created_at = models.DateTimeField(db_default=Now())
+    #: An address was taken out of the text then: it is not what the digest is of (migration 0003).
+    erased_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [

@@ -32,6 +32,25 @@ _MOVES = (
 )
 
 
+#: An end is final for its owner, too: whoever may drop the trigger moves it.
+_AGE = (
+    "ALTER TABLE approvals_request DISABLE TRIGGER request_end_is_final",
+    """UPDATE approvals_request SET created_at = created_at - %(by)s, expires_at = expires_at - %(by)s,
+              ended_at = ended_at - %(by)s WHERE id = %(request)s""",
+    "ALTER TABLE approvals_request ENABLE ALWAYS TRIGGER request_end_is_final",
+    """UPDATE agents_run SET created_at = created_at - %(by)s, ended_at = ended_at - %(by)s
+        WHERE id = (SELECT run_id FROM approvals_request WHERE id = %(request)s)""",
+)
+
+
+def age(request_id: str, **by: float) -> None:
+    """Let time have passed since a request ended, and since its run did: ``age(request_id, days=31)``."""
+    values: dict[str, Any] = {"request": ids.decode("req", request_id), "by": timedelta(**by)}
+    with transaction.atomic(using="owner"), connections["owner"].cursor() as cursor:
+        for statement in _AGE:
+            cursor.execute(statement, values)
+
+
 def travel(request_id: UUID | str, **by: float) -> None:
     """Let time pass for one pending request: ``travel(request_id, hours=3)``.
 

@@ -7,6 +7,7 @@ from typing import Final
 from api.operations.agents import AGENTS
 from api.operations.audit import AUDIT
 from api.operations.endpoints import ENDPOINTS
+from api.operations.erasures import ERASURES
 from api.operations.people import PEOPLE
 from api.operations.permits import PERMITS
 from api.operations.policies import POLICIES
@@ -24,6 +25,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *POLICIES,
     *ENDPOINTS,
     *AUDIT,
+    *ERASURES,
     *SERVER,
 )
 

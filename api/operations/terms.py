@@ -70,6 +70,7 @@ ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
             *("permit_consumed", "permit_not_consumed", "permit_revoked", "permit_lapsed"),
             *("endpoint_exists", "too_many_endpoints", "endpoint_disabled"),
             *("callback_pending", "kill_undone", "not_sequenced"),
+            *("callback_erased", "request_erased", "on_hold", "already_held", "hold_lifted"),
         ),
     ),
     "Gone": (
@@ -84,6 +85,7 @@ ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
             *("invalid_input", "unknown_action", "payload_off_schema", "idempotency_key_reused"),
             *("invalid_policy", "invalid_query", "unknown_run", "payload_unchanged", "not_alike"),
             "wrong_digest",
+            "not_erasable",
         ),
     ),
     "TooMany": (

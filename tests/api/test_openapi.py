@@ -117,6 +117,15 @@ def test_real_answers_are_what_it_says(tenant: Tenant) -> None:
         ("post", "/requests/{id}/decisions", reviewer, {"json": {"verdict": "approve", "stage": 0, "payload_digest": two["payload_digest"]}}),
         ("post", "/requests/{id}/decisions", reviewer, {"json": {"verdict": "approve", "stage": 0, "payload_digest": two["payload_digest"]}}),
         ("post", "/requests/{id}/cancel", tenant, {}),
+        ("post", "/erasures", reviewer, {"json": {"request": one["id"], "reason": "Asked for"}}),
+        ("post", "/erasures", owner, {"json": {"containing": "ana@example.com", "dry_run": True}}),
+        ("post", "/erasures", owner, {"json": {"request": one["id"], "reason": "Asked for"}}),
+        ("post", "/holds", owner, {"json": {"request": two["id"], "reason": "A case"}}),
+        ("post", "/holds", owner, {"json": {"request": two["id"], "reason": "A case"}}),
+        ("post", "/erasures", owner, {"json": {"request": two["id"], "reason": "Asked for"}}),
+        ("get", "/holds", owner, {}),
+        ("get", "/requests/{id}", tenant, {}),
+        ("get", "/erasures", owner, {}),
         ("get", "/policies/active", owner, {}),
         ("get", "/policies/active", reviewer, {}),
         ("post", "/policies", owner, {"json": {"text": "assentry: 1\n"}}),
@@ -155,6 +164,7 @@ def test_every_route_hides_another_workspace(tenant: Tenant) -> None:
         "review": {"comment": "It burned."},
         "consume": {"payload_digest": digest},
         "replay": {"which": "failed"},
+        "lift": {"reason": "It is over."},
     }
     named = {(method, path) for method, path in routes() if "{id}" in path}
     assert len(named) >= 4

@@ -74,7 +74,8 @@ class Request:
 
     @property
     def payload_digest(self) -> str:
-        return str(self.raw["payload_digest"])
+        """``sha256:…``; empty where the content was erased since."""
+        return str(self.raw["payload_digest"] or "")
 
     @property
     def revision(self) -> int:
