@@ -27,11 +27,12 @@ BEGIN
            state = CASE WHEN state IN ('pending', 'held') THEN 'stopped' ELSE state END
      WHERE id = ANY(found);
     UPDATE callbacks_attempt SET response = '', detail = '' WHERE callback_id = ANY(found);
+    PERFORM core_withdraw(found);
 END $$;
 
--- Takes the bytes that name somebody away, and what was answered to them.  Where such a callback is
+-- Takes the bytes that name somebody away, what was answered to them, and answers with their address.  Where such a callback is
 -- still to be sent, its bytes are made anew, of what stands then.
-CREATE FUNCTION callbacks_forget(p_workspace uuid, p_name text) RETURNS void
+CREATE FUNCTION callbacks_forget(p_workspace uuid, p_name text, p_email text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE found uuid[];
 BEGIN
@@ -40,18 +41,20 @@ BEGIN
          WHERE workspace_id = p_workspace AND position(convert_to(p_name, 'UTF8') IN body) > 0
          ORDER BY id FOR UPDATE) AS held;
     UPDATE callbacks_callback SET body = NULL WHERE id = ANY(found);
-    UPDATE callbacks_attempt SET response = '', detail = '' WHERE callback_id = ANY(found);
+    UPDATE callbacks_attempt SET response = '', detail = ''
+     WHERE workspace_id = p_workspace
+       AND (callback_id = ANY(found) OR position(p_email IN lower(response)) > 0);
 END $$;
-REVOKE ALL ON FUNCTION callbacks_erase(uuid, uuid[]), callbacks_forget(uuid, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION callbacks_erase(uuid, uuid[]), callbacks_forget(uuid, text, text) FROM PUBLIC;
 """
 BACKWARD = """
 DROP FUNCTION callbacks_erase(uuid, uuid[]);
-DROP FUNCTION callbacks_forget(uuid, text);
+DROP FUNCTION callbacks_forget(uuid, text, text);
 """
 
 
 class Migration(migrations.Migration):
-    dependencies = [("callbacks", "0002_same_workspace"), ("core", "0003_ids_in_sql")]
+    dependencies = [("callbacks", "0002_same_workspace"), ("core", "0003_functions")]
     operations = [
         migrations.AddField("callback", "erased_at", models.DateTimeField(null=True)),
         migrations.RunSQL(FORWARD, BACKWARD),

@@ -79,7 +79,7 @@ BEGIN
         'erased-' || replace(p_person::text, '-', '') || '@erased.invalid');
     PERFORM people_erase(p_workspace, p_person);
     PERFORM agents_forget(p_workspace, ARRAY[name]);
-    PERFORM callbacks_forget(p_workspace, name);
+    PERFORM callbacks_forget(p_workspace, name, address);
     PERFORM audit_erase(p_event, p_workspace, ARRAY[p_person]);
     PERFORM audit_erase_of(p_event, p_workspace, p_person);
 END $$;

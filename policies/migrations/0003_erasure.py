@@ -50,7 +50,7 @@ DROP FUNCTION policies_address(text);
 
 
 class Migration(migrations.Migration):
-    dependencies = [("policies", "0002_immutable_versions"), ("core", "0003_ids_in_sql")]
+    dependencies = [("policies", "0002_immutable_versions"), ("core", "0003_functions")]
     operations = [
         migrations.AddField("policyversion", "erased_at", models.DateTimeField(null=True)),
         migrations.RunSQL(FORWARD, BACKWARD),

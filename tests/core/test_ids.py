@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from core import ids
 from tests.core.labels import label
+from tests.promises import ask
 
 # https://github.com/jetify-com/typeid/blob/main/spec/valid.yml
 VALID_SUFFIXES = [
@@ -160,3 +161,9 @@ def test_a_forked_child_starts_a_sequence_of_its_own(monkeypatch: pytest.MonkeyP
     ids._after_fork()
     assert ids._now_clock is not before
     assert ids._now_clock._ms == -1
+
+
+def test_the_database_shows_ids_in_the_same_way():
+    for number in (UUID(int=0), UUID(int=(1 << 128) - 1), *(ids.uuid7() for _ in range(50))):
+        ((shown,),) = ask("SELECT core_typeid('req', %s)", number)
+        assert shown == ids.encode("req", number)

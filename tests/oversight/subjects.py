@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import requests
+from django.db import connections
 
 from agents.services import create_tool_key
 from callbacks import endpoints
@@ -31,6 +33,11 @@ RULE = {
     "effect": "ask",
     "ask": {"stages": [{"any_of": ["lead"]}]},
 }
+
+WAITS = (
+    "UPDATE core_due SET due_at = due_at - %(by)s, ready_at = ready_at - %(by)s WHERE workspace_id = %(in)s",
+    "UPDATE callbacks_endpoint SET open_until = open_until - %(by)s WHERE id = %(id)s",
+)
 
 
 def erase(world: World, **wanted: Any) -> ErasureShown:
@@ -148,7 +155,7 @@ class Case:
         self.call("POST", f"/permits/{permit}/consume", key=f"c-{self.word}", tool=True, json=body)
         told = {"status": "succeeded", "detail": self.word, "cost": 1.5}
         self.call("POST", f"/permits/{permit}/result", tool=True, json=told)
-        return made | {"permit": {"id": permit}}
+        return {**made, "permit": {"id": permit}}
 
     def decide(self, who: Person, request: dict[str, Any], verdict: str, **more: Any) -> Any:
         """A vote with the word as its comment."""
@@ -156,6 +163,17 @@ class Case:
 
     def end(self, run: str) -> None:
         self.call("PATCH", f"/runs/{run}", json={"state": "succeeded"})
+
+    def make_due(self, **by: float) -> None:
+        """Let time pass for what waits to be delivered."""
+        values: dict[str, Any] = {
+            "by": timedelta(**by),
+            "id": self.endpoint.id,
+            "in": self.world.workspace.id,
+        }
+        with connections["owner"].cursor() as cursor:
+            for statement in WAITS:
+                cursor.execute(statement, values)
 
     def deliver(self, deliverer: Any, attempts: int) -> None:
         """Send what is due, and wait until so many attempts are written."""

@@ -261,7 +261,7 @@ def test_nothing_is_erased_without_its_event_in_the_same_transaction() -> None:
         "agents_erase(NULL, '{}', '{}', '{}')",
         "agents_forget(NULL, '{}')",
         "callbacks_erase(NULL, '{}')",
-        "callbacks_forget(NULL, '')",
+        "callbacks_forget(NULL, '', '')",
         "people_erase(NULL, NULL)",
         "policies_erase(NULL, NULL, '', '')",
     ],

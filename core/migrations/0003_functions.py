@@ -1,4 +1,4 @@
-"""What functions of the database need: an id as it is shown, and whether somebody owns a table."""
+"""What functions of the database need: ids as they are shown, who owns a table, promises withdrawn."""
 
 from __future__ import annotations
 
@@ -18,8 +18,19 @@ CREATE FUNCTION core_owns(place oid) RETURNS boolean LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
     SELECT pg_has_role(current_user, relowner, 'USAGE') FROM pg_class WHERE pg_class.oid = place
 $$;
+-- As `core.due.WITHDRAW_DUE`: a row that somebody is keeping right now is skipped.
+CREATE FUNCTION core_withdraw(p_subjects uuid[]) RETURNS void LANGUAGE sql
+SET search_path = pg_catalog, public, pg_temp AS $$
+    DELETE FROM core_due AS d
+     USING (SELECT id FROM core_due WHERE subject = ANY(p_subjects) FOR UPDATE SKIP LOCKED) AS free
+     WHERE d.id = free.id
+$$;
 """
-BACKWARD = "DROP FUNCTION core_typeid(text, uuid); DROP FUNCTION core_owns(oid);"
+BACKWARD = """
+DROP FUNCTION core_typeid(text, uuid);
+DROP FUNCTION core_owns(oid);
+DROP FUNCTION core_withdraw(uuid[]);
+"""
 
 
 class Migration(migrations.Migration):
