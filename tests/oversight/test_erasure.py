@@ -22,7 +22,7 @@ from oversight.models import Erasure
 from tests.approvals.world import TEST, World, uuid_of
 from tests.audit import logs
 from tests.events import events_of, side_of
-from tests.oversight.canary import places
+from tests.oversight.canary import forms, places
 from tests.oversight.subjects import RULE, Case, erase
 from tests.promises import ask
 
@@ -90,6 +90,24 @@ def test_a_request_is_found_nowhere_afterwards(case: Case, deliverer: Any) -> No
     assert not Side.objects.filter(event__subject=uuid_of(request)).exists()
     (row,) = Erasure.objects.filter(workspace=case.world.workspace)
     assert (row.subjects, row.person_id) == ([request["id"], run], None)
+
+
+@pytest.mark.parametrize("why", ["running", "shared"])
+def test_a_run_that_is_needed_still_loses_the_digest_and_says_that_it_stays(
+    case: Case, why: str
+) -> None:
+    run = case.run()
+    request = case.request(run)
+    if why == "shared":
+        case.world.submit(run=run)
+        case.end(run)
+    assert "agents_step" in places(forms(*case.payloads))
+    done = erase(case.world, request=uuid_of(request))
+    assert done.subjects == [request["id"]]
+    assert [(one.id, one.why) for one in done.left] == [(run, why)]
+    assert places(forms(*case.payloads)) == set()
+    (step,) = case.call("GET", f"/runs/{run}/steps")["results"]
+    assert (step["tool"], step["input_digest"], step["output_digest"]) == (case.word, None, None)
 
 
 def test_its_callbacks_are_not_sent_again(case: Case, deliverer: Any) -> None:
