@@ -107,7 +107,7 @@ class Hold(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["workspace_id", "size", "root"], name="hold_once"),
+            models.UniqueConstraint(fields=["workspace_id", "size", "root"], name="log_hold_once"),
             models.CheckConstraint(
                 condition=models.Q(what__in=["shorter", "different"]), name="hold_what_known"
             ),

@@ -77,6 +77,11 @@ SENTENCES: Final[dict[str, str]] = {
     "log.rollback_accepted": "A log that went back was accepted",
     "anchor.added": "A place for checkpoints was added",
     "anchor.removed": "A place for checkpoints was removed",
+    "subject.erased": "What was said of somebody was erased",
+    "erasure.looked": "Somebody looked for what an erasure would find",
+    "hold.set": "A legal hold was set",
+    "hold.lifted": "A legal hold was lifted",
+    "retention.set": "How long content is kept was set",
 }
 
 #: The nouns that the log can be narrowed to, in the words of the page.
@@ -98,6 +103,8 @@ NOUNS: Final[dict[str, str]] = {
     "sign_in.*": "Sign-ins",
     "log.*": "The log itself",
     "anchor.*": "Anchors",
+    "subject.*": "Erasures",
+    "hold.*": "Legal holds",
 }
 
 

@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
                 ],
                 "constraints": [
                     models.UniqueConstraint(
-                        fields=("workspace_id", "size", "root"), name="hold_once"
+                        fields=("workspace_id", "size", "root"), name="log_hold_once"
                     ),
                     models.CheckConstraint(
                         condition=models.Q(("what__in", ["shorter", "different"])),

@@ -117,13 +117,13 @@ def grant(apps: Any, schema_editor: Any) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("oversight", "0002_erasure"),
-        ("audit", "0006_erasure"),
+        ("oversight", "0003_erasure"),
+        ("audit", "0007_erasure"),
         ("people", "0004_erasure"),
-        ("agents", "0007_erasure"),
-        ("callbacks", "0003_erasure"),
+        ("agents", "0008_erasure"),
+        ("callbacks", "0004_erasure"),
         ("policies", "0003_erasure"),
-        ("approvals", "0009_erasure"),
+        ("approvals", "0010_erasure"),
     ]
     operations = [
         migrations.RunSQL(FORWARD, migrations.RunSQL.noop),

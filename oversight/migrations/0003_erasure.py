@@ -9,7 +9,7 @@ import core.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("oversight", "0001_kill_switch"),
+        ("oversight", "0002_anchors"),
         ("people", "0004_erasure"),
     ]
 

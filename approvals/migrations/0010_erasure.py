@@ -141,7 +141,7 @@ DROP FUNCTION approvals_kept_for(approvals_request);
 
 
 class Migration(migrations.Migration):
-    dependencies = [("approvals", "0008_permits_in_their_workspace"), ("core", "0003_functions")]
+    dependencies = [("approvals", "0009_unsettled"), ("core", "0003_functions")]
     operations = [
         migrations.AddField("request", "erased_at", models.DateTimeField(null=True)),
         migrations.AddField("request", "erased_by_id", models.UUIDField(null=True)),

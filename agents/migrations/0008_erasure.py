@@ -65,7 +65,7 @@ DROP FUNCTION agents_in_use(uuid[]);
 
 
 class Migration(migrations.Migration):
-    dependencies = [("agents", "0006_tool_keys"), ("core", "0003_functions")]
+    dependencies = [("agents", "0007_auditors_keys"), ("core", "0003_functions")]
     operations = [
         migrations.AddField("run", "erased_at", models.DateTimeField(null=True)),
         migrations.RunSQL(FORWARD, BACKWARD),

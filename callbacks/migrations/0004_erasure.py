@@ -54,7 +54,7 @@ DROP FUNCTION callbacks_forget(uuid, text, text);
 
 
 class Migration(migrations.Migration):
-    dependencies = [("callbacks", "0002_same_workspace"), ("core", "0003_functions")]
+    dependencies = [("callbacks", "0003_not_arrived"), ("core", "0003_functions")]
     operations = [
         migrations.AddField("callback", "erased_at", models.DateTimeField(null=True)),
         migrations.RunSQL(FORWARD, BACKWARD),

@@ -56,5 +56,5 @@ DROP FUNCTION audit_erase_of(uuid, uuid, uuid);
 
 
 class Migration(migrations.Migration):
-    dependencies = [("audit", "0005_tree_insert_only"), ("core", "0003_functions")]
+    dependencies = [("audit", "0006_holds"), ("core", "0003_functions")]
     operations = [migrations.RunSQL(FORWARD, BACKWARD)]
