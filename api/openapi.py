@@ -72,6 +72,7 @@ from approvals.status import Basis, Kind, Status, Verdict, WaitingOn
 from approvals.submission import AgentMessage, Question, Recorded, ResultTold, Revised, Submission
 from core.problems import CONTENT_TYPE, TYPE_PREFIX
 from oversight.erasure import ErasureShown
+from oversight.evidence.packet import Packet
 from oversight.holds import HoldShown
 from oversight.kill_switch import KillShown
 
@@ -104,7 +105,7 @@ STRUCTS: Final = (
     *(EndpointBody, EndpointPatch, EndpointShown, EndpointSecret, EndpointList),
     *(CallbackShown, CallbackList, ReplayBody, Replayed),
     *(KillBody, KillShown, KillList),
-    *(CheckpointShown, EventShown, InclusionShown, ConsistencyShown),
+    *(CheckpointShown, EventShown, InclusionShown, ConsistencyShown, Packet),
     *(ErasureBody, ErasureShown, ErasureList, HoldBody, LiftBody, HoldShown, HoldList),
     *(RunDeclared, RunEnd, RunShown, RunList, StepsReported, StepsTaken, StepList),
 )

@@ -31,5 +31,9 @@ def asked_roles(plan: FrozenPlan) -> list[UUID]:
 
 def submission_commits(payload: bytes, plan: bytes, stated: bytes) -> dict[str, Commitment]:
     """One commitment over everything that was submitted and planned; the bytes stand in the revision."""
-    content = b'{"payload":%b,"plan":%b,"stated":%b}' % (payload, plan, stated)
-    return {"submission": Commitment(content, kept=False)}
+    return {"submission": Commitment(submission_bytes(payload, plan, stated), kept=False)}
+
+
+def submission_bytes(payload: bytes, plan: bytes, stated: bytes) -> bytes:
+    """What that commitment is to; ``stated`` is ``null`` where a revision says nothing of its own."""
+    return b'{"payload":%b,"plan":%b,"stated":%b}' % (payload, plan, stated)

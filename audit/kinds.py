@@ -604,6 +604,17 @@ class LogRead(Data, frozen=True, kw_only=True):
     wanted: list[str]
 
 
+class EvidenceExported(Data, frozen=True, kw_only=True):
+    """Somebody made the evidence of a request: as ``json``, ``page`` or ``pdf``.
+
+    ``size`` is the checkpoint's that it is proven against.  Commits to ``file``, its bytes, where it is one.
+    """
+
+    KIND = "evidence.exported"
+    form: str
+    size: int
+
+
 def _registered() -> dict[str, type[Data]]:
     return {kind.KIND: kind for kind in Data.__subclasses__()}
 

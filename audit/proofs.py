@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
+
+from psycopg import Connection
 
 from audit import checkpoints
 from audit.checkpoints import Checkpoint
@@ -63,6 +66,21 @@ def inclusion(workspace: UUID, event: UUID, size: int | None = None) -> Found | 
         ranges = inclusion_ranges(position, checkpoint.size)
         hashes = range_hashes(conn, workspace, ranges)
         return Found(body, Inclusion(position, leaf, hashes, checkpoint))
+
+
+def inclusions(
+    conn: Connection[Any], workspace: UUID, positions: Sequence[int], size: int
+) -> list[list[bytes]]:
+    """The hashes that lead from each of these leaves to the root of ``size`` events, in one reading.
+
+    Raises:
+        ValueError: one of them lies beyond ``size``.
+        nodes.Missing: the log is not that long.
+    """
+    paths = [inclusion_ranges(position, size) for position in positions]
+    asked = list(dict.fromkeys(each for path in paths for each in path))
+    found = dict(zip(asked, range_hashes(conn, workspace, asked), strict=True))
+    return [[found[each] for each in path] for path in paths]
 
 
 def consistency(workspace: UUID, old: int, new: int) -> list[bytes]:

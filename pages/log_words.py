@@ -69,6 +69,7 @@ SENTENCES: Final[dict[str, str]] = {
     "sign_in.succeeded": "Somebody signed in",
     "sign_in.failed": "A sign-in failed",
     "sign_in.ended": "Somebody signed out",
+    "evidence.exported": "Somebody took a request's evidence",
     "log.read": "Somebody read the log",
     "log.anchored": "A checkpoint was laid down outside",
     "log.anchor_failed": "Checkpoints cannot be laid down outside",

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from api.operations.terms import (
     CURSOR,
+    ID,
     LIMIT,
     READING,
     WORKSPACE,
@@ -81,5 +82,17 @@ AUDIT: Final[tuple[Operation, ...]] = (
             query("to", "The size of the later log; by default the newest checkpoint's", **_SIZE),
             WORKSPACE,
         ),
+    ),
+    Operation(
+        "get",
+        "/api/v1/requests/{id}/evidence",
+        "readEvidence",
+        "Log",
+        "Everything that is on record of a request, proven",
+        "auditor read",
+        {200: Success("The packet (docs/log-format.md, An evidence packet)", "Packet")},
+        (*READING, "NotFound", "Conflict"),
+        (ID, WORKSPACE),
+        description="Sensitive fields stay covered. That somebody took it is an event.",
     ),
 )

@@ -21,6 +21,8 @@ from audit.nodes import Missing
 from audit.reading import Event, Wanted, events
 from core import ids
 from core.problems import Problem, bad_query, conflict, not_found
+from oversight.evidence import packet
+from oversight.evidence.packet import Packet
 
 _WHEN = "An instant such as 2026-03-29T01:59:59Z, with its offset."
 _NAMES = ("kind", "subject", "actor", "since", "until")
@@ -107,6 +109,17 @@ class Consistency(AuditDoor):
         )
 
 
+class Evidence(AuditDoor):
+    """``/requests/{id}/evidence``"""
+
+    def get(self, request: Request, request_id: str) -> HttpResponse:
+        """The whole packet as JSON; that somebody took it is an event."""
+        who, subject, made = _evidence(request, request_id)
+        written = packet.encoded(made)
+        _took(who, subject, "json", made, written)
+        return answer(request, written)
+
+
 def wanted_of(request: Request) -> Wanted:
     """The conditions in the query of a call.
 
@@ -127,6 +140,29 @@ def not_sequenced() -> Problem:
     """409 for what has no place yet."""
     return conflict(
         "not_sequenced", "No checkpoint covers this yet: ask again in a second.", retry_after_s=1
+    )
+
+
+def _evidence(request: Request, request_id: str) -> tuple[Auditing, UUID, Packet]:
+    who = auditing(request)
+    try:
+        subject = ids.decode("req", request_id)
+    except ids.BadId:
+        raise not_found() from None
+    try:
+        return who, subject, packet.make(workspace=who.workspace, request_id=subject)
+    except packet.NotSequenced:
+        raise not_sequenced() from None
+
+
+def _took(who: Auditing, subject: UUID, form: str, made: Packet, file: bytes) -> None:
+    packet.record(
+        actor=who.actor,
+        workspace=who.workspace,
+        request_id=subject,
+        form=form,
+        size=made.checkpoint["size"],
+        file=file,
     )
 
 

@@ -1,0 +1,1 @@
+"""The evidence of one request: everything an examiner asks, with proofs, as JSON, page and PDF."""
