@@ -86,6 +86,11 @@ urlpatterns = [
     path("v1/kill_switch", kill_switch.KillSwitch.as_view(), name="api_kill_switch"),
     path("v1/kill_switch/<str:kill_id>/undo", kill_switch.KillUndo.as_view(), name="api_kill_undo"),
     path("v1/requests/<str:request_id>/evidence", audit.Evidence.as_view(), name="api_evidence"),
+    path(
+        "v1/requests/<str:request_id>/evidence.pdf",
+        audit.EvidencePdf.as_view(),
+        name="api_evidence_pdf",
+    ),
     path("v1/audit/checkpoint", audit.Checkpoints.as_view(), name="api_checkpoint"),
     path("v1/audit/events", audit.Events.as_view(), name="api_audit_events"),
     path("v1/audit/events/<str:event_id>/proof", audit.Proof.as_view(), name="api_audit_proof"),

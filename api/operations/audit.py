@@ -95,4 +95,16 @@ AUDIT: Final[tuple[Operation, ...]] = (
         (ID, WORKSPACE),
         description="Sensitive fields stay covered. That somebody took it is an event.",
     ),
+    Operation(
+        "get",
+        "/api/v1/requests/{id}/evidence.pdf",
+        "readEvidencePdf",
+        "Log",
+        "The same as a document that people read",
+        "auditor read",
+        {200: Success("The document", "text", content_type="application/pdf")},
+        (*READING, "NotFound", "Conflict"),
+        (ID, WORKSPACE),
+        description="It is on record as the packet is. Long texts are cut; the packet has them whole.",
+    ),
 )

@@ -11,8 +11,10 @@ from django.db import transaction
 from django.http import HttpResponse
 from rest_framework.request import Request
 
+from api.answers import Answer
 from api.audit_messages import CheckpointShown, ConsistencyShown
 from api.doors import AuditDoor, Auditing, answer, auditing, limit_of, listing
+from api.errors import respond
 from audit import checkpoints, proofs
 from audit.checkpoints import Checkpoint
 from audit.kinds import LogRead
@@ -22,6 +24,7 @@ from audit.reading import Event, Wanted, events
 from core import ids
 from core.problems import Problem, bad_query, conflict, not_found
 from oversight.evidence import packet
+from oversight.evidence.files import as_pdf
 from oversight.evidence.packet import Packet
 
 _WHEN = "An instant such as 2026-03-29T01:59:59Z, with its offset."
@@ -118,6 +121,19 @@ class Evidence(AuditDoor):
         written = packet.encoded(made)
         _took(who, subject, "json", made, written)
         return answer(request, written)
+
+
+class EvidencePdf(AuditDoor):
+    """``/requests/{id}/evidence.pdf``"""
+
+    def get(self, request: Request, request_id: str) -> HttpResponse:
+        """The same as a document; that somebody took it is an event."""
+        who, subject, made = _evidence(request, request_id)
+        written = as_pdf(made)
+        _took(who, subject, "pdf", made, written)
+        name = f'attachment; filename="evidence-{request_id}.pdf"'
+        given = Answer(200, written, {"Content-Disposition": name}, content_type="application/pdf")
+        return respond(given, request._request)
 
 
 def wanted_of(request: Request) -> Wanted:
