@@ -50,3 +50,50 @@ class ConsistencyShown(Struct, frozen=True, kw_only=True, rename={"start": "from
     start: int
     to: int
     hashes: list[Base64]
+
+
+class RoleHeldThen(Struct, frozen=True, kw_only=True):
+    """A role that somebody held then."""
+
+    name: str
+    title: str
+    source: Annotated[str, Meta(description="`policy`, `manual` or `idp`")]
+    since: str
+
+
+class PersonThen(Struct, frozen=True, kw_only=True):
+    """A person as they stood then."""
+
+    id: str
+    name: str
+    email: str
+    active: Annotated[bool, Meta(description="false: they could use none of it")]
+    signs_in_now: Annotated[bool, Meta(description="Today's word, not that of then")]
+    permissions: list[str]
+    roles: list[RoleHeldThen]
+
+
+class RoleThen(Struct, frozen=True, kw_only=True):
+    """A role, and the ids of those who could decide in it."""
+
+    name: str
+    title: str
+    people: list[str]
+
+
+class PolicyThen(Struct, frozen=True, kw_only=True):
+    """The version of the policy that planned new requests then."""
+
+    id: str
+    number: int
+    digest: str
+
+
+class AccessReview(Struct, frozen=True, kw_only=True):
+    """Who could decide, read and change what at an instant."""
+
+    at: str
+    policy: PolicyThen | None
+    people: list[PersonThen]
+    roles: list[RoleThen]
+    derived: Annotated[str, Meta(description="From what it is told")]

@@ -15,6 +15,7 @@ from django.conf import settings
 from agents.reports import RunDeclared, RunEnd, StepsReported
 from agents.steps import StepsTaken
 from api.audit_messages import (
+    AccessReview,
     CheckpointShown,
     ConsistencyShown,
     EventShown,
@@ -105,7 +106,7 @@ STRUCTS: Final = (
     *(EndpointBody, EndpointPatch, EndpointShown, EndpointSecret, EndpointList),
     *(CallbackShown, CallbackList, ReplayBody, Replayed),
     *(KillBody, KillShown, KillList),
-    *(CheckpointShown, EventShown, InclusionShown, ConsistencyShown, Packet),
+    *(CheckpointShown, EventShown, InclusionShown, ConsistencyShown, Packet, AccessReview),
     *(ErasureBody, ErasureShown, ErasureList, HoldBody, LiftBody, HoldShown, HoldList),
     *(RunDeclared, RunEnd, RunShown, RunList, StepsReported, StepsTaken, StepList),
 )

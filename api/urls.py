@@ -94,6 +94,7 @@ urlpatterns = [
     path("v1/audit/checkpoint", audit.Checkpoints.as_view(), name="api_checkpoint"),
     path("v1/audit/events", audit.Events.as_view(), name="api_audit_events"),
     path("v1/audit/events/<str:event_id>/proof", audit.Proof.as_view(), name="api_audit_proof"),
+    path("v1/audit/access", audit.Access.as_view(), name="api_audit_access"),
     path("v1/audit/consistency", audit.Consistency.as_view(), name="api_audit_consistency"),
     path("v1/erasures", erasures.Erasures.as_view(), name="api_erasures"),
     path("v1/holds", erasures.Holds.as_view(), name="api_holds"),

@@ -21,6 +21,12 @@ SELECT e.id, e.at, e.body, l.position, l.hash
 """
 _SIDES: Final = "SELECT event_id, name, salt, body FROM audit_side WHERE event_id = ANY(%(events)s)"
 
+_TOLD: Final = """
+SELECT subject, kind, body FROM audit_event
+ WHERE subject = ANY(%(subjects)s) AND workspace_id = %(workspace)s AND at <= %(until)s
+ ORDER BY at, id
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Beside:
@@ -78,3 +84,12 @@ def of_subjects(conn: Connection[Any], workspace: UUID, subjects: Sequence[UUID]
         Kept(event, at, body, json.loads(body), position, leaf, beside.get(event, {}))
         for event, at, body, position, leaf in rows
     ]
+
+
+def told_of(
+    conn: Connection[Any], workspace: UUID, subjects: Sequence[UUID], until: datetime
+) -> list[tuple[UUID, str, Mapping[str, Any]]]:
+    """Subject, kind and data of every event about these subjects up to an instant, the first one first."""
+    values = {"workspace": workspace, "subjects": list(subjects), "until": until}
+    rows = conn.execute(_TOLD, values).fetchall()
+    return [(subject, kind, json.loads(body)["data"]) for subject, kind, body in rows]

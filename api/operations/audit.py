@@ -107,4 +107,16 @@ AUDIT: Final[tuple[Operation, ...]] = (
         (ID, WORKSPACE),
         description="It is on record as the packet is. Long texts are cut; the packet has them whole.",
     ),
+    Operation(
+        "get",
+        "/api/v1/audit/access",
+        "reviewAccess",
+        "Log",
+        "Who could decide, read and change what at an instant",
+        "auditor read",
+        {200: Success("People with roles and permissions as they were then", "AccessReview")},
+        (*READING, "Invalid"),
+        ({**query("at", "The instant", **_INSTANT), "required": True}, WORKSPACE),
+        description="`derived` says from what it is told. That somebody looked is an event, too.",
+    ),
 )

@@ -23,6 +23,7 @@ from audit.nodes import Missing
 from audit.reading import Event, Wanted, events
 from core import ids
 from core.problems import Problem, bad_query, conflict, not_found
+from oversight import access_review
 from oversight.evidence import packet
 from oversight.evidence.files import as_pdf
 from oversight.evidence.packet import Packet
@@ -112,6 +113,19 @@ class Consistency(AuditDoor):
         )
 
 
+class Access(AuditDoor):
+    """``/audit/access``"""
+
+    def get(self, request: Request) -> HttpResponse:
+        """Who could decide, read and change what at ``?at=``; that somebody looked is an event."""
+        who, at = auditing(request), _instant(request.query_params.get("at"), "at")
+        if at is None:
+            raise bad_query("at", _WHEN)
+        found = access_review.review(workspace=who.workspace, at=at)
+        _looked(who, [f"access={request.query_params['at']}"[:200]])
+        return answer(request, msgspec.json.encode(found))
+
+
 class Evidence(AuditDoor):
     """``/requests/{id}/evidence``"""
 
@@ -184,7 +198,10 @@ def _took(who: Auditing, subject: UUID, form: str, made: Packet, file: bytes) ->
 
 def _told(who: Auditing, request: Request) -> None:
     given = request.query_params
-    wanted = [f"{name}={given[name]}"[:200] for name in _NAMES if name in given]
+    _looked(who, [f"{name}={given[name]}"[:200] for name in _NAMES if name in given])
+
+
+def _looked(who: Auditing, wanted: list[str]) -> None:
     with transaction.atomic():
         record(
             actor=who.actor,
