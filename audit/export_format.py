@@ -11,7 +11,7 @@ import base64
 import hashlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Any, Final
@@ -46,6 +46,10 @@ SELECT l.position, l.hash, e.body
  WHERE l.workspace_id = %(workspace)s AND l.position = ANY(%(positions)s::bigint[])
  ORDER BY l.position
 """
+_LEAVES: Final = """
+SELECT hash FROM audit_leaf
+ WHERE workspace_id = %(workspace)s AND position >= %(from)s AND position < %(to)s ORDER BY position
+"""
 _NOTES: Final = """
 SELECT size, note FROM audit_checkpoint
  WHERE workspace_id = %(workspace)s AND size = ANY(%(sizes)s::bigint[])
@@ -62,7 +66,7 @@ class Export:
         checkpoint: what the file leads to; no event from its size on is in it (`end_of_log`).
         created_at: when the export began.
         selection: positions that fit the query, ascending; None: every one.  It is walked anew
-            each time the lines are written (`Selected`).
+            each time the lines are written (`Selected`); where they begin at a `Place`, from there on.
         anchored: sizes at which anchors were made; those beyond the checkpoint are passed over.
         manifest: the signed note of an earlier writing, where there was one: it says which keys there
             were then, and another key may sign by now.
@@ -113,6 +117,27 @@ def end_of_log(workspace: UUID) -> Checkpoint:
     return Checkpoint(-1, 0, EMPTY_ROOT, note, now)
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a writer stands between two pages; from here it can go on another time.
+
+    Attributes:
+        offset: bytes before it.
+        position: the reader's position of docs/log-format.md.
+        checkpointed: where the last checkpoint line stands, or 0.
+        leaves: events since the last leaves line, all of them right before `position`.
+        events: event lines before it; `first` and `last` are their positions.
+    """
+
+    offset: int = 0
+    position: int = 0
+    checkpointed: int = 0
+    leaves: int = 0
+    events: int = 0
+    first: int | None = None
+    last: int | None = None
+
+
 def lines(workspace: UUID, export: Export) -> Iterator[bytes]:
     """The lines of an export, each with its newline; the last one is the manifest.
 
@@ -120,32 +145,45 @@ def lines(workspace: UUID, export: Export) -> Iterator[bytes]:
         ValueError: the selection is not ascending, or goes beyond the checkpoint.
         nodes.Missing: the log lacks what the checkpoint speaks of.
     """
+    for content, _ in pages(workspace, export):
+        yield from content.splitlines(keepends=True)
+
+
+def pages(
+    workspace: UUID, export: Export, start: Place | None = None
+) -> Iterator[tuple[bytes, Place]]:
+    """The same bytes, whole lines of some hundred events at a time, each with the place behind it.
+
+    Args:
+        start: a place of an earlier writing of the same export.  Then the export has its manifest.
+
+    Raises:
+        ValueError, nodes.Missing: as `lines`.
+    """
+    if start is not None and export.manifest is None:
+        raise ValueError("what was not written to its end cannot be gone on with")
     origin = checkpoints.origin(workspace)
     digest = hashlib.sha256()
-    walk = _Walk(workspace, export)
-    header = {"assentry": "log/1", "origin": origin, "query": dict(export.query)}
-    for line in _and(canonical(header) + b"\n", walk.lines()):
-        digest.update(line)
-        yield line
-    note = export.manifest or _manifest(origin, export, walk, digest.digest(), workspace)
-    yield canonical({"manifest": note}) + b"\n"
+    walk = _Walk(workspace, export, start or Place())
+    if start is None:
+        header = {"assentry": "log/1", "origin": origin, "query": dict(export.query)}
+        yield walk.written(canonical(header) + b"\n", digest)
+    for page in walk.pages():
+        yield walk.written(b"".join(page), digest)
+    note = export.manifest or _manifest(origin, export, walk.place, digest.digest(), workspace)
+    yield walk.written(canonical({"manifest": note}) + b"\n", digest)
 
 
-def _and(first: bytes, rest: Iterable[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from rest
-
-
-def _manifest(origin: str, export: Export, walk: _Walk, digest: bytes, workspace: UUID) -> str:
+def _manifest(origin: str, export: Export, end: Place, digest: bytes, workspace: UUID) -> str:
     told = {
         "checkpoint": export.checkpoint.note,
         "created_at": rfc3339(export.created_at),
         "digest": show_digest(digest),
-        "events": walk.events,
+        "events": end.events,
         "export": ids.encode("exp", export.id),
-        "first": walk.first,
+        "first": end.first,
         "keys": [str(each) for each in checkpoints.verifiers(workspace)],
-        "last": walk.last,
+        "last": end.last,
         "origin": origin,
         "query": dict(export.query),
         "size": export.checkpoint.size,
@@ -164,33 +202,48 @@ class _Read:
     notes: dict[int, str]
 
 
-@dataclass(slots=True)
 class _Walk:
     """Where the writer is: the position of the next event, and the leaves since the last leaves line."""
 
-    workspace: UUID
-    export: Export
-    events: int = 0
-    first: int | None = None
-    last: int | None = None
-    _position: int = 0
-    _checkpointed: int = 0
-    _leaves: list[bytes] = field(default_factory=list)
-    _anchored: list[int] = field(init=False)
+    def __init__(self, workspace: UUID, export: Export, start: Place) -> None:
+        self.workspace = workspace
+        self.export = export
+        self._offset, self._begun = start.offset, start.position
+        self._events, self._first, self._last = start.events, start.first, start.last
+        self._position = start.position
+        self._checkpointed = start.checkpointed
+        self._leaves = _leaves_before(workspace, start) if start.leaves else []
+        self._anchored = sorted(set(export.anchored))
 
-    def __post_init__(self) -> None:
-        self._anchored = sorted(set(self.export.anchored))
+    @property
+    def place(self) -> Place:
+        """Where it stands."""
+        return Place(
+            self._offset,
+            self._position,
+            self._checkpointed,
+            len(self._leaves),
+            self._events,
+            self._first,
+            self._last,
+        )
 
-    def lines(self) -> Iterator[bytes]:
+    def written(self, content: bytes, digest: hashlib._Hash) -> tuple[bytes, Place]:
+        """Count these bytes; they, and the place behind them."""
+        digest.update(content)
+        self._offset += len(content)
+        return content, self.place
+
+    def pages(self) -> Iterator[list[bytes]]:
         """Everything between header and manifest."""
         for positions in self._pages():
-            yield from self._page(positions, positions[-1] + 1)
-        yield from self._page([], self.export.checkpoint.size)
+            yield self._page(positions, positions[-1] + 1)
+        yield self._page([], self.export.checkpoint.size)
 
     def _pages(self) -> Iterator[list[int]]:
         size, selection = self.export.checkpoint.size, self.export.selection
-        several = iter(range(size) if selection is None else selection)
-        after = -1
+        several = iter(range(self._begun, size) if selection is None else selection)
+        after = self._begun - 1
         while page := list(islice(several, PAGE)):
             for position in page:
                 if not after < position < size:
@@ -210,8 +263,8 @@ class _Walk:
             if self._position % EVERY == 0:
                 found += self._told_leaves()
             found += self._checkpoint(read)
-            self.first = position if self.first is None else self.first
-            self.last, self.events = position, self.events + 1
+            self._first = position if self._first is None else self._first
+            self._last, self._events = position, self._events + 1
         found += self._leave_out(end, read)
         if end == self.export.checkpoint.size:
             found += self._told_leaves()
@@ -274,6 +327,12 @@ class _Walk:
     def _is_anchored(self, size: int) -> bool:
         at = bisect_left(self._anchored, size)
         return self._anchored[at : at + 1] == [size]
+
+
+def _leaves_before(workspace: UUID, place: Place) -> list[bytes]:
+    values = {"workspace": workspace, "from": place.position - place.leaves, "to": place.position}
+    with pool().connection() as conn, conn.cursor(binary=True) as cursor:
+        return [row[0] for row in cursor.execute(_LEAVES, values)]
 
 
 def _gap_hashes(
