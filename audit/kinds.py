@@ -615,6 +615,34 @@ class EvidenceExported(Data, frozen=True, kw_only=True):
     size: int
 
 
+class LogExported(Data, frozen=True, kw_only=True):
+    """Somebody asked for an export; ``query`` says of what, as ``name=value``; empty: the whole log.
+
+    ``size`` is the length of the log that it is taken from.
+    """
+
+    KIND = "log.exported"
+    query: list[str]
+    format: str
+    target: str
+    size: int
+
+
+class LogExportDownloaded(Data, frozen=True, kw_only=True):
+    """Somebody began to download an export, or the rest of it from a byte on."""
+
+    KIND = "log.export_downloaded"
+    start: int
+
+
+class LogExportSent(Data, frozen=True, kw_only=True):
+    """An export lies in the operator's store, whole.  Its SHA-256 is of the file."""
+
+    KIND = "log.export_sent"
+    events: int
+    sha256: str
+
+
 def _registered() -> dict[str, type[Data]]:
     return {kind.KIND: kind for kind in Data.__subclasses__()}
 

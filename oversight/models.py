@@ -1,4 +1,5 @@
-"""Keeping an eye on the whole: the kill switch, anchors of the log outside, erasures, holds, retention."""
+"""Keeping an eye on the whole: the kill switch, anchors and exports of the log, erasures,
+holds, retention."""
 
 from __future__ import annotations
 
@@ -203,3 +204,77 @@ class Retention(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(days__gte=1), name="retention_days_positive")
         ]
+
+
+class Export(models.Model):
+    """A part of the log that somebody asked for.  Its bytes are not kept: they can be written again."""
+
+    class Format(models.TextChoices):
+        JSONL = "jsonl"
+        CSV = "csv"
+
+    class Target(models.TextChoices):
+        #: Downloaded by whoever may read the log.
+        DOWNLOAD = "download"
+        #: Sent to the store that the operator configured.
+        S3 = "s3"
+
+    class State(models.TextChoices):
+        #: A worker writes it once, to know its length and hash, or sends it.
+        WRITING = "writing"
+        READY = "ready"
+        FAILED = "failed"
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_index=False)
+    #: Who asked, as in events: ``{type, id, via}`` (canonical JSON).
+    actor = models.BinaryField()
+    #: Conditions by the names of docs/log-format.md (canonical JSON).
+    query = models.BinaryField()
+    format = models.CharField(max_length=5, choices=Format)
+    target = models.CharField(max_length=10, choices=Target)
+    #: The checkpoint that it leads to, and of how many events.
+    checkpoint = models.TextField()
+    size = models.BigIntegerField()
+    #: Sizes at which anchors were made a moment before; older ones are found among the anchors.
+    anchored = ArrayField(models.BigIntegerField(), default=list)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    state = models.CharField(max_length=10, choices=State, default=State.WRITING)
+    # -- how far it is
+    #: How much of the log was looked at, and how many events and bytes were written.
+    walked = models.BigIntegerField(default=0)
+    events = models.BigIntegerField(default=0)
+    bytes = models.BigIntegerField(default=0)
+    attempts = models.PositiveIntegerField(default=0)
+    error = models.TextField(blank=True, default="")
+    # -- what it came to
+    sha256 = models.BinaryField(max_length=32, null=True)
+    manifest = models.TextField(null=True)
+    #: Places at which writing can go on (JSON), so that a download need not begin anew.
+    places = models.BinaryField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    #: Of one that goes to a store: the key of the object, and the upload that is under way.
+    object_key = models.TextField(null=True)
+    upload = models.TextField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(format__in=["jsonl", "csv"], target__in=["download", "s3"]),
+                name="export_format_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="writing", finished_at=None)
+                | Q(state="failed", finished_at__isnull=False)
+                | Q(
+                    state="ready",
+                    finished_at__isnull=False,
+                    sha256__isnull=False,
+                    manifest__isnull=False,
+                    places__isnull=False,
+                ),
+                name="export_writing_or_ended",
+            ),
+        ]
+        indexes = [models.Index(fields=["workspace", "-id"], name="export_newest")]
