@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
@@ -97,3 +97,32 @@ class AccessReview(Struct, frozen=True, kw_only=True):
     people: list[PersonThen]
     roles: list[RoleThen]
     derived: Annotated[str, Meta(description="From what it is told")]
+
+
+class ExportAsked(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"since": "from"}
+):
+    """What to export, and how.  Without conditions it is the whole log."""
+
+    format: Literal["jsonl", "csv"] = "jsonl"
+    target: Annotated[
+        Literal["download", "s3"], Meta(description="`s3`: the store that the operator configured")
+    ] = "download"
+    since: Annotated[str | None, Meta(description="From this instant on (RFC 3339)")] = None
+    until: Annotated[str | None, Meta(description="Before this instant")] = None
+    agent: Annotated[
+        str | None, Meta(description="By id or name: what it did, its requests and runs")
+    ] = None
+    action: Annotated[str | None, Meta(description="Requests of this action")] = None
+    role: Annotated[str | None, Meta(description="Requests that this role was asked about")] = None
+    outcome: Annotated[
+        str | None,
+        Meta(
+            description="Requests that were `approved`, `rejected`, `answered`, `expired`, `cancelled`, "
+            "`revoked`, or are `pending`"
+        ),
+    ] = None
+    kind: Annotated[
+        str | None, Meta(description="One kind of event, or all of a noun: `request.*`")
+    ] = None
+    subject: Annotated[str | None, Meta(description="The id of what events are about")] = None

@@ -20,6 +20,7 @@ from django.urls import get_resolver
 
 from api import answers, hot, streams, waiting
 from api.answers import Answer, Call, Hot
+from api.downloads import Downloads
 from api.errors import answer_to
 from api.threads import Threads
 from api.wire import Left, Receive, Send, encoded, header_map, read_body, send_whole
@@ -37,6 +38,8 @@ HOT_THREADS: Final = 8
 DJANGO_THREADS: Final = 8
 #: What waits is read by one statement at a time, keys and sessions by another.
 HUB_THREADS: Final = 2
+#: Pieces of downloads that are made at once: each borrows a connection of the pool for a moment.
+DOWNLOAD_THREADS: Final = 2
 READ_PREFIX: Final = "/api/v1/requests/"
 #: How the paths of event streams end.
 EVENTS: Final = "/events"
@@ -51,6 +54,8 @@ class Parts:
     hot: Threads
     django: Threads
     reading: Threads
+    making: Threads
+    downloads: Downloads
     hub: Hub
 
 
@@ -90,7 +95,9 @@ class Front:
         reading = Threads(HUB_THREADS, "hub", loop)
         hub = Hub(self._sources, reading.call)
         django = Threads(DJANGO_THREADS, "django", loop)
-        self._parts = Parts(Threads(HOT_THREADS, "hot", loop), django, reading, hub)
+        making = Threads(DOWNLOAD_THREADS, "downloads", loop)
+        hot_threads = Threads(HOT_THREADS, "hot", loop)
+        self._parts = Parts(hot_threads, django, reading, making, Downloads(making), hub)
         hub.start()
         db.pool()
         django.call(warm)
@@ -105,7 +112,7 @@ class Front:
         parts, self._parts = self._parts, None
         if parts is not None:
             await parts.hub.close()
-            for threads in (parts.hot, parts.django, parts.reading):
+            for threads in (parts.hot, parts.django, parts.reading, parts.making):
                 threads.close()
         nudger.close()
         db.close()
@@ -170,7 +177,8 @@ class Front:
             await self._events(scope, headers, receive, send, marks)
         else:
             body = await read_body(headers, receive)
-            await self._django_answers(environ_of(scope, body, marks[-1][1].decode()), send, marks)
+            environ = environ_of(scope, body, marks[-1][1].decode())
+            await self._django_answers(environ, receive, send, marks)
         return None
 
     async def _hot(
@@ -201,10 +209,21 @@ class Front:
         return await self._hot(hot.read_one, call, receive, waiter)
 
     async def _django_answers(
-        self, environ: dict[str, Any], send: Send, marks: list[tuple[bytes, bytes]]
+        self,
+        environ: dict[str, Any],
+        receive: Receive,
+        send: Send,
+        marks: list[tuple[bytes, bytes]],
     ) -> None:
         whole = await self._running.django.call(run_wsgi, self._django, environ)
-        await send_whole(send, whole.status, [*whole.headers, marks[-1]], whole.body)
+        headers = [*whole.headers, marks[-1]]
+        if whole.pieces is None:
+            await send_whole(send, whole.status, headers, whole.body)
+        elif environ["REQUEST_METHOD"] == "HEAD":
+            await send({"type": "http.response.start", "status": whole.status, "headers": headers})
+            await send({"type": "http.response.body", "body": b""})
+        else:
+            await self._running.downloads.serve(whole, headers, receive, send)
 
     async def _events(
         self,

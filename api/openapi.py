@@ -19,6 +19,7 @@ from api.audit_messages import (
     CheckpointShown,
     ConsistencyShown,
     EventShown,
+    ExportAsked,
     InclusionShown,
 )
 from api.hot import ConsumeBody, Nothing, WaitFor
@@ -74,6 +75,7 @@ from approvals.submission import AgentMessage, Question, Recorded, ResultTold, R
 from core.problems import CONTENT_TYPE, TYPE_PREFIX
 from oversight.erasure import ErasureShown
 from oversight.evidence.packet import Packet
+from oversight.exports.asking import ExportShown
 from oversight.holds import HoldShown
 from oversight.kill_switch import KillShown
 
@@ -108,6 +110,7 @@ STRUCTS: Final = (
     *(KillBody, KillShown, KillList),
     *(CheckpointShown, EventShown, InclusionShown, ConsistencyShown, Packet, AccessReview),
     *(ErasureBody, ErasureShown, ErasureList, HoldBody, LiftBody, HoldShown, HoldList),
+    *(ExportAsked, ExportShown),
     *(RunDeclared, RunEnd, RunShown, RunList, StepsReported, StepsTaken, StepList),
 )
 RISKS: Final = ["low", "medium", "high", "critical"]
@@ -195,6 +198,7 @@ def schemas() -> dict[str, Any]:
             _restrict(found[struct]["properties"][field], values)
     found["RequestList"] = _page_of("RequestObject")
     found["EventList"] = _page_of("EventShown")
+    found["ExportList"] = _page_of("ExportShown")
     found["Waited"] = {
         "type": "object",
         "description": "Every request that was asked for, in that order.",

@@ -12,6 +12,7 @@ from api.views import (
     endpoints,
     erasures,
     events,
+    exports,
     kill_switch,
     people,
     permits,
@@ -99,6 +100,15 @@ urlpatterns = [
     path("v1/erasures", erasures.Erasures.as_view(), name="api_erasures"),
     path("v1/holds", erasures.Holds.as_view(), name="api_holds"),
     path("v1/holds/<str:hold_id>/lift", erasures.Lift.as_view(), name="api_hold_lift"),
+    path("v1/audit/exports", exports.Exports.as_view(), name="api_exports"),
+    path("v1/audit/exports/<str:export_id>", exports.ExportDetail.as_view(), name="api_export"),
+    *(
+        path(f"v1/audit/exports/<str:export_id>/{name}", view.as_view(), name=f"api_export_{name}")
+        for name, view in (
+            ("content", exports.ExportContent),
+            ("manifest", exports.ExportManifest),
+        )
+    ),
     path("v1/break_glass", teamwork.PastThePlan.as_view(), name="api_past_the_plan"),
     path("v1/decisions", teamwork.Alike.as_view(), name="api_alike"),
     path("v1/actions/record", agent.Record.as_view(), name="api_record"),

@@ -1,17 +1,20 @@
 """Django's WSGI application behind an ASGI server: one call in a thread, one whole answer back.
 
 Existing adapters stream, which costs three waits between thread and loop per answer; our pages and
-documents are small, so one is enough.  Streams are served natively by the front.
+documents are small, so one is enough.  Event streams are served natively by the front, and so is what
+does not fit into memory (`core.downloads`): the bridge hands it on unread.
 """
 
 from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import unquote_to_bytes
+
+from core.downloads import Download
 
 Environ: TypeAlias = dict[str, Any]
 Wsgi: TypeAlias = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
@@ -25,6 +28,8 @@ class Whole:
     status: int
     headers: RawHeaders
     body: bytes
+    #: What follows instead of the body, piece by piece.
+    pieces: Iterator[bytes] | None = None
 
 
 def environ_of(scope: Any, body: bytes, request_id: str) -> Environ:
@@ -82,8 +87,9 @@ def run(application: Wsgi, environ: Environ) -> Whole:
 
     written: list[bytes] = []
     chunks = application(environ, start_response)
+    pieces = iter(chunks.pieces) if isinstance(chunks, Download) else None
     try:
-        body = b"".join([*chunks])
+        body = b"" if pieces is not None else b"".join([*chunks])
     finally:
         close = getattr(chunks, "close", None)
         if close is not None:
@@ -96,4 +102,4 @@ def run(application: Wsgi, environ: Environ) -> Whole:
         for name, value in headers
         if name.lower() != "x-request-id"  # the server in front says it for all
     ]
-    return Whole(int(status[:3]), raw, body)
+    return Whole(int(status[:3]), raw, body, pieces)

@@ -19,6 +19,7 @@ from escalations.expiry import expire_due
 from escalations.permits import lapse_due, result_due
 from oversight.anchors import keeping
 from oversight.anchors.targets import ANCHOR
+from oversight.exports import keeping as exports
 from oversight.retention import AGE, age_due
 
 #: What sends this process's callbacks.
@@ -31,4 +32,5 @@ HANDLERS: dict[str, Handler] = {
     DELIVER: deliverer.take,
     ANCHOR: keeping.keep,
     AGE: age_due,
+    exports.EXPORT: exports.keep,
 }

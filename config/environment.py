@@ -99,6 +99,43 @@ def anchor_folder() -> Path | None:
     return data_folder() / "anchors" if (data_folder() / "instance.json").exists() else None
 
 
+def export_store() -> dict[str, str] | None:
+    """The S3-compatible store that exports may be sent to (``ASSENTRY_S3_…``); None where there is none.
+
+    Raises:
+        ImproperlyConfigured: the endpoint is set without a bucket or its keys, or a file cannot be read.
+    """
+    endpoint = os.environ.get("ASSENTRY_S3_ENDPOINT", "").strip()
+    if not endpoint:
+        return None
+    found = {
+        "endpoint": endpoint,
+        "bucket": os.environ.get("ASSENTRY_S3_BUCKET", "").strip(),
+        "access_key": _secret("ASSENTRY_S3_ACCESS_KEY", "ASSENTRY_S3_ACCESS_KEY_FILE"),
+        "secret_key": _secret("ASSENTRY_S3_SECRET_KEY", "ASSENTRY_S3_SECRET_KEY_FILE"),
+        "region": os.environ.get("ASSENTRY_S3_REGION", "").strip() or "us-east-1",
+    }
+    for name, value in found.items():
+        if not value:
+            raise ImproperlyConfigured(
+                f"ASSENTRY_S3_ENDPOINT is set: set ASSENTRY_S3_{name.upper()}"
+            )
+    if urlsplit(endpoint).scheme not in {"http", "https"} or not urlsplit(endpoint).hostname:
+        raise ImproperlyConfigured("ASSENTRY_S3_ENDPOINT must be an http or https address")
+    return {**found, "prefix": os.environ.get("ASSENTRY_S3_PREFIX", "").strip()}
+
+
+def _secret(variable: str, file: str) -> str:
+    """The value of a variable, else what the named file holds; empty where neither is set."""
+    written, named = os.environ.get(variable, ""), os.environ.get(file)
+    if written or not named:
+        return written.strip()
+    try:
+        return Path(named).read_text().strip()
+    except OSError as error:
+        raise ImproperlyConfigured(f"{file} cannot be read: {error.strerror}") from error
+
+
 def base_url() -> str:
     """The address people and agents reach this server at, without a trailing slash."""
     host = os.environ.get("ASSENTRY_HOST") or DEFAULT_HOST

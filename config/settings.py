@@ -13,6 +13,7 @@ BASE_URL = environment.base_url()
 SECRET_KEY = environment.secret_key()
 SEALING_KEYS = environment.sealing_keys()
 ANCHOR_DIR = environment.anchor_folder()
+EXPORT_STORE = environment.export_store()
 DEBUG = False
 HTTPS = BASE_URL.startswith("https://")
 _base = urlsplit(BASE_URL)

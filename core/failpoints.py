@@ -32,6 +32,8 @@ Name: TypeAlias = Literal[
     "erase_before_last_statement",
     "sequence_before_last_statement",
     "anchor_after_send_before_record",
+    "export_after_part",
+    "export_before_last_statement",
     "due_after_claim",
     "due_before_finish",
 ]

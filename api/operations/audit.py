@@ -10,14 +10,17 @@ from api.operations.terms import (
     LIMIT,
     READING,
     WORKSPACE,
+    WRITING,
     Operation,
     Success,
+    header,
     named_id,
     query,
 )
 
 _INSTANT: Final[dict[str, Any]] = {"type": "string", "format": "date-time"}
 _SIZE: Final[dict[str, Any]] = {"type": "integer", "minimum": 1}
+_EXPORT: Final = named_id("exp", "The export")
 
 AUDIT: Final[tuple[Operation, ...]] = (
     Operation(
@@ -118,5 +121,82 @@ AUDIT: Final[tuple[Operation, ...]] = (
         (*READING, "Invalid"),
         ({**query("at", "The instant", **_INSTANT), "required": True}, WORKSPACE),
         description="`derived` says from what it is told. That somebody looked is an event, too.",
+    ),
+    Operation(
+        "get",
+        "/api/v1/audit/exports",
+        "listExports",
+        "Log",
+        "The exports of the log",
+        "auditor read",
+        {200: Success("The newest first", "ExportList")},
+        (*READING, "Invalid"),
+        (CURSOR, LIMIT, WORKSPACE),
+    ),
+    Operation(
+        "post",
+        "/api/v1/audit/exports",
+        "exportLog",
+        "Log",
+        "Export the log, or a part of it",
+        "auditor",
+        {201: Success("It is being written", "ExportShown")},
+        (*WRITING, "Conflict"),
+        (WORKSPACE,),
+        body="ExportAsked",
+        body_required=False,
+        description="It holds what has its place in the log by now. Asking is an event.",
+    ),
+    Operation(
+        "get",
+        "/api/v1/audit/exports/{id}",
+        "readExport",
+        "Log",
+        "How far an export is, or what it came to",
+        "auditor read",
+        {200: Success("The export", "ExportShown")},
+        (*READING, "NotFound"),
+        (_EXPORT, WORKSPACE),
+    ),
+    Operation(
+        "get",
+        "/api/v1/audit/exports/{id}/content",
+        "downloadExport",
+        "Log",
+        "The file of an export",
+        "auditor read",
+        {
+            200: Success(
+                "The whole file: JSON Lines, or CSV",
+                "text",
+                "application/jsonl",
+                {"ETag": "SHA-256 of the file", "Accept-Ranges": "`bytes`"},
+            ),
+            206: Success(
+                "The bytes that were asked for",
+                "text",
+                "application/jsonl",
+                {"Content-Range": "Which bytes of how many"},
+            ),
+        },
+        (*READING, "NotFound", "Conflict", "NotSatisfiable"),
+        (
+            _EXPORT,
+            header("Range", "Which bytes: `bytes=1048576-`"),
+            header("If-Range", "The ETag of the file that the range is of"),
+            WORKSPACE,
+        ),
+        description="The same bytes each time, so that a download that broke off can go on. Reading it is an event.",
+    ),
+    Operation(
+        "get",
+        "/api/v1/audit/exports/{id}/manifest",
+        "readExportManifest",
+        "Log",
+        "The signed note about a file",
+        "auditor read",
+        {200: Success("A signed note (c2sp.org/signed-note)", "text", "text/plain")},
+        (*READING, "NotFound", "Conflict"),
+        (_EXPORT, WORKSPACE),
     ),
 )

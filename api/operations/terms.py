@@ -53,7 +53,7 @@ ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
             *("claimed_by_another", "not_administrator", "not_auditor", "not_a_third_person"),
         ),
     ),
-    "NotFound": (404, ("not_found",)),
+    "NotFound": (404, ("not_found", "export_expired")),
     "Conflict": (
         409,
         (
@@ -71,6 +71,7 @@ ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
             *("endpoint_exists", "too_many_endpoints", "endpoint_disabled"),
             *("callback_pending", "kill_undone", "not_sequenced"),
             *("callback_erased", "request_erased", "on_hold", "already_held", "hold_lifted"),
+            *("too_many_exports", "export_not_ready", "export_failed"),
         ),
     ),
     "Gone": (
@@ -79,6 +80,7 @@ ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
     ),
     "TooLarge": (413, ("body_too_large", "payload_too_large")),
     "WrongType": (415, ("unsupported_media_type",)),
+    "NotSatisfiable": (416, ("range_not_satisfiable",)),
     "Invalid": (
         422,
         (

@@ -16,6 +16,7 @@ from audit.reading import Wanted
 from core import ids
 from core.canonical import JSON
 from core.db import pool
+from oversight.exports.errors import BadCondition
 from people.models import Role
 
 #: Positions that one statement looks at: a moment's work, whatever is asked for.
@@ -31,14 +32,6 @@ SELECT l.position FROM audit_leaf AS l JOIN audit_event AS e ON e.id = l.event_i
 _CHECKPOINT: Final = """
 SELECT size, at FROM audit_checkpoint WHERE workspace_id = %s AND number = %s
 """
-
-
-class BadQuery(ValueError):
-    """A condition makes no sense; ``name`` is which."""
-
-    def __init__(self, name: str, detail: str) -> None:
-        super().__init__(detail)
-        self.name, self.detail = name, detail
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +89,19 @@ def read(workspace: UUID, given: Mapping[str, str | None]) -> Query:
         given: agents and roles by name, agents also by id.
 
     Raises:
-        BadQuery: a condition that makes no sense, or names what is not there.
+        BadCondition: a condition that makes no sense, or names what is not there.
     """
     text = {name: value.strip() for name, value in given.items() if value and value.strip()}
     since, until = _instant(text.get("from"), "from"), _instant(text.get("until"), "until")
     if since and until and since >= until:
-        raise BadQuery("until", "A later instant than “from”.")
+        raise BadCondition("until", "A later instant than “from”.")
     if "outcome" in text and text["outcome"] not in (*in_log.OUTCOMES, in_log.PENDING):
         named = ", ".join((*in_log.OUTCOMES, in_log.PENDING))
-        raise BadQuery("outcome", f"One of {named}.")
+        raise BadCondition("outcome", f"One of {named}.")
     if "kind" in text and not _is_kind(text["kind"]):
-        raise BadQuery("kind", "There is no kind of event of that name.")
+        raise BadCondition("kind", "There is no kind of event of that name.")
     if len(text.get("action", "")) > 120:
-        raise BadQuery("action", "The name of an action.")
+        raise BadCondition("action", "The name of an action.")
     return Query(
         since=since,
         until=until,
@@ -135,7 +128,7 @@ def _instant(text: str | None, name: str) -> datetime | None:
     except ValueError:
         found = None
     if found is None or found.tzinfo is None:
-        raise BadQuery(name, "An instant such as 2026-03-29T01:59:59Z, with its offset.")
+        raise BadCondition(name, "An instant such as 2026-03-29T01:59:59Z, with its offset.")
     return found
 
 
@@ -148,13 +141,13 @@ def _agent(workspace: UUID, text: str | None) -> str | None:
     except ids.BadId:
         one = found.filter(name=text).first()
     if one is None:
-        raise BadQuery("agent", "There is no agent of that name or id.")
+        raise BadCondition("agent", "There is no agent of that name or id.")
     return ids.encode("agt", one.id)
 
 
 def _role(workspace: UUID, text: str | None) -> str | None:
     if text is not None and not Role.objects.filter(workspace_id=workspace, name=text).exists():
-        raise BadQuery("role", "There is no role of that name.")
+        raise BadCondition("role", "There is no role of that name.")
     return text
 
 
@@ -163,7 +156,7 @@ def _subject(text: str | None) -> str | None:
         try:
             ids.decode(text.partition("_")[0], text)
         except (ids.BadId, KeyError):
-            raise BadQuery("subject", "An id such as req_01h455vb4pex5vsknk084sn02q.") from None
+            raise BadCondition("subject", "An id such as req_01h455vb4pex5vsknk084sn02q.") from None
     return text
 
 
