@@ -106,6 +106,8 @@ class Success:
     schema: str | None = None
     content_type: str = "application/json"
     headers: dict[str, str] = field(default_factory=dict)
+    #: Other types that the same text may have.
+    or_types: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """As a Response Object."""
@@ -121,7 +123,8 @@ class Success:
                     {"$ref": f"#/components/schemas/{name}"} for name in ("AgentMe", "PersonMe")
                 ]
                 schema = {"oneOf": refs}
-            found["content"] = {self.content_type: {"schema": schema}}
+            types = (self.content_type, *self.or_types)
+            found["content"] = {each: {"schema": schema} for each in types}
         if self.headers:
             found["headers"] = {
                 name: {"description": said, "schema": {"type": "string"}}

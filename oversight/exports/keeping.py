@@ -10,6 +10,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -103,7 +104,7 @@ def write(row: Claimed, *, told: Told | None = None, taken: Taken | None = None)
     """
     export = Export.objects.filter(id=row.subject, state=Export.State.WRITING).first()
     if export is None:
-        with pool().connection() as conn, conn.transaction():
+        with suppress(due.LostLease), pool().connection() as conn, conn.transaction():
             due.finish(conn, [row])
         return
     attempt = _Attempt(row, export, told, taken)
