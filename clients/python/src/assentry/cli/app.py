@@ -12,9 +12,11 @@ from typing import Annotated, Any
 import typer
 
 from assentry import Client, StillPending, Stopped
+from assentry.cli import audit_export as audit_export_file
 from assentry.cli import execute, forward
 from assentry.cli.codes import Code, of_request
 from assentry.objects import Request
+from assentry.settings import settings
 
 EPILOG = (
     "ASSENTRY_URL and ASSENTRY_KEY name the server and the agent's key. Exit codes: 0 approved or "
@@ -31,6 +33,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+audit = typer.Typer(
+    help="Export the log, and check what was exported.", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(audit, name="audit")
 
 Json = Annotated[bool, typer.Option("--json", help="print the whole object as JSON")]
 Timeout = Annotated[
@@ -173,6 +180,46 @@ def me(as_json: Json = False) -> None:
     if found["stop"]:
         print("This agent must stop.", file=sys.stderr)
         raise typer.Exit(Code.STOPPED)
+
+
+@audit.command("export")
+def audit_export(
+    out: Annotated[Path, typer.Option(help="the file that it shall be", metavar="FILE")],
+    format: Annotated[str, typer.Option(help="jsonl or csv")] = "jsonl",
+    since: Annotated[str | None, typer.Option(help="from this instant on (RFC 3339)")] = None,
+    until: Annotated[str | None, typer.Option(help="before this instant")] = None,
+    agent: Annotated[str | None, typer.Option(help="an agent, by name or id")] = None,
+    action: Annotated[str | None, typer.Option(help="requests of this action")] = None,
+    role: Annotated[
+        str | None, typer.Option(help="requests that this role was asked about")
+    ] = None,
+    outcome: Annotated[str | None, typer.Option(help="such as approved, rejected, pending")] = None,
+    kind: Annotated[str | None, typer.Option(help="a kind of event, or request.*")] = None,
+    subject: Annotated[str | None, typer.Option(help="the id of what events are about")] = None,
+    as_json: Json = False,
+) -> None:
+    """Load the log, or a part of it, with an auditor's key.  Broken off, the same command goes on."""
+    given = {
+        "format": format,
+        "from": since,
+        "until": until,
+        "agent": agent,
+        "action": action,
+        "role": role,
+        "outcome": outcome,
+        "kind": kind,
+        "subject": subject,
+    }
+    asked = {name: value for name, value in given.items() if value is not None}
+    try:
+        shown = audit_export_file.Export(settings(), asked, out).run()
+    except OSError as error:
+        raise typer.BadParameter(f"{error.strerror}: {out}", param_hint="--out") from None
+    if as_json:
+        print(json.dumps(shown))
+    else:
+        print(f"{out}: {shown['events']:,} events, {shown['bytes']:,} bytes of {shown['id']}")
+        print(f"SHA-256 {shown['sha256']}")
 
 
 def _note(text: str) -> None:
