@@ -107,7 +107,8 @@ def _write(export: Export, file: BinaryIO | None) -> None:
         if time.monotonic() - said >= _SAY_S or walked == size:
             said = time.monotonic()
             share = 100 * walked // size if size else 100
-            print(f"{share:3d} %  {events:,} events", file=sys.stderr, flush=True)
+            sys.stderr.write(f"{share:3d} %  {events:,} events\n")
+            sys.stderr.flush()
 
     for row in due.take(keeping.EXPORT, [export.id]):
         keeping.write(row, told=told, taken=None if file is None else file.write)
