@@ -14,6 +14,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 
@@ -26,6 +27,7 @@ from people.permissions import permissions_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
+R = TypeVar("R", bound=HttpResponseBase)
 
 #: The slug of the workspace a person last chose.
 CHOSEN = "workspace"
@@ -130,12 +132,12 @@ def whichever(
 
 
 def signed_in(
-    view: Callable[Concatenate[HttpRequest, Visitor, P], HttpResponse],
-) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    view: Callable[Concatenate[HttpRequest, Visitor, P], R],
+) -> Callable[Concatenate[HttpRequest, P], R | HttpResponse]:
     """Give a view its visitor; send everybody else to sign in first, and back."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> R | HttpResponse:
         user = request.user
         if not isinstance(user, User) or not user.is_active:
             return _to_sign_in(request)

@@ -77,8 +77,7 @@ class ExportManifest(AuditDoor):
     def get(self, request: Request, export_id: str) -> HttpResponseBase:
         """The signed note about the file."""
         who = auditing(request)
-        export = asking.finished(who.workspace, export_id)
-        return _guarded(HttpResponse(export.manifest, content_type=serving.MANIFEST_TYPE))
+        return _guarded(serving.manifest(asking.finished(who.workspace, export_id)))
 
 
 def _guarded(response: HttpResponseBase) -> HttpResponseBase:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from django.http import HttpResponse
+
 from audit.actor import Actor
 from core.downloads import Download, NotSatisfiable, asked_range
 from core.problems import Problem
@@ -50,7 +52,17 @@ def content(*, actor: Actor, export: Export, headers: Mapping[str, str], method:
     answer.headers["Content-Length"] = str(last + 1 - first)
     answer.headers["Content-Disposition"] = f'attachment; filename="{asking.file_name(export)}"'
     answer.headers["Accept-Ranges"] = "bytes"
+    answer.headers["Cache-Control"] = "no-store"
     answer.headers["ETag"] = etag
     if part:
         answer.headers["Content-Range"] = str(part)
+    return answer
+
+
+def manifest(export: Export) -> HttpResponse:
+    """The signed note about a finished file."""
+    answer = HttpResponse(export.manifest, content_type=MANIFEST_TYPE)
+    name = f"{asking.file_name(export)}.manifest"
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    answer.headers["Cache-Control"] = "no-store"
     return answer

@@ -237,6 +237,12 @@ def _lines(workspace: UUID, found: Sequence[Event]) -> list[Line]:
     ]
 
 
+def names_of(workspace: UUID, actors: Sequence[dict[str, Any]]) -> list[str]:
+    """Who they are, in words: the actors of events."""
+    named = _names(workspace, [actor["id"] for actor in actors if actor["id"]])
+    return [named.get(actor["id"] or "", _nameless(actor)) for actor in actors]
+
+
 def _names(workspace: UUID, shown: Sequence[str]) -> dict[str, str]:
     decoded = {text: ids.decode(text.partition("_")[0], text) for text in shown}
     programs = [one for text, one in decoded.items() if not text.startswith("per_")]

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import Concatenate, ParamSpec, TypeVar
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
 from core.problems import Problem
 from pages.visitor import Visitor
 
 P = ParamSpec("P")
-View = Callable[Concatenate[HttpRequest, Visitor, P], HttpResponse]
+R = TypeVar("R", bound=HttpResponseBase)
+View = Callable[Concatenate[HttpRequest, Visitor, P], R]
 
 
-def told(view: View[P]) -> View[P]:
+def told(view: View[P, R]) -> View[P, R | HttpResponse]:
     """Turn a `Problem` that a view did not handle itself into a page of its own."""
 
     @wraps(view)
     def telling(
         request: HttpRequest, visitor: Visitor, /, *args: P.args, **kwargs: P.kwargs
-    ) -> HttpResponse:
+    ) -> R | HttpResponse:
         try:
             return view(request, visitor, *args, **kwargs)
         except Problem as problem:
