@@ -18,7 +18,9 @@ import pytest
 from django.conf import settings
 from django.db import connections
 
-from agents.services import create_tool_key
+from agents.services import create_auditor_key, create_tool_key
+from core import due
+from oversight.exports import keeping
 from policies.management.commands.seed_demo import POLICY
 from policies.services import apply
 from tests.api.tenant import Person
@@ -43,7 +45,7 @@ rules:
 
 
 class Reviewer:
-    """Somebody who says yes to whatever waits, and answers questions with the first option."""
+    """Somebody who says yes to whatever waits, answers with the first option, and writes exports."""
 
     def __init__(self, server: Live) -> None:
         workspace = WorkspaceFactory()
@@ -52,6 +54,7 @@ class Reviewer:
         apply(actor=ACTOR, workspace=workspace, text=text.replace("rules:\n", SHELL, 1))
         self.key = KeyFactory(agent=AgentFactory(workspace=workspace)).token
         self.tool_key = create_tool_key(actor=ACTOR, workspace=workspace, name="till").token
+        self.audit_key = create_auditor_key(actor=ACTOR, workspace=workspace, name="Audit").token
         self.audience = f"{settings.BASE_URL}/workspaces/{workspace.slug}"
         self.who = Person(server, person)
         self._over = threading.Event()
@@ -65,6 +68,7 @@ class Reviewer:
 
     def _work(self) -> None:
         while not self._over.wait(0.05):
+            due.run(keeping.EXPORT, keeping.keep)
             for request in self.who.call("GET", "/inbox?view=mine").json()["results"]:
                 if request["kind"] == "question":
                     option = request["payload"]["options"][0]["value"]
@@ -131,9 +135,10 @@ def test_command_lines_do_what_is_said(environment: Reviewer, tmp_path: Path) ->
     for line in lines:
         command, *words = shlex.split(line)
         assert command == "assentry"
+        key = {"ASSENTRY_KEY": environment.audit_key} if words[:2] == ["audit", "export"] else {}
         done = subprocess.run(
             [sys.executable, "-c", "from assentry.cli.entry import main; main()", *words],
-            env={**os.environ, "PYTHONPATH": source},
+            env={**os.environ, "PYTHONPATH": source, **key},
             cwd=tmp_path,
             capture_output=True,
             text=True,

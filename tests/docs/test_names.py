@@ -14,7 +14,7 @@ from tests.docs.pages import DOCUMENTS, ROOT, code, name, prose, section
 
 GUARANTEES = ROOT / "docs" / "guarantees.md"
 TESTS = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", GUARANTEES.read_text(encoding="utf-8"))
-_VARIABLE = re.compile(r"\b(?:ASSENTRY_[A-Z_]+|DATABASE_URL|REDIS_URL)\b")
+_VARIABLE = re.compile(r"\b(?:ASSENTRY_[A-Z][A-Z0-9_]*|DATABASE_URL|REDIS_URL)\b")
 #: Sources that run: what they read from outside has to be described.
 SOURCES = [
     path

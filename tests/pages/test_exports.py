@@ -105,7 +105,7 @@ def test_what_makes_no_sense_is_said_and_kept(
     office: Office, auditor: Browser, fields: dict[str, str], said: str
 ) -> None:
     form = auditor.get("/log/exports").form("/log/exports")
-    page = auditor.submit(form, **fields)
+    page = auditor.submit(form, follow=True, **fields)
     assert page.status == 422
     assert said in page.tree.one("p", id="wrong").text
     assert "<script>alert" not in page.answer.text
