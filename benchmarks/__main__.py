@@ -4,7 +4,7 @@
     .venv/bin/python -m benchmarks all --json figures.json
 
 Names: submit, roundtrip, waiters, streams, expiry, steps, client, callbacks, hanging, permits, consume,
-kill, memory, cold_start.  `--quick` does next to nothing, to see that all of it works.
+kill, export, memory, cold_start.  `--quick` does next to nothing, to see that all of it works.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from benchmarks import (
     callbacks,
     expiry,
     kill,
+    log,
     machine,
     permits,
     rest,
@@ -48,6 +49,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "permits": permits.verify,
     "consume": permits.consume,
     "kill": kill.measure,
+    "export": log.export,
 }
 
 QUICK: dict[str, Benchmark] = {
@@ -65,6 +67,7 @@ QUICK: dict[str, Benchmark] = {
     "permits": lambda product: permits.verify(product, permits.Scale(permits=3, checks=20)),
     "consume": lambda product: permits.consume(product, permits.Scale(clients=2, used=5, rounds=2)),
     "kill": lambda product: kill.measure(product, kill.Scale(20, 5)),
+    "export": lambda product: log.export(product, log.Scale(events=2_000)),
 }
 
 

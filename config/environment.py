@@ -100,7 +100,7 @@ def anchor_folder() -> Path | None:
 
 
 def export_store() -> dict[str, str] | None:
-    """The S3-compatible store that exports may be sent to (``ASSENTRY_S3_…``); None where there is none.
+    """The S3-compatible store that exports may be sent to (``ASSENTRY_S3_ENDPOINT``); None where there is none.
 
     Raises:
         ImproperlyConfigured: the endpoint is set without a bucket or its keys, or a file cannot be read.
@@ -115,11 +115,14 @@ def export_store() -> dict[str, str] | None:
         "secret_key": _secret("ASSENTRY_S3_SECRET_KEY", "ASSENTRY_S3_SECRET_KEY_FILE"),
         "region": os.environ.get("ASSENTRY_S3_REGION", "").strip() or "us-east-1",
     }
-    for name, value in found.items():
-        if not value:
-            raise ImproperlyConfigured(
-                f"ASSENTRY_S3_ENDPOINT is set: set ASSENTRY_S3_{name.upper()}"
-            )
+    needed = {
+        "bucket": "ASSENTRY_S3_BUCKET",
+        "access_key": "ASSENTRY_S3_ACCESS_KEY",
+        "secret_key": "ASSENTRY_S3_SECRET_KEY",
+    }
+    for name, variable in needed.items():
+        if not found[name]:
+            raise ImproperlyConfigured(f"ASSENTRY_S3_ENDPOINT is set: set {variable}")
     if urlsplit(endpoint).scheme not in {"http", "https"} or not urlsplit(endpoint).hostname:
         raise ImproperlyConfigured("ASSENTRY_S3_ENDPOINT must be an http or https address")
     return {**found, "prefix": os.environ.get("ASSENTRY_S3_PREFIX", "").strip()}

@@ -1,0 +1,117 @@
+"""The log: how fast a long one is exported, and in how much memory."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import psycopg
+
+from benchmarks.figures import Result, Row
+from benchmarks.product import ROOT, WORKSPACE, NotReady, Product
+
+_BARE = """
+COPY (SELECT e.body FROM audit_leaf AS l JOIN audit_event AS e ON e.id = l.event_id
+       ORDER BY l.position) TO STDOUT (FORMAT binary)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much is done."""
+
+    events: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What one export took."""
+
+    seconds: float
+    bytes: int
+    rss_mib: float
+
+
+def export(product: Product, scale: Scale | None = None) -> Result:
+    """A log of many events, exported by the command, whole and as CSV and one kind of it."""
+    scale = scale or Scale()
+    environment = product.environment()
+    fill(environment, WORKSPACE, scale.events)
+    bare = _bare(product.database_url())
+    rows, notes = [], {}
+    for name, words in (
+        ("JSON Lines", ()),
+        ("CSV", ("--format", "csv")),
+        ("one kind", ("--kind", "request.commented")),
+    ):
+        taken = run(environment, WORKSPACE, *words)
+        rate = scale.events / taken.seconds
+        goal = f"≥ {20_000:,}" if name == "JSON Lines" else ""
+        limit = scale.events / bare
+        rows.append(
+            Row(f"{name}, events", round(rate), "/s", round(limit), "a bare COPY", goal=goal)
+        )
+        rows.append(Row(f"{name}, memory at most", taken.rss_mib, "MiB", goal="≤ 300"))
+        notes[name] = {
+            "seconds": round(taken.seconds, 1),
+            "MiB": round(taken.bytes / 2**20, 1),
+            "rss_mib": taken.rss_mib,
+        }
+    return Result("export", rows, {"events": scale.events, **notes})
+
+
+def fill(environment: Mapping[str, str], slug: str, events: int) -> None:
+    """Add so many events to a workspace's log.
+
+    Raises:
+        NotReady: it failed, with what it said.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.log_fill", slug, str(events)],
+        cwd=ROOT,
+        env=dict(environment),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise NotReady(f"the log could not be filled: {done.stderr[-1000:]}")
+
+
+def run(environment: Mapping[str, str], slug: str, *words: str) -> Taken:
+    """Export to a pipe that is emptied at once, and look what the process took, its start included.
+
+    Raises:
+        NotReady: it failed, with what it said.
+    """
+    begun, size = time.perf_counter(), 0
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "audit_export", slug, "--out", "-", *words],
+        cwd=ROOT,
+        env=dict(environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert process.stdout is not None  # noqa: S101  # it is a pipe
+    with process.stdout as pipe:
+        while piece := pipe.read1(1 << 20):  # type: ignore[attr-defined]  # it is buffered
+            size += len(piece)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise NotReady(f"the export ended with {process.returncode}")
+    scale = 1 if sys.platform == "darwin" else 1024
+    return Taken(time.perf_counter() - begun, size, round(usage.ru_maxrss * scale / 2**20, 1))
+
+
+def _bare(url: str) -> float:
+    """Seconds that the database alone takes to hand out the same bytes."""
+    begun = time.perf_counter()
+    with psycopg.connect(url) as conn, conn.cursor() as cursor, cursor.copy(_BARE) as copy:
+        for _ in copy:
+            pass
+    return time.perf_counter() - begun
