@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import random
 import socket
 import time
@@ -13,6 +14,7 @@ import pytest
 
 from audit.export_format import Place
 from audit.sequencer import sequence
+from benchmarks import log
 from core import ids
 from core.db import pool
 from core.downloads import NotSatisfiable, Range, asked_range
@@ -21,6 +23,7 @@ from oversight.models import Export
 from oversight.rotation import rotate_signing_key
 from signing import keys
 from tests.audit.logs import ACTOR, write
+from tests.factories import WorkspaceFactory
 from tests.oversight.exports.conftest import Auditor, code
 
 
@@ -179,3 +182,14 @@ def test_what_breaks_in_the_middle_breaks_off(auditor: Auditor, monkeypatch: Any
     assert f"content-length: {made['bytes']}".encode() in head.lower()
     assert 0 < len(body) < made["bytes"]
     assert b"disk" not in said
+
+
+def test_a_long_log_takes_no_more_memory_than_a_short_one() -> None:
+    workspace = WorkspaceFactory()
+    taken = []
+    for more in (2_000, 60_000):
+        log.fill(os.environ, workspace.slug, more)
+        taken.append(log.run(os.environ, workspace.slug))
+    short, long = taken
+    assert long.bytes > 25_000_000
+    assert long.rss_mib < short.rss_mib + 20
