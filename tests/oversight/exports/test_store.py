@@ -200,6 +200,20 @@ def test_a_worker_that_is_killed_leaves_nothing_and_another_sends_it(
     assert kinds.index("abort") < kinds.index("complete")
 
 
+def test_who_lost_it_sends_nothing(auditor: Auditor, bucket: Bucket) -> None:
+    made = auditor.asked(target="s3")
+    (first,) = due.claim(keeping.EXPORT)
+    again(made)
+    assert shown(auditor, made)["state"] == "ready"
+    ask(
+        "UPDATE oversight_export SET state = 'writing', finished_at = NULL WHERE id = %s RETURNING 1",
+        first.subject,
+    )
+    bucket.calls.clear()
+    keeping.keep([first])
+    assert bucket.calls == []
+
+
 def _die(row: Any) -> None:
     """As a process that is killed: nothing of what an attempt does at its end is done."""
     export = Export.objects.get(id=row.subject)
