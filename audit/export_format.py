@@ -39,6 +39,7 @@ EVERY: Final = 256
 #: Gaps whose hashes are found at a time: each may read some hundred leaves.
 _GAPS: Final = 64
 TITLE: Final = "assentry export/1"
+_EVENT: Final = b'{"actor":'
 
 _EVENTS: Final = """
 SELECT l.position, l.hash, e.body
@@ -167,11 +168,11 @@ def pages(
     walk = _Walk(workspace, export, start or Place())
     if start is None:
         header = {"assentry": "log/1", "origin": origin, "query": dict(export.query)}
-        yield walk.written(canonical(header) + b"\n", digest)
+        yield walk.written([canonical(header) + b"\n"], digest)
     for page in walk.pages():
-        yield walk.written(b"".join(page), digest)
+        yield walk.written(page, digest)
     note = export.manifest or _manifest(origin, export, walk.place, digest.digest(), workspace)
-    yield walk.written(canonical({"manifest": note}) + b"\n", digest)
+    yield walk.written([canonical({"manifest": note}) + b"\n"], digest)
 
 
 def _manifest(origin: str, export: Export, end: Place, digest: bytes, workspace: UUID) -> str:
@@ -228,9 +229,15 @@ class _Walk:
             self._last,
         )
 
-    def written(self, content: bytes, digest: hashlib._Hash) -> tuple[bytes, Place]:
-        """Count these bytes; they, and the place behind them."""
-        digest.update(content)
+    def written(self, lines: Sequence[bytes], digest: hashlib._Hash) -> tuple[bytes, Place]:
+        """Count these lines; their bytes, and the place behind them.
+
+        The digest is of what is no event: events are under the root.
+        """
+        for line in lines:
+            if not line.startswith(_EVENT):
+                digest.update(line)
+        content = b"".join(lines)
         self._offset += len(content)
         return content, self.place
 

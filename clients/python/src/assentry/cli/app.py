@@ -22,7 +22,7 @@ EPILOG = (
     "ASSENTRY_URL and ASSENTRY_KEY name the server and the agent's key. Exit codes: 0 approved or "
     "answered, 2 wrong use, 110 rejected, 111 refused by policy, 112 expired, 113 cancelled, "
     "114 still pending, 115 given back, 116 the agent must stop, 117 ran before, 118 unreachable, "
-    "119 another error."
+    "119 another error. Of `audit verify`: 0 right, 1 wrong, 2 wrong use."
 )
 
 app = typer.Typer(
@@ -220,6 +220,28 @@ def audit_export(
     else:
         print(f"{out}: {shown['events']:,} events, {shown['bytes']:,} bytes of {shown['id']}")
         print(f"SHA-256 {shown['sha256']}")
+
+
+@audit.command("verify")
+def audit_verify(
+    file: Annotated[str, typer.Argument(help="the export, also .gz; - for standard input")],
+    key: Annotated[
+        list[str],
+        typer.Option(help="the log's verifier key, or a file of such; may be repeated"),
+    ],
+    anchor: Annotated[
+        list[Path] | None,
+        typer.Option(help="a checkpoint that was kept elsewhere; may be repeated"),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check an exported log offline: no server, no key of an agent, no network."""
+    try:
+        from assentry.cli.verify import verify
+    except ImportError:
+        _note("assentry: checking a log needs cryptography: pip install 'assentry[audit,cli]'")
+        raise typer.Exit(Code.ERROR) from None
+    raise typer.Exit(verify(file, key, anchor or [], as_json=as_json))
 
 
 def _note(text: str) -> None:
