@@ -47,8 +47,10 @@ class Run(NamedTuple):
     last_at: bytes
 
 
-def check(path: Path, keys: Sequence[Key], anchors: Sequence[Checkpoint], jobs: int) -> Report:
-    """Check a file with so many processes.
+def check(
+    path: Path, keys: Sequence[Key], anchors: Sequence[Checkpoint], jobs: int, *, block: int = BLOCK
+) -> Report:
+    """Check a file with so many processes, each of which takes so many bytes at a time.
 
     Raises:
         Odd, Wrong: something is not right.
@@ -60,7 +62,7 @@ def check(path: Path, keys: Sequence[Key], anchors: Sequence[Checkpoint], jobs: 
         how = str(path), reading.ending, sorted(reading.cuts)
         waiting: deque[Future[list[Run | bytes]]] = deque()
         with ProcessPoolExecutor(jobs, mp_context=_context()) as pool:
-            for begin, stop in _blocks(file, end):
+            for begin, stop in _blocks(file, end, block):
                 waiting.append(pool.submit(hashed, *how, begin, stop))
                 if len(waiting) >= AHEAD * jobs:
                     _take(reading, waiting.popleft().result())
@@ -89,11 +91,11 @@ def _last_line(file: BinaryIO) -> tuple[int, bytes]:
     return begin + at + 1, tail[at + 1 :]
 
 
-def _blocks(file: BinaryIO, end: int) -> Iterator[tuple[int, int]]:
+def _blocks(file: BinaryIO, end: int, block: int) -> Iterator[tuple[int, int]]:
     """From where the file stands up to ``end``, blocks of whole lines: where they begin and stop."""
     begin = file.tell()
     while begin < end:
-        file.seek(min(begin + BLOCK, end) - 1)
+        file.seek(min(begin + block, end) - 1)
         if not file.readline(LONGEST + 1).endswith(b"\n"):
             raise Odd
         stop = file.tell()

@@ -27,6 +27,8 @@ LONGEST: Final = 16 << 20
 LONGEST_OTHER: Final = 1 << 20
 #: Leaves lines come at least so often.
 RUN: Final = 256
+#: Where they do not, so many events are remembered to tell which are too many.
+FARTHEST: Final = 16 * RUN
 BACKWARDS: Final = timedelta(seconds=5)
 
 EVENT: Final = b'{"actor":'
@@ -106,8 +108,8 @@ class Reading:
             self.refuse(f"The file is of {origin}, and the keys are of {names or 'nobody'}.")
 
     def _event(self, line: bytes) -> None:
-        if len(self.leaves) >= RUN:
-            self.refuse("The hashes of the leaves are missing here.", event=True)
+        if len(self.leaves) >= FARTHEST:
+            self.refuse("The hashes of the leaves before this event are missing.", event=True)
         at = line.find(AT) + len(AT)
         instant = line[at : at + 27]
         if at < len(AT) or not _INSTANT.fullmatch(instant):
@@ -162,6 +164,9 @@ class Reading:
     def _leaves(self, hashes: list[bytes], to: int) -> None:
         found, start = self.leaves, self.position - len(self.leaves)
         self.leaves = []
+        if to == self.position and len(hashes) < len(found):
+            why = "The hashes of earlier leaves are missing."
+            raise Wrong(why, within=(start, to - len(hashes) - 1), line=self.number)
         differs = next((n for n, pair in enumerate(zip(found, hashes)) if pair[0] != pair[1]), None)  # noqa: B905
         if to == self.position and len(hashes) == len(found):
             if differs is not None and self.suspect is None:
@@ -191,7 +196,8 @@ class Reading:
         except UnknownSigner:
             return
         except BadNote as error:
-            self.refuse(str(error))
+            within = self.good, max(self.good, self.position - 1)
+            raise Wrong(f"The checkpoint: {error}", within=within, line=self.number) from None
         if said.size != self.position:
             why = f"A checkpoint of {said.size:,} events stands at {self.position:,}."
             raise Wrong(why, within=(self.good, max(self.good, self.position - 1)))
@@ -241,4 +247,4 @@ def _seconds(at: bytes) -> datetime:
     try:
         return datetime.strptime(at.decode(), "%Y-%m-%dT%H:%M:%S.%fZ")  # noqa: DTZ007 - both UTC
     except ValueError:
-        raise Wrong(f"{at.decode()} is no instant.") from None
+        raise Wrong("An event's time is no instant.") from None

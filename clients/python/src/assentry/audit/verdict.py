@@ -104,6 +104,9 @@ def _hold_counts(reading: Reading, told: dict[str, Any], checkpoint: Checkpoint)
         reading.refuse("The manifest is of another log or query than the header.")
     if told["size"] != checkpoint.size:
         reading.refuse("The manifest and its checkpoint speak of different sizes.")
+    told_where = reading.bad is not None or reading.suspect is not None
+    if reading.position != checkpoint.size and told_where:
+        raise _elsewhere(reading)
     if reading.position < checkpoint.size:
         why = f"The events from here up to {checkpoint.size - 1:,} are missing."
         raise Wrong(why, position=reading.position)
