@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import io
 import os
 import re
@@ -19,11 +20,14 @@ from django.conf import settings
 from django.db import connections
 
 from agents.services import create_auditor_key, create_tool_key
+from audit import checkpoints
+from audit.sequencer import sequence
 from core import due
 from oversight.exports import keeping
 from policies.management.commands.seed_demo import POLICY
 from policies.services import apply
 from tests.api.tenant import Person
+from tests.audit.exports import exported, grown, verifier
 from tests.docs.pages import DOCUMENTS, ROOT, Block, blocks, name
 from tests.factories import (
     ACTOR,
@@ -131,7 +135,8 @@ def test_command_lines_do_what_is_said(environment: Reviewer, tmp_path: Path) ->
         for block in blocks("console", of=CLI)
         for line in block.text.splitlines()
     ]
-    assert len(lines) >= 6
+    assert len(lines) >= 8
+    an_export(tmp_path)
     for line in lines:
         command, *words = shlex.split(line)
         assert command == "assentry"
@@ -148,6 +153,18 @@ def test_command_lines_do_what_is_said(environment: Reviewer, tmp_path: Path) ->
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
         if words[0] == "run":
             assert done.stdout == "rm -r build\n"
+
+
+def an_export(folder: Path) -> None:
+    """The files that the page checks: a log, also compressed, its key, and a checkpoint that was kept."""
+    workspace = grown(20, batches=2, sequence=sequence)
+    log = b"".join(exported(workspace))
+    kept = checkpoints.at_size(workspace, 10)
+    assert kept is not None
+    (folder / "log.jsonl").write_bytes(log)
+    (folder / "log.jsonl.gz").write_bytes(gzip.compress(log))
+    (folder / "acme.vkey").write_text(verifier(workspace), encoding="utf-8")
+    (folder / "checkpoint.txt").write_text(kept.note, encoding="utf-8")
 
 
 def test_every_exit_code_is_told() -> None:
