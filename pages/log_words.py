@@ -145,6 +145,21 @@ def behind(level: str, since: timedelta | None) -> str:
     return f"what happened since {ago(since)} is missing there"
 
 
+#: What to say where a page would take too long.
+TOO_LONG: Final = (
+    "This log is too long to be checked while a page waits: run manage.py audit_verify on the server,"
+    " or export it and check the file."
+)
+
+
+def verified(events: int, requests: int, seconds: float) -> str:
+    """What a check that found nothing wrong comes to."""
+    return (
+        f"{count(events)}, unbroken; {requests:,} request{'' if requests == 1 else 's'} are as the log"
+        f" tells them. Checked in {seconds:.1f} s."
+    )
+
+
 def count(number: int) -> str:
     """A number of events: ``12,431 events``, ``1 event``."""
     return f"{number:,} event{'' if number == 1 else 's'}"

@@ -40,6 +40,7 @@ urlpatterns = [
     path("requests/<str:req_id>/evidence.json", evidence.evidence_json, name="evidence_json"),
     path("requests/<str:req_id>/evidence.pdf", evidence.evidence_pdf, name="evidence_pdf"),
     path("log", log.log_page, name="log"),
+    path("log/verify", log.verify_view, name="log_verify"),
     path("log/exports", exports.exports_page, name="exports"),
     path("log/exports/<str:export_id>/file", exports.export_file, name="export_file"),
     path("log/exports/<str:export_id>/manifest", exports.export_manifest, name="export_manifest"),

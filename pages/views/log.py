@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,28 +13,32 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from agents import names as agents
 from approvals import read
 from audit import checkpoints, proofs
 from audit.kinds import KINDS, LogRead
+from audit.live import Wrong
 from audit.log import record
 from audit.reading import Event, Wanted, events
 from core import ids
 from core.problems import Problem, bad_query, forbidden, not_found
 from oversight.access import may_audit
 from oversight.anchors.standing import standing
-from pages import log_words
+from oversight.verifying import verify
+from pages import flash, log_words
 from pages.views.problems import told
 from pages.visitor import Visitor, signed_in, whichever
 from people import names as people
 
 PAGE: Final = 50
+#: A longer log takes longer than a page may: it is checked by command.
+MOST_VERIFIED: Final = 200_000
 _FIELDS: Final = ("kind", "subject", "actor", "since", "until")
 
 
@@ -73,6 +78,7 @@ def log_page(request: HttpRequest, visitor: Visitor) -> HttpResponse:
     context = {
         "shell": visitor.shell,
         "here": "log",
+        "flash": flash.take(request),
         "standing": _standing(visitor.reader.workspace_id),
         "lines": _lines(visitor.reader.workspace_id, found.items) if found else [],
         "given": given,
@@ -84,6 +90,29 @@ def log_page(request: HttpRequest, visitor: Visitor) -> HttpResponse:
         "newer_url": _turn(given, found.previous) if found else None,
     }
     return render(request, "pages/log.html", context, status=422 if wrong else 200)
+
+
+@require_POST
+@signed_in
+@told
+def verify_view(request: HttpRequest, visitor: Visitor) -> HttpResponse:
+    """Hold the whole log, and the live rows, against what was signed; that somebody did is an event."""
+    _check(visitor)
+    workspace = visitor.reader.workspace_id
+    newest = checkpoints.newest(workspace)
+    if newest is not None and newest.size > MOST_VERIFIED:
+        flash.leave(request, "quiet", log_words.TOO_LONG)
+        return HttpResponseRedirect(reverse("log"))
+    _looked(visitor, ["verify"])
+    began = time.monotonic()
+    try:
+        found = verify(workspace)
+    except Wrong as wrong:
+        flash.leave(request, "no", f"The log is wrong at {wrong}")
+    else:
+        took = time.monotonic() - began
+        flash.leave(request, "ok", log_words.verified(found.events, found.requests, took))
+    return HttpResponseRedirect(reverse("log"))
 
 
 @require_safe

@@ -19,6 +19,7 @@ from callbacks.models import Callback
 from core import db, ids
 from core.problems import Problem
 from oversight.models import Erasure
+from oversight.verifying import verify
 from tests.approvals.world import TEST, World, uuid_of
 from tests.audit import logs
 from tests.events import events_of, side_of
@@ -338,6 +339,7 @@ def test_the_log_verifies_before_and_after(case: Case) -> None:
     assert new.root == logs.oracle(after).get_root()
     assert logs.oracle(before).get_root() == old.root
     assert checkpoints.parse(old.note, checkpoints.verifiers(workspace))[1] == len(before)
+    assert verify(workspace).events == len(after)
 
 
 def test_another_workspace_keeps_the_same_words(case: Case) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connections
 
 from agents.services import create_auditor_key
 from audit.kinds import KINDS
@@ -189,3 +190,32 @@ def test_the_log_of_another_workspace_is_not_to_be_had(
     refused(auditor.get(f"/requests/{request}/log"), 404)
     refused(auditor.get(f"/log/{ids.encode('evt', event.id)}"), 404)
     assert "Nothing fits." in auditor.get(f"/log?subject={request}").main
+
+
+def test_it_is_checked_and_the_page_says_what_came_of_it(office: Office, auditor: Browser) -> None:
+    request = office.ask()
+    size = sequence(office.workspace.id)
+    page = auditor.submit(auditor.get("/log").form("/log/verify"))
+    said = page.tree.one("div", class_="flash")
+    assert "is-ok" in said.attributes["class"]
+    assert f"{size + 1} events, unbroken; 1 request" in said.text
+    assert [event["data"] for event in logged(office, "log.read")][1] == {"wanted": ["verify"]}
+    # Somebody changes what came of a request, and leaves the log alone.
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            "UPDATE approvals_request SET title = 'Harmless', risk = 'low', action = 'note.say'"
+            " WHERE id = %s",
+            [ids.decode("req", request)],
+        )
+    said = auditor.submit(auditor.get("/log").form("/log/verify")).tree.one("div", class_="flash")
+    assert "is-no" in said.attributes["class"]
+    assert "The log is wrong at" in said.text
+
+
+def test_who_may_not_read_the_log_checks_nothing(office: Office) -> None:
+    browser = office.browser(office.rita)
+    token = browser.get("/").form("/sign-out").one("input", name="csrfmiddlewaretoken")
+    data = {"csrfmiddlewaretoken": token.attributes["value"]}
+    page = browser.post("/log/verify", data)
+    assert page.status == 403
+    assert logged(office, "log.read") == []
