@@ -25,14 +25,14 @@ def measure(product: Product, scale: Scale | None = None) -> Result:
     scale = scale or Scale()
     first, second = limit.record(product)
     script = limit.script(first, second)
-    _submits(product, scale.clients, scale.warm_up_s)
+    submits(product, scale.clients, scale.warm_up_s)
     ours, limits, ratios = [], [], []
     latencies: list[float] = []
     load_cpu: list[float] = []
     costs: list[dict[str, float]] = []
     for _ in range(scale.rounds):
         before = product.usage()
-        took, clock = _submits(product, scale.clients, scale.seconds)
+        took, clock = submits(product, scale.clients, scale.seconds)
         costs.append(product.usage().since(before, len(took)))
         ours.append(len(took) / clock.wall_s)
         bench = limit.run(product, script, clients=scale.clients, seconds=scale.seconds)
@@ -74,7 +74,8 @@ def _middle(costs: list[dict[str, float]]) -> dict[str, float]:
     return {kind: median([cost.get(kind, 0.0) for cost in costs]) for kind in costs[0]}
 
 
-def _submits(product: Product, clients: int, seconds: float) -> tuple[list[float], Clock]:
+def submits(product: Product, clients: int, seconds: float) -> tuple[list[float], Clock]:
+    """So many clients submit for so long: how long each call took, and the clock of the whole."""
     connections = [product.connection() for _ in range(clients)]
 
     async def submit(who: int, number: int) -> None:
