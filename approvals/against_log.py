@@ -197,11 +197,11 @@ def _hold_submission(play: _Play, told: Told, rows: _Rows) -> None:
     row = rows.revisions.get(play.revision)
     if row is None:
         play.wrong(f"Its revision {play.revision} is gone.", told)
+    if "submission" not in told.beside:
+        return  # erased, with its salt: whether the log says so, `audit.live` looks
     payload, plan = bytes(row[2]), bytes(row[4])
     if digest(payload) != bytes(row[3]):
         play.wrong(f"The payload of revision {play.revision} is not that of its digest.", told)
-    if "submission" not in told.beside:
-        return  # erased, with its salt
     stated = b"null" if row[5] is None else bytes(row[5])
     if play.revision == 1:
         stated = bytes(rows.request[8])

@@ -25,6 +25,12 @@ SELECT l.position, e.subject FROM audit_leaf AS l JOIN audit_event AS e ON e.id 
  WHERE l.workspace_id = %(workspace)s AND l.position > %(after)s AND e.kind = ANY(%(kinds)s)
  ORDER BY l.position LIMIT %(limit)s
 """
+_ERASED: Final = """
+SELECT at, id, body FROM audit_event
+ WHERE workspace_id = %(workspace)s AND kind = 'subject.erased'
+   AND (at, id) > (%(at)s::timestamptz, %(id)s)
+ ORDER BY at, id LIMIT %(limit)s
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +81,18 @@ def subjects_of(
         if len(page) < PAGE:
             return
         after = page[-1][0]
+
+
+def erased_among(conn: Connection[Any], workspace: UUID, names: Collection[str]) -> set[str]:
+    """Which of these ids the log says were erased."""
+    left, found = set(names), set[str]()
+    values: dict[str, Any] = {"workspace": workspace, "at": "-infinity", "id": UUID(int=0)}
+    while left:
+        page = conn.execute(_ERASED, {**values, "limit": PAGE}).fetchall()
+        for _, _, body in page:
+            found |= left & set(msgspec.json.decode(body)["data"]["subjects"])
+        left -= found
+        if len(page) < PAGE:
+            break
+        values |= {"at": page[-1][0], "id": page[-1][1]}
+    return found

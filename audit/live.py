@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 from psycopg import Connection
 
-from audit import checkpoints
+from audit import checkpoints, history
 from audit.log import commitment, rfc3339
 from audit.nodes import STORED
 from audit.tree import Frontier, leaf_hash
@@ -25,6 +25,10 @@ PAGE: Final = 1_000
 #: An event gets its place within a second of its commit.
 UNPLACED: Final = timedelta(minutes=1)
 BACKWARDS: Final = timedelta(seconds=5)
+#: So many events whose side rows are gone are remembered until the log is asked for their erasure.
+REMEMBERED: Final = 20_000
+#: A step may quote a request: where that is erased, its run need not be named.
+ERASED_ALONG: Final = frozenset({"run.steps_reported"})
 
 _ENDS: Final = """
 SELECT coalesce((SELECT max(size) FROM audit_checkpoint WHERE workspace_id = %(workspace)s), 0),
@@ -90,6 +94,7 @@ class Wrong(Exception):
 class Body(msgspec.Struct):
     """What an event's bytes say, as far as its row repeats it."""
 
+    actor: dict[str, str | None]
     at: str
     commitments: dict[str, str]
     id: str
@@ -111,6 +116,8 @@ class _Walk:
     at: datetime | None = None
     #: Subtrees that filled since they were last held against the stored ones.
     filled: dict[tuple[int, int], bytes] = field(default_factory=dict)
+    #: Events that lack what stood beside them: whom an erasure must name, the subject or the actor.
+    bare: list[tuple[int, str, str | None]] = field(default_factory=list)
 
     def fill(self, level: int, index: int, digest: bytes) -> None:
         """Hear of a subtree that filled."""
@@ -129,8 +136,15 @@ def check(conn: Connection[Any], workspace: UUID) -> int:
     """
     size, count, end = _row(conn, _ENDS, {"workspace": workspace})
     walk = _Walk(workspace)
-    for start in range(0, size, PAGE):
-        _page(conn, walk, start, min(start + PAGE, size))
+    try:
+        for start in range(0, size, PAGE):
+            _page(conn, walk, start, min(start + PAGE, size))
+            if len(walk.bare) >= REMEMBERED:
+                _hold_bare(conn, walk)
+    except Wrong:
+        _hold_bare(conn, walk)  # these come before it
+        raise
+    _hold_bare(conn, walk)
     if walk.number + 1 != count:
         raise Wrong(f"There are {count} checkpoints, and the newest is number {walk.number}.")
     if end != size:
@@ -179,7 +193,7 @@ def _event(walk: _Walk, leaf: tuple[Any, ...], sides: list[Any]) -> None:
     except msgspec.DecodeError:
         raise Wrong("The event's bytes are no event.", position=position) from None
     _hold_columns(walk, position, said, (event, workspace, kind, at, subject))
-    _hold_sides(position, said, workspace, sides)
+    _hold_sides(walk, position, said, sides)
     if walk.at is not None and walk.at - at > BACKWARDS:
         back = (walk.at - at).total_seconds()
         why = f"The event is {back:,.0f} seconds earlier than the one before it."
@@ -204,13 +218,27 @@ def _hold_columns(walk: _Walk, position: int, said: Body, row: tuple[Any, ...]) 
         raise Wrong("The event is of another workspace's log.", position=position)
 
 
-def _hold_sides(position: int, said: Body, workspace: UUID, sides: list[Any]) -> None:
-    """Side rows that are there are what the event commits to; those that were erased are missing."""
+def _hold_sides(walk: _Walk, position: int, said: Body, sides: list[Any]) -> None:
+    """Side rows are what the event commits to, or were erased."""
+    missing = said.commitments.keys() - {side[1] for side in sides}
+    if missing and said.kind not in ERASED_ALONG:
+        walk.bare.append((position, said.subject, said.actor.get("id")))
     for _, name, salt, content, beside in sides:
-        if name not in said.commitments or beside != workspace:
+        if name not in said.commitments or beside != walk.workspace:
             raise Wrong(f"The event commits to no {name}.", position=position)
         if content is not None and commitment(salt, content) != said.commitments[name]:
             raise Wrong(f"What stands beside the event as {name} was changed.", position=position)
+
+
+def _hold_bare(conn: Connection[Any], walk: _Walk) -> None:
+    """What is missing beside events was erased, as the log itself says."""
+    names = {name for _, *several in walk.bare for name in several if name is not None}
+    erased = history.erased_among(conn, walk.workspace, names)
+    for position, subject, actor in walk.bare:
+        if not erased & {subject, actor}:
+            why = "What the event commits to is missing, and the log tells of no erasure."
+            raise Wrong(why, position=position)
+    walk.bare.clear()
 
 
 def _stored(

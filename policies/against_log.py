@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -12,12 +14,15 @@ from audit.live import Wrong
 from core import canonical, ids
 
 _VERSIONS: Final = """
-SELECT id, number, digest, text FROM policies_policyversion
- WHERE workspace_id = %(workspace)s AND id = ANY(%(ids)s)
+SELECT v.id, v.number, v.digest, v.text, p.active_id IS NOT NULL
+  FROM policies_policyversion AS v LEFT JOIN policies_policy AS p ON p.active_id = v.id
+ WHERE v.workspace_id = %(workspace)s AND v.id = ANY(%(ids)s)
 """
 _ALL: Final = """
 SELECT id FROM policies_policyversion WHERE workspace_id = %(workspace)s ORDER BY number
 """
+#: What stands where an address was erased (policies 0003).
+_INSTEAD: Final = re.compile(r"erased-([0-9a-f]{32})@erased\.invalid")
 _ACTIVE: Final = "SELECT active_id FROM policies_policy WHERE workspace_id = %(workspace)s"
 
 
@@ -61,11 +66,19 @@ def _hold(conn: Connection[Any], workspace: UUID, page: list[tuple[int, UUID]]) 
         row = rows.get(version)
         if row is None:
             raise Wrong("This version of the policy is gone.", position=position, about=about)
-        data = told[version][0].data
-        digest = canonical.digest(row[3].encode())
-        if (data["number"], data["digest"]) != (
-            row[1],
-            canonical.show_digest(digest),
-        ) or digest != bytes(row[2]):
+        data, (_, number, digest, text, _) = told[version][0].data, row
+        stands = (data["number"], data["digest"]) == (number, canonical.show_digest(bytes(digest)))
+        held = canonical.digest(text.encode()) == bytes(digest)
+        if not stands or not (held or _erased(conn, workspace, row)):
             why = "This version of the policy is not the one that was applied."
             raise Wrong(why, position=position, about=about)
+
+
+def _erased(conn: Connection[Any], workspace: UUID, row: Sequence[Any]) -> bool:
+    """Whether an address was taken out of a version that is not active, as the log says.
+
+    What the text was cannot be found any more; it is held only to name somebody who was erased.
+    """
+    _, _, _, text, active = row
+    people = {ids.encode("per", UUID(one)) for one in _INSTEAD.findall(text)}
+    return not active and bool(history.erased_among(conn, workspace, people))

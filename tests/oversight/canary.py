@@ -33,8 +33,21 @@ def forms(*values: bytes) -> list[str]:
     return sorted(found)
 
 
+class _Since:
+    """The oldest transaction whose rows a search looks at."""
+
+    xid = 0
+
+
+def begin() -> None:
+    """Rows that are there already, of other tests, cannot hold a word that is made from now on."""
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+        (_Since.xid,) = cursor.fetchone()
+
+
 def places(needles: list[str]) -> set[str]:
-    """The tables of the database in which one of these stands, in any column, in small letters or as it is.
+    """The tables in which a row of this test holds one of these, in any column, in small letters or as it is.
 
     A row as text has its bytes in hex, its arrays and JSON as they are.
     """
@@ -45,9 +58,11 @@ def places(needles: list[str]) -> set[str]:
         )
         for (table,) in cursor.fetchall():
             cursor.execute(
-                f'SELECT EXISTS (SELECT 1 FROM "{table}" AS whole, unnest(%s::text[]) AS needle'
-                " WHERE strpos(whole::text, needle) > 0 OR strpos(lower(whole::text), needle) > 0)",
-                [needles],
+                "WITH fresh AS MATERIALIZED (SELECT one::text AS whole, lower(one::text) AS small"
+                f' FROM "{table}" AS one WHERE one.xmin::text::bigint >= %s)'
+                " SELECT EXISTS (SELECT 1 FROM fresh, unnest(%s::text[]) AS needle"
+                " WHERE strpos(whole, needle) > 0 OR strpos(small, needle) > 0)",
+                [_Since.xid, needles],
             )
             if cursor.fetchone() == (True,):
                 found.add(table)
