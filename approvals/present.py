@@ -160,8 +160,8 @@ def _decision(vote: dict[str, Any]) -> shape.DecisionShown:
 
 
 def _zulu(at: str) -> str:
-    """An instant that PostgreSQL wrote into JSON (UTC) as RFC 3339 with ``Z``."""
-    return at.removesuffix("+00:00") + "Z"
+    """An instant that PostgreSQL wrote into JSON (UTC), written as `instant` writes it."""
+    return instant(datetime.fromisoformat(at))
 
 
 def _person(person_id: UUID | None, name: str | None) -> shape.AgentOwner | None:

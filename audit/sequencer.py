@@ -25,6 +25,8 @@ from signing.keys import signers
 logger = logging.getLogger(__name__)
 
 BATCH: Final = 2_000
+#: Workspaces whose log this process could not sequence the last time.
+_failing: Final[set[UUID]] = set()
 
 # A loose index scan: one look per workspace that has something, however much it is.
 _WAITING: Final = """
@@ -98,7 +100,14 @@ def sequence_all() -> int:
         except (Unavailable, OperationalError):
             raise
         except Exception:
-            logger.exception("the log of workspace %s could not be sequenced", workspace)
+            # It is tried four times a second: once is enough to say so.
+            if workspace not in _failing:
+                logger.exception("the log of workspace %s could not be sequenced", workspace)
+            _failing.add(workspace)
+        else:
+            if workspace in _failing:
+                _failing.discard(workspace)
+                logger.warning("the log of workspace %s is sequenced again", workspace)
     return placed
 
 
