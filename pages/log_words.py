@@ -154,10 +154,8 @@ TOO_LONG: Final = (
 
 def verified(events: int, requests: int, seconds: float) -> str:
     """What a check that found nothing wrong comes to."""
-    return (
-        f"{count(events)}, unbroken; {requests:,} request{'' if requests == 1 else 's'} are as the log"
-        f" tells them. Checked in {seconds:.1f} s."
-    )
+    held = "1 request is" if requests == 1 else f"{requests:,} requests are"
+    return f"{count(events)}, unbroken; {held} as the log tells. Checked in {seconds:.1f} s."
 
 
 def count(number: int) -> str:

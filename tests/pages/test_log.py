@@ -198,7 +198,7 @@ def test_it_is_checked_and_the_page_says_what_came_of_it(office: Office, auditor
     page = auditor.submit(auditor.get("/log").form("/log/verify"))
     said = page.tree.one("div", class_="flash")
     assert "is-ok" in said.attributes["class"]
-    assert f"{size} events, unbroken; 1 request" in said.text
+    assert f"{size} events, unbroken; 1 request is as the log tells" in said.text
     assert [event["data"] for event in logged(office, "log.read")][1] == {"wanted": ["verify"]}
     # Somebody changes what came of a request, and leaves the log alone.
     with connections["owner"].cursor() as cursor:
