@@ -111,20 +111,23 @@ def test_a_log_of_many_pages() -> None:
     assert verifying.verify(office.id).events == office.end + 2_500
 
 
-def test_m1_the_bytes_of_an_event(office: Office) -> None:
-    office.change(
-        "UPDATE audit_event SET body = overlay(body PLACING '\\x58' FROM 100 FOR 1) WHERE id ="
-        " (SELECT event_id FROM audit_leaf WHERE workspace_id = %s AND position = 300)"
-    )
-    assert office.found()["position"] == 300
-
-
 def another(office: Office, position: int) -> tuple[bytes, bytes]:
     """An event's bytes with another message, and their leaf's hash."""
     body = bodies(office.id)[position]
     at = body.index(b'"message":"') + len(b'"message":"')
     changed = body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
     return changed, leaf_hash(changed)
+
+
+def test_m1_the_bytes_of_an_event(office: Office) -> None:
+    body, _ = another(office, 300)
+    office.change(
+        "UPDATE audit_event SET body = %s WHERE id ="
+        " (SELECT event_id FROM audit_leaf WHERE workspace_id = %s AND position = 300)",
+        values=[body, office.id],
+    )
+    said = office.found()
+    assert (said["position"], "not those of its leaf" in said["why"]) == (300, True)
 
 
 def rewrite(office: Office, position: int) -> None:
@@ -296,6 +299,7 @@ def m11() -> dict[str, tuple[str, str, str]]:
             "approved",
             "request.submitted",
         ),
+        "the digest": (revision.format("digest = sha256('x')"), "approved", "request.submitted"),
         "the plan": (revision.format("plan = plan || ' '"), "approved", "request.submitted"),
         "the statement": (request.format("stated = '{}'"), "approved", "request.submitted"),
         "a verdict": (decision.format("verdict = 'approve'"), "rejected", "decision.recorded"),
