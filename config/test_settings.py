@@ -16,3 +16,6 @@ from config.settings import *  # noqa: F403
 
 # The work of Argon2 is not under test; its parameters are asserted in tests/people.
 PASSWORD_HASHERS = ["tests.hashers.QuickArgon2"]
+
+#: Workers that tests start must not lay down checkpoints where somebody's own instance does.
+ANCHOR_DIR = None
