@@ -1,4 +1,4 @@
-"""Finding runs that are to be erased; what erases them is a function of the database (migration 0007)."""
+"""Finding runs that are to be erased; what erases them is a function of the database (migration 0008)."""
 
 from __future__ import annotations
 

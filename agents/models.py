@@ -108,7 +108,7 @@ class Run(models.Model):
     state = models.CharField(max_length=10, choices=State, default=State.RUNNING)
     created_at = models.DateTimeField(db_default=Now())
     ended_at = models.DateTimeField(null=True)
-    #: What the agent told of it was erased then (migration 0007).
+    #: What the agent told of it was erased then (migration 0008).
     erased_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -1,6 +1,6 @@
 """Finding what is to be erased: requests and records by a text, or by their age.
 
-What erases them is a function of the database (migration 0009), which `oversight` composes.
+What erases them is a function of the database (migration 0010), which `oversight` composes.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ class Request(models.Model):
     #: Where this request's callbacks go, and by which of the agent's endpoints; none: to all of them.
     callback_url = models.TextField(null=True)
     callback_endpoint_id = models.UUIDField(null=True)
-    #: Its content was erased: payloads are ``null`` and digests empty since then (migration 0009); by a
+    #: Its content was erased: payloads are ``null`` and digests empty since then (migration 0010); by a
     #: person, or ``erased_as`` ``operator`` or ``retention``.
     erased_at = models.DateTimeField(null=True)
     erased_by_id = models.UUIDField(null=True)

@@ -26,9 +26,6 @@ SELECT {_COLUMNS} FROM audit_checkpoint WHERE workspace_id = %s ORDER BY number 
 _AT_SIZE: Final = f"""
 SELECT {_COLUMNS} FROM audit_checkpoint WHERE workspace_id = %s AND size = %s
 """
-_COVERING: Final = f"""
-SELECT {_COLUMNS} FROM audit_checkpoint WHERE workspace_id = %s AND size > %s ORDER BY size LIMIT 1
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +105,6 @@ def newest(workspace: UUID, conn: Connection[Any] | None = None) -> Checkpoint |
 def at_size(workspace: UUID, size: int, conn: Connection[Any] | None = None) -> Checkpoint | None:
     """The checkpoint of a log of exactly this size; None where none was signed at it."""
     return _one(_AT_SIZE, [workspace, size], conn)
-
-
-def covering(
-    workspace: UUID, position: int, conn: Connection[Any] | None = None
-) -> Checkpoint | None:
-    """The first checkpoint that covers the event at ``position``."""
-    return _one(_COVERING, [workspace, position], conn)
 
 
 def _one(query: str, values: list[Any], conn: Connection[Any] | None) -> Checkpoint | None:

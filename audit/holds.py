@@ -20,8 +20,10 @@ from audit.kinds import LogRollbackAccepted, LogRollbackFound
 from audit.log import INSERT_EVENTS, Commitment, Fact, event_rows
 from core import ids
 
+#: What whoever lets a workspace's log grow holds, the workspace's id as text.
+LOCK_KEY: Final = "hashtextextended('assentry log ' || %s, 0)"
 # The sequencer's own lock: a batch is signed before a hold is placed, or sees it.
-_LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended('assentry log ' || %s, 0))"
+_LOCK: Final = f"SELECT pg_advisory_xact_lock({LOCK_KEY})"
 _HELD: Final = """
 SELECT EXISTS (SELECT FROM audit_hold WHERE workspace_id = %s AND accepted_at IS NULL)
 """

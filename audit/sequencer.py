@@ -42,7 +42,7 @@ SELECT workspace_id FROM waiting
    AND NOT EXISTS (SELECT FROM audit_hold AS h
                     WHERE h.workspace_id = waiting.workspace_id AND h.accepted_at IS NULL)
 """
-_LOCK: Final = "SELECT pg_try_advisory_xact_lock(hashtextextended('assentry log ' || %s, 0))"
+_LOCK: Final = f"SELECT pg_try_advisory_xact_lock({holds.LOCK_KEY})"
 _HEAD: Final = """
 SELECT number, size, frontier FROM audit_checkpoint
  WHERE workspace_id = %s ORDER BY number DESC LIMIT 1

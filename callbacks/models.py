@@ -131,7 +131,7 @@ class Callback(models.Model):
     last_at = models.DateTimeField(null=True)
     #: What the last try came to: a status, or the kind of failure.
     last = models.CharField(max_length=20, blank=True, db_default="")
-    #: Its request was erased then: it has no bytes and is not sent again (migration 0003).
+    #: Its request was erased then: it has no bytes and is not sent again (migration 0004).
     erased_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -2,7 +2,7 @@
 
 A subject is a request, everything that holds a text, or a person who was deactivated.  What is found
 is handed to one function of the database's owner, which refuses without the event and under a legal
-hold (oversight 0003).  Times, outcomes, opaque ids and sizes stay; the log's events do, too.
+hold (oversight 0004).  Times, outcomes, opaque ids and sizes stay; the log's events do, too.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Legal holds: what one covers is neither erased nor does it age, until an administrator lifts it.
 
 A hold covers the whole workspace, one request, or one person with every request they took part in.
-That nothing is erased under one is the database's (oversight 0003); here they are set and lifted.
+That nothing is erased under one is the database's (oversight 0004); here they are set and lifted.
 """
 
 from __future__ import annotations
