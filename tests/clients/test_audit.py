@@ -10,13 +10,20 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
-from assentry.audit import BadNote, Key, Wrong, blocks, check, check_stream, open_checkpoint
-from assentry.audit.blocks import Odd
-from assentry.audit.notes import open_note
-from assentry.audit.tree import Tree, gap_levels, subtrees
+from assentry.audit import (
+    BadNote,
+    Key,
+    Wrong,
+    check,
+    check_stream,
+    gap_levels,
+    leaf_hash,
+    open_checkpoint,
+    open_note,
+)
+from assentry.audit import Tree as ClientTree
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -57,12 +64,12 @@ def reading(file: bytes, sample: Sample, *anchors: Any) -> Any:
     return check_stream(io.BytesIO(file), [sample.key, sample.small_key], anchors)
 
 
-def by_blocks(path: Path, sample: Sample, size: int, *anchors: Any) -> Any:
-    """Check a file as large ones are, in blocks of this size; None where it is left to the other way."""
+def said(check: Any, *arguments: Any, **how: Any) -> Any:
+    """The report, or what is wrong and where."""
     try:
-        return blocks.check(path, [sample.key, sample.small_key], anchors, 2, block=size)
-    except (Odd, Wrong):
-        return None
+        return check(*arguments, **how)
+    except Wrong as wrong:
+        return str(wrong), wrong.position, wrong.within, wrong.line
 
 
 class TestNotesAndTrees:
@@ -101,59 +108,65 @@ class TestNotesAndTrees:
         for leaf in leaves:
             theirs.append(leaf)
         for start in {0, size // 3, size // 2}:
-            ours = Tree()
-            for part in (leaves[:start], leaves[start:]):
-                for level, digest in subtrees(ours.size, part):
-                    ours.add(level, digest)
+            ours, levels = ClientTree(), gap_levels(start, size)
+            for n in range(start):
+                ours.add(0, leaf_hash(b"%d" % n))
+            for level in levels:
+                part = tree.Frontier()
+                for leaf in leaves[ours.size : ours.size + (1 << level)]:
+                    part.append(leaf)
+                ours.add(level, part.root())
             assert (ours.size, ours.root()) == (size, theirs.root())
-            assert gap_levels(start, size) == [level for level, _ in tree.spans(start, size)]
-            levels = [level for level, _ in subtrees(start, leaves[start:])]
-            assert levels == gap_levels(start, size)
+            assert levels == [level for level, _ in tree.spans(start, size)]
 
 
-class TestTheTwoWays:
-    """Large files are hashed in blocks: what that way calls right, the other one does."""
+class TestBlocks:
+    """A file is hashed by the block, a large one by several processes: it comes to the same."""
 
-    @pytest.mark.parametrize("size", [200, 1_000, 7_777, 60_000, 1 << 21])
+    @pytest.mark.parametrize("size", [1, 200, 7_777, 60_000, 1 << 21])
     @pytest.mark.parametrize("which", ["whole", "part", "small"])
-    def test_they_agree_on_what_is_right(
-        self, sample: Sample, tmp_path: Path, which: str, size: int
+    def test_what_is_right_is_right_however_it_is_cut(
+        self, sample: Sample, monkeypatch: pytest.MonkeyPatch, which: str, size: int
     ) -> None:
-        path = tmp_path / "log.jsonl"
-        path.write_bytes(b"".join(getattr(sample, which)))
-        expected = reading(path.read_bytes(), sample)
-        assert by_blocks(path, sample, size) == expected
+        file = b"".join(getattr(sample, which))
+        expected = reading(file, sample)
+        monkeypatch.setattr("assentry.audit.BLOCK", size)
+        assert reading(file, sample) == expected
         if which == "whole":
-            held = reading(path.read_bytes(), sample, sample.anchor)
-            assert by_blocks(path, sample, size, sample.anchor) == held
-            assert held.anchored == [600]
+            held = reading(file, sample, sample.anchor)
+            assert (held.root, held.anchored) == (expected.root, [600])
 
     @settings(max_examples=60, deadline=None)
     @given(data=st.data())
-    def test_they_agree_on_what_is_wrong(
-        self, sample: Sample, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+    def test_what_is_wrong_is_found_at_the_same_place(
+        self, sample: Sample, data: st.DataObject
     ) -> None:
-        path = tmp_path_factory.getbasetemp() / f"{uuid4()}.jsonl"
-        path.write_bytes(mutated(data, b"".join(sample.part)))
-        with pytest.raises(Wrong):
-            reading(path.read_bytes(), sample)
-        assert by_blocks(path, sample, 5_000) is None
-        path.unlink()
+        file = mutated(data, b"".join(sample.part if data.draw(st.booleans()) else sample.whole))
+        with pytest.MonkeyPatch.context() as patch:
+            found = []
+            for size in (1, 5_000, 1 << 21):
+                patch.setattr("assentry.audit.BLOCK", size)
+                found.append(said(reading, file, sample))
+        assert found[0][0]
+        assert found == [found[0]] * 3
 
     def test_a_large_file_takes_several_processes(
         self, sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("assentry.audit.LARGE", 1)
+        monkeypatch.setattr("assentry.audit.BLOCK", 5_000)
         path = tmp_path / "log.jsonl"
         path.write_bytes(b"".join(sample.whole))
-        assert check(path, [sample.key], jobs=2) == reading(path.read_bytes(), sample)
+        held = check(path, [sample.key], [sample.anchor], jobs=2)
+        assert held == reading(path.read_bytes(), sample, sample.anchor)
         at = line_of(sample.whole, 700)
-        changed = list(sample.whole)
-        changed[at] = changed[at].replace(b'"message":"', b'"message":"x')
-        path.write_bytes(b"".join(changed))
-        with pytest.raises(Wrong) as caught:
-            check(path, [sample.key], jobs=2)
-        assert caught.value.position == 700
+        for old, new in ((b'"message":"', b'"message":"x'), (b'"at":"2026', b'"at":"year')):
+            changed = list(sample.whole)
+            changed[at] = changed[at].replace(old, new)
+            path.write_bytes(b"".join(changed))
+            found = said(check, path, [sample.key], jobs=2)
+            assert found == said(reading, path.read_bytes(), sample)
+            assert found[1] == 700
 
 
 def mutated(data: st.DataObject, file: bytes) -> bytes:

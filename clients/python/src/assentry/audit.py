@@ -1,0 +1,664 @@
+"""Checking an exported log offline: no server, no database, no network.
+
+This one module is the verifier.  It holds a file against docs/log-format.md in constant memory, and is meant to
+be read from top to bottom: what is said of a file, signed notes, the tree, events, other lines, the verdict.
+`check` is the way in.  `cryptography`, of the extra ``audit``, is needed for Ed25519 alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import gzip
+import json
+import multiprocessing
+import re
+import sys
+import threading
+import zlib
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from itertools import pairwise
+from operator import methodcaller
+from pathlib import Path
+from typing import Any, BinaryIO, Final, NamedTuple, NoReturn, TypeAlias
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from assentry.errors import AssentryError
+
+LONGEST: Final = 16 << 20  # bytes of an event
+LONGEST_OTHER: Final = 1 << 20  # bytes of any other line
+RUN: Final = 256  # events between two leaves lines, at most
+FARTHEST: Final = (
+    16 * RUN
+)  # where there are more, so many are remembered, to tell which are too many
+BACKWARDS: Final = 5  # seconds that time may go back
+BLOCK: Final = 1 << 19  # bytes that are hashed at a time
+AHEAD: Final = 16  # blocks that may wait for a process
+LARGE: Final = 32 << 20  # bytes of a file that is worth several processes
+MANIFEST: Final[dict[str, Any]] = {
+    **dict.fromkeys(("checkpoint", "created_at", "digest", "export", "origin", "software"), str),
+    **dict.fromkeys(("events", "size"), int),
+    **dict.fromkeys(("first", "last"), int | None),
+    **dict.fromkeys(("keys",), list),
+    **dict.fromkeys(("query",), dict),
+}
+File: TypeAlias = BinaryIO | gzip.GzipFile
+
+
+class Wrong(AssentryError):
+    """The file is not the log that was signed, or not whole.
+
+    Attributes:
+        position: of the first event that is known to be wrong; None where it cannot be said.
+        within: the events ``(from, to)`` of which at least one is wrong, where only that is known.
+        line: the line of the file, from 1, where it is one that is wrong.
+    """
+
+    def __init__(
+        self,
+        why: str,
+        *,
+        position: int | None = None,
+        within: tuple[int, int] | None = None,
+        line: int | None = None,
+    ) -> None:
+        self.why, self.position, self.within, self.line = why, position, within, line
+        place = "" if line is None else f"line {line:,}: "
+        if position is not None:
+            place = f"position {position:,}: "
+        elif within is not None:
+            place = f"positions {within[0]:,} to {within[1]:,}: "
+        super().__init__(place + why)
+
+
+@dataclass
+class Report:
+    """What a file that is right holds.
+
+    Attributes:
+        events: how many are in the file; ``size`` is how many there are in the log.
+        key: signed the manifest.
+        anchored: the sizes of the anchors that were held against it.
+    """
+
+    origin: str
+    size: int
+    root: bytes
+    events: int
+    export: str
+    created_at: str
+    query: dict[str, Any]
+    key: Key
+    anchored: list[int]
+
+
+def check(
+    path: Path, keys: Sequence[Key], anchors: Sequence[Checkpoint] = (), *, jobs: int = 1
+) -> Report:
+    """Check an exported log; one whose name ends with ``.gz`` is compressed.
+
+    Args:
+        keys: those that are trusted.
+        anchors: checkpoints that were kept elsewhere.
+        jobs: how many processes hash a large file.  They may be spawned: a script that asks for them
+            guards its own beginning with ``if __name__ == "__main__"``.
+
+    Raises:
+        Wrong: it is not right; it says where.
+        OSError: it cannot be read.
+    """
+    if path.suffix == ".gz":
+        with gzip.open(path) as unpacked:
+            return check_stream(unpacked, keys, anchors)
+    with path.open("rb") as file:
+        if jobs > 1 and path.stat().st_size >= LARGE:
+            # Forking is instant, and safe on Linux in a process without other threads.
+            alone = sys.platform == "linux" and threading.active_count() == 1
+            how = multiprocessing.get_context("fork" if alone else "spawn")
+            # Where processes cannot be had, or are killed, this one does it all.
+            with suppress(BrokenProcessPool), ProcessPoolExecutor(jobs, how) as pool:
+                return _Reading(keys, anchors).check(file, pool)
+            file.seek(0)
+        return check_stream(file, keys, anchors)
+
+
+def check_stream(file: File, keys: Sequence[Key], anchors: Sequence[Checkpoint] = ()) -> Report:
+    """Check what comes from an open file, such as standard input; raises as `check` does."""
+    return _Reading(keys, anchors).check(file)
+
+
+# Signed notes with Ed25519 (c2sp.org/signed-note), and checkpoints in them (c2sp.org/tlog-checkpoint).
+
+
+class BadNote(AssentryError, ValueError):
+    """A text is no signed note, no checkpoint, no verifier key, or none that is known."""
+
+
+class UnknownSigner(BadNote):
+    """A note is signed by none of the keys that were given."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """A verifier key: ``NAME+ID+KEY`` (c2sp.org/signed-note), Ed25519."""
+
+    name: str
+    public: bytes
+
+    @property
+    def id(self) -> bytes:
+        """The first four bytes of SHA-256 over name, newline, 0x01 and public key."""
+        return sha256(self.name.encode() + b"\n\1" + self.public).digest()[:4]
+
+    @classmethod
+    def parse(cls, text: str) -> Key:
+        """The key in its text; raises `BadNote` where it is none."""
+        name, _, rest = text.strip().partition("+")
+        key_id, _, encoded = rest.partition("+")
+        raw = _from_base64(encoded)
+        if not name or raw is None or len(raw) != 33 or raw[:1] != b"\1":
+            raise BadNote("A verifier key is written NAME+ID+KEY, with an Ed25519 key.")
+        key = cls(name, raw[1:])
+        if key.id.hex() != key_id:
+            raise BadNote("The id in the verifier key is not that of its name and key.")
+        return key
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """How long a log was, and its root; ``key`` signed it."""
+
+    origin: str
+    size: int
+    root: bytes
+    key: Key
+
+
+def open_note(note: str, keys: Iterable[Key]) -> tuple[str, Key]:
+    """The text of a signed note, and the key that signed it.  Signers that are not known are passed over.
+
+    Raises:
+        UnknownSigner: none of the keys did.
+        BadNote: it is no note, or the signature of a known key is wrong.
+    """
+    text, gap, signatures = note.rpartition("\n\n")
+    if not gap or not signatures.endswith("\n"):
+        raise BadNote("It is no signed note.")
+    text += "\n"
+    known = {(key.name, key.id): key for key in keys}
+    found: Key | None = None
+    for line in signatures[:-1].split("\n"):
+        name, _, encoded = line.removeprefix("\N{EM DASH} ").partition(" ")
+        signature = _from_base64(encoded)
+        if not line.startswith("\N{EM DASH} ") or signature is None:
+            raise BadNote("It is no signed note.")
+        key = known.get((name, signature[:4]))
+        if key is None:
+            continue
+        try:
+            Ed25519PublicKey.from_public_bytes(key.public).verify(signature[4:], text.encode())
+        except (InvalidSignature, ValueError):
+            raise BadNote(f"The signature of {name} is wrong.") from None
+        found = key
+    if found is None:
+        raise UnknownSigner("It is signed by none of the keys that were given.")
+    return text, found
+
+
+def open_checkpoint(note: str, keys: Iterable[Key]) -> Checkpoint:
+    """The checkpoint in a signed note; raises as `open_note`, and `BadNote` where it is no checkpoint."""
+    text, key = open_note(note, keys)
+    origin, size, encoded, *_ = [*text.split("\n"), "", ""]
+    root = _from_base64(encoded)
+    if root is None or len(root) != 32 or not re.fullmatch("0|[1-9][0-9]{0,17}", size):
+        raise BadNote("It is no checkpoint.")
+    if origin != key.name:
+        raise BadNote(f"A checkpoint of {origin!r} is signed by a key of {key.name!r}.")
+    return Checkpoint(origin, int(size), root, key)
+
+
+def _from_base64(text: str) -> bytes | None:
+    """What base64 with its padding stands for; None for any other spelling."""
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return raw if base64.b64encode(raw).decode() == text else None
+
+
+# The Merkle tree of RFC 6962, section 2.
+
+_LEAF: Final = sha256(b"\0")  # copies of what began are faster than to begin anew
+_NODE: Final = sha256(b"\1")
+
+
+def leaf_hash(event: bytes) -> bytes:
+    """SHA-256 over a byte of zero and the event."""
+    leaf = _LEAF.copy()
+    leaf.update(event)
+    return leaf.digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """SHA-256 over a byte of one and both hashes."""
+    node = _NODE.copy()
+    node.update(left + right)
+    return node.digest()
+
+
+def gap_levels(start: int, end: int) -> list[int]:
+    """The levels of the fewest complete subtrees that are the leaves from ``start`` up to before ``end``."""
+    found = []
+    while start < end:
+        level = (end - start).bit_length() - 1
+        found.append(min(level, (start & -start).bit_length() - 1) if start else level)
+        start += 1 << found[-1]
+    return found
+
+
+class Tree:
+    """A growing tree: the complete subtrees at its right edge, the largest first."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._edge: list[bytes] = []
+
+    def add(self, level: int, subtree: bytes) -> None:
+        """Put a complete subtree of ``2**level`` leaves on the right."""
+        at = self.size >> level
+        self.size += 1 << level
+        while at & 1:
+            subtree = node_hash(self._edge.pop(), subtree)
+            at >>= 1
+        self._edge.append(subtree)
+
+    def root(self) -> bytes:
+        """The root as it is now."""
+        if not self._edge:
+            return sha256(b"").digest()
+        root = self._edge[-1]
+        for left in reversed(self._edge[:-1]):
+            root = node_hash(left, root)
+        return root
+
+
+# Events, by the block: nearly all of a file, and of the work.
+
+_EVENT: Final = b'{"actor":'
+_AT: Final = b'},"at":"'
+_INSTANT: Final = b"0000-00-00T00:00:00.000000Z"
+_DIGITS: Final = bytes.maketrans(b"123456789", b"000000000")
+
+
+class Events(NamedTuple):
+    """Events that follow each other, hashed.
+
+    Attributes:
+        leaves: their hashes as leaves, in base64.
+        subtree: of `RUN` events, the hash over all; of fewer or more, nothing.
+        instants: when each was; where they are in order, only when the first and the last was.
+        fault: why the event after them is none.
+    """
+
+    leaves: list[bytes]
+    subtree: bytes
+    instants: list[bytes]
+    fault: str
+
+
+def hashed(block: bytes, ending: bytes) -> list[Events | bytes]:
+    """The events in whole lines, each of which ends with ``ending``, and the other lines between them."""
+    lines = block.split(b"\n")
+    cut_off = lines.pop()
+    others = [
+        n for n, line in enumerate(lines) if not line.startswith(_EVENT) or len(line) > LONGEST
+    ]
+    found: list[Events | bytes] = []
+    begin = 0
+    for end in [*others, len(lines)]:
+        if begin < end:
+            found.append(_hashed(lines[begin:end], ending))
+        found += [line + b"\n" for line in lines[end : end + 1]]
+        begin = end + 1
+    return [*found, cut_off] if cut_off else found
+
+
+def _hashed(lines: list[bytes], ending: bytes) -> Events:
+    instants = [line[(at := line.find(_AT) + len(_AT)) : at + len(_INSTANT)] for line in lines]
+    told = b"".join(instants).translate(_DIGITS) == _INSTANT * len(lines)
+    fault = ""
+    if not told or not all(map(methodcaller("endswith", ending), lines)):
+        faults = [_fault(line, at, ending) for line, at in zip(lines, instants, strict=True)]
+        fault = next(filter(None, faults))
+        lines, instants = lines[: faults.index(fault)], instants[: faults.index(fault)]
+    hashes = [leaf_hash(line) for line in lines]
+    leaves = [binascii.b2a_base64(leaf, newline=False) for leaf in hashes]
+    while len(lines) == RUN and len(hashes) > 1:
+        hashes = list(map(node_hash, hashes[::2], hashes[1::2]))
+    if instants == sorted(instants):
+        instants = instants[:1] + instants[-1:]
+    return Events(leaves, hashes[0] if len(lines) == RUN else b"", instants, fault)
+
+
+def _fault(line: bytes, instant: bytes, ending: bytes) -> str:
+    if instant.translate(_DIGITS) != _INSTANT:
+        return "The event does not say when it was."
+    return "" if line.endswith(ending) else "The event is not one of this workspace's log."
+
+
+def _blocks(file: File) -> Iterator[bytes]:
+    """The rest of a file in blocks of whole lines, up to a leaves line where there is one."""
+    rest = b""
+    while piece := file.read(BLOCK):
+        block = rest + piece
+        leaves = block.rfind(b'\n{"leaves":') + 1
+        end = (leaves and block.find(b"\n", leaves) + 1) or block.rfind(b"\n") + 1
+        if not end and len(block) > LONGEST:
+            break
+        if end:
+            yield block[:end]
+        rest = block[end:]
+    if rest:
+        yield rest + piece
+
+
+def _in_order(
+    file: File, ending: bytes, pool: ProcessPoolExecutor | None
+) -> Iterator[list[Events | bytes]]:
+    """The blocks of a file `hashed`, here or by the processes of a pool."""
+    if pool is None:
+        yield from (hashed(block, ending) for block in _blocks(file))
+        return
+    waiting: deque[Future[list[Events | bytes]]] = deque()
+    begin = file.tell()
+    for block in _blocks(file):
+        waiting.append(pool.submit(_hashed_at, file.name, begin, len(block), ending))
+        begin += len(block)
+        if len(waiting) > AHEAD:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _hashed_at(path: Any, begin: int, length: int, ending: bytes) -> list[Events | bytes]:
+    with open(path, "rb", buffering=0) as file:
+        file.seek(begin)
+        return hashed(file.read(length), ending)
+
+
+# The lines in their order, and the verdict.
+
+
+class _Reading:
+    """A file that is being read, and what is known of it up to a line."""
+
+    def __init__(self, keys: Sequence[Key], anchors: Sequence[Checkpoint]) -> None:
+        self.keys, self.anchors = keys, sorted(anchors, key=lambda anchor: anchor.size)
+        self.number = 0  # of the line that was taken last, from 1
+        self.tree = Tree()
+        self.roots = {0: self.tree.root()}  # and those at the sizes of the anchors
+        self.digest = sha256()  # over the lines that are no events
+        self.events = 0
+        self.first: int | None = None
+        self.last: int | None = None
+        self.at = b""  # when the last event was
+        self.backwards: Wrong | None = None  # the first that was earlier than the one before it
+        self.leaves: list[bytes] = []  # of the events since the last leaves line or gap
+        self.suspect: int | None = None  # by the leaves lines, the first event that is another one
+        self.good = 0  # by the signed checkpoints, up to here all is right,
+        self.bad: int | None = None  # and by here it is not
+        self.manifest = b""
+
+    def check(self, file: File, pool: ProcessPoolExecutor | None = None) -> Report:
+        """Take all lines, and say what the file is."""
+        try:
+            self._header(file.readline(LONGEST + 1))
+            for steps in _in_order(file, self.ending, pool):
+                for step in steps:
+                    self._line(step) if isinstance(step, bytes) else self._events(step)
+        except (EOFError, zlib.error, gzip.BadGzipFile):
+            self.number += 1
+            self._refuse("What is compressed is damaged, or cut off, from about here on.", at=True)
+        return self._verdict()
+
+    def _refuse(self, why: str, *, at: bool = False) -> NoReturn:
+        raise Wrong(why, line=self.number, position=self.tree.size if at else None)
+
+    def _next(self, line: bytes) -> None:
+        self.number += 1
+        if len(line) - line.endswith(b"\n") > LONGEST:
+            self._refuse("The line is longer than 16 MiB.")
+        if not line.endswith(b"\n"):
+            self._refuse("The line does not end: the file was cut off.")
+        if self.manifest:
+            self._refuse("Something follows the manifest.")
+        self.digest.update(b"" if line.startswith(b'{"manifest":') else line)
+
+    def _header(self, line: bytes) -> None:
+        if not line:
+            raise Wrong("The file is empty.")
+        self._next(line)
+        said = self._members(line)
+        if not _fits(said, assentry=str, origin=str, query=dict) or said["assentry"] != "log/1":
+            self._refuse("It is no export of a log: the first line is no header.")
+        self.origin, self.query = said["origin"], said["query"]
+        workspace = re.fullmatch("assentry/(wsp_[0-9a-z]{26})", self.origin)
+        if workspace is None:
+            self._refuse("The header names no log.")
+        self.ending = f',"v":1,"workspace":"{workspace[1]}"}}'.encode()
+        self.trusted = [key for key in self.keys if key.name == self.origin]
+        if not self.trusted:
+            names = ", ".join(sorted({key.name for key in self.keys})) or "nobody"
+            self._refuse(f"The file is of {self.origin}, and the keys are of {names}.")
+
+    def _events(self, events: Events) -> None:
+        if self.manifest:
+            self._next(b"\n")
+        begin, leaves = self.tree.size, events.leaves[: FARTHEST - len(self.leaves)]
+        for n, (before, at) in enumerate(pairwise([self.at, *events.instants])):
+            if at < before and not self.backwards and (back := _seconds(at, before)) > BACKWARDS:
+                why = f"The event is {back:,.0f} seconds earlier than the one before it."
+                self.backwards = Wrong(why, position=begin + n)
+        self.at = events.instants[-1] if events.instants else self.at
+        end = begin + len(leaves)
+        cut = any(begin < anchor.size < end for anchor in self.anchors)
+        if events.subtree and begin % RUN == 0 and not cut:
+            self._grow(RUN.bit_length() - 1, events.subtree)
+        else:
+            for leaf in leaves:
+                self._grow(0, binascii.a2b_base64(leaf))
+        self.leaves += leaves
+        self.events, self.number = self.events + len(leaves), self.number + len(leaves)
+        if leaves:
+            self.first, self.last = begin if self.first is None else self.first, end - 1
+        if events.fault or leaves != events.leaves:
+            self.number += 1
+            missing = "The hashes of the leaves before this event are missing."
+            self._refuse(missing if len(self.leaves) >= FARTHEST else events.fault, at=True)
+
+    def _grow(self, level: int, subtree: bytes) -> None:
+        self.tree.add(level, subtree)
+        if any(anchor.size == self.tree.size for anchor in self.anchors):
+            self.roots[self.tree.size] = self.tree.root()
+
+    def _line(self, line: bytes) -> None:
+        self._next(line)
+        if line.startswith(b'{"manifest":'):
+            self.manifest = line
+            return
+        told = b'","'.join(self.leaves), self.tree.size
+        if 0 < len(self.leaves) <= RUN and line == b'{"leaves":["%b"],"to":%d}\n' % told:
+            self.leaves = []
+            return
+        said = self._members(line)
+        if _fits(said, leaves=list, to=int):
+            self._leaves(self._hashes(said["leaves"]), said["to"])
+        elif _fits(said, gap=list, to=int):
+            self._gap(self._hashes(said["gap"]), said["to"])
+        elif _fits(said, checkpoint=str):
+            self._checkpoint(said["checkpoint"])
+        else:
+            self._refuse("It is no line of an export.")
+
+    def _leaves(self, hashes: list[bytes], to: int) -> None:
+        """Take a leaves line that is not the one of the events before it: where does it differ?"""
+        found, self.leaves = [binascii.a2b_base64(leaf) for leaf in self.leaves], []
+        begin, end = self.tree.size - len(found), self.tree.size
+        if to == end and len(hashes) < len(found):
+            why = "The hashes of earlier leaves are missing."
+            raise Wrong(why, within=(begin, end - len(hashes) - 1), line=self.number)
+        pairs = enumerate(zip(found, hashes, strict=False))
+        at = next((n for n, (one, two) in pairs if one != two), min(len(found), len(hashes)))
+        if to == end and len(hashes) == len(found):
+            self.suspect = begin + at if self.suspect is None else self.suspect
+        elif at == len(found) == len(hashes):
+            self._refuse(f"It ends at {to:,}, and the events before it at {end:,}.")
+        else:
+            raise Wrong("An event was removed, added or moved.", position=begin + at)
+
+    def _gap(self, hashes: list[bytes], to: int) -> None:
+        if self.leaves:
+            self._refuse("The hashes of the leaves before the gap are missing.", at=True)
+        if not self.tree.size < to < 1 << 62:
+            self._refuse(f"A gap ends at {to:,}, and begins at {self.tree.size:,}.")
+        levels = gap_levels(self.tree.size, to)
+        if len(levels) != len(hashes):
+            self._refuse(f"The gap has {len(hashes)} hashes, and needs {len(levels)}.")
+        for level, subtree in zip(levels, hashes, strict=True):
+            self._grow(level, subtree)
+
+    def _checkpoint(self, note: str) -> None:
+        within = self.good, max(self.good, self.tree.size - 1)
+        try:
+            said = open_checkpoint(note, self.trusted)
+        except UnknownSigner:
+            return
+        except BadNote as error:
+            raise Wrong(f"The checkpoint: {error}", within=within, line=self.number) from None
+        if said.size != self.tree.size:
+            why = f"A checkpoint of {said.size:,} events stands at {self.tree.size:,}."
+            raise Wrong(why, within=within)
+        if self.bad is None and said.root == self.tree.root():
+            self.good = said.size
+        elif self.bad is None:
+            self.bad = said.size
+
+    def _hashes(self, hashes: list[Any]) -> list[bytes]:
+        raw = [(isinstance(one, str) and _from_base64(one)) or b"" for one in hashes]
+        if not 0 < len(raw) <= RUN or any(len(one) != 32 for one in raw):
+            self._refuse("The hashes are none.")
+        return raw
+
+    def _members(self, line: bytes) -> dict[str, Any]:
+        """Those of the object in a line in canonical form (there are no fractions, and ASCII names)."""
+        if len(line) > LONGEST_OTHER + 1:
+            self._refuse("The line is longer than 1 MiB.")
+        try:
+            said = json.loads(line.decode(), parse_float=complex, parse_constant=complex)
+            again = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+            canonical = isinstance(said, dict) and again.encode() + b"\n" == line
+        except (TypeError, ValueError, RecursionError):
+            said, canonical = {}, False
+        if not canonical:
+            self._refuse("It is no JSON object in canonical form.")
+        return dict(said)
+
+    def _verdict(self) -> Report:
+        end = self.tree.size
+        if not self.manifest:
+            raise Wrong("The file was cut off: it has no manifest.", position=end)
+        if self.leaves:
+            self._refuse("At least the hashes of the last leaves are missing.", at=True)
+        told, key, checkpoint = self._told()
+        found = self.origin, self.query, checkpoint.size
+        if (told["origin"], told["query"], told["size"]) != found:
+            self._refuse("The manifest is of another log, query or size than the file.")
+        if self.tree.root() != checkpoint.root:
+            raise self._elsewhere(checkpoint.size)
+        if (told["events"], told["first"], told["last"]) != (self.events, self.first, self.last):
+            self._refuse(f"The file has {self.events:,} events, and its manifest counts otherwise.")
+        if told["digest"] != f"sha256:{self.digest.hexdigest()}":
+            raise Wrong("The events are right, and another line of the file was changed.")
+        if self.bad is not None:
+            why = "A signed checkpoint speaks of other events: the key signed two histories."
+            raise Wrong(why, within=(self.good, self.bad - 1))
+        if self.backwards:
+            raise self.backwards
+        self._hold_anchors()
+        sizes = sorted({anchor.size for anchor in self.anchors})
+        held = told["export"], told["created_at"], self.query, key, sizes
+        return Report(self.origin, end, checkpoint.root, self.events, *held)
+
+    def _told(self) -> tuple[dict[str, Any], Key, Checkpoint]:
+        """What the manifest tells, who signed it, and the checkpoint in it."""
+        said = self._members(self.manifest)
+        if not _fits(said, manifest=str):
+            self._refuse("It is no manifest.")
+        try:
+            text, key = open_note(said["manifest"], self.trusted)
+            title, _, rest = text.partition("\n")
+            told = self._members(rest.encode())
+            if title != "assentry export/1" or not _fits(told, **MANIFEST):
+                self._refuse("The manifest is none of this format.")
+            return told, key, open_checkpoint(told["checkpoint"], self.trusted)
+        except BadNote as error:
+            self._refuse(f"The manifest, or the checkpoint in it: {error}")
+
+    def _elsewhere(self, size: int) -> Wrong:
+        """The root is wrong: where?"""
+        end, good, bad = self.tree.size, self.good, self.bad
+        for anchor in self.anchors:
+            root = self.roots.get(anchor.size)
+            if root == anchor.root and bad is None:
+                good = max(good, anchor.size)
+            elif root not in (None, anchor.root):
+                bad = anchor.size if bad is None else min(bad, anchor.size)
+        if end != size and self.suspect is None and self.bad is None:
+            missing = f"The events from here up to {size - 1:,} are missing."
+            added = f"The log ended before this event: it had {size:,}."
+            return Wrong(missing if end < size else added, position=min(end, size))
+        last = (end if bad is None else bad) - 1
+        if self.suspect is not None and good <= self.suspect <= last:
+            why = "The event is not the one that was logged, as its leaf's hash tells."
+            return Wrong(why, position=self.suspect)
+        why = "An event among these is not the one that was logged, as the signed checkpoints tell."
+        return Wrong(why, within=(max(0, min(good, last)), max(0, last)))
+
+    def _hold_anchors(self) -> None:
+        for anchor in self.anchors:
+            size, root = anchor.size, self.roots.get(anchor.size)
+            if size > self.tree.size:
+                why = f"The file is older than the anchor of {size:,} events, or the log was cut back."
+                raise Wrong(why, position=self.tree.size)
+            if root is None:
+                why = f"The events around {size:,} are left out: the anchor cannot be held against it."
+                raise Wrong(why)
+            if root != anchor.root:
+                why = f"The anchor of {size:,} events speaks of others: history was rewritten."
+                before = max([0, *(one.size for one in self.anchors if one.size < size)])
+                raise Wrong(why, within=(before, max(0, size - 1)))
+
+
+def _fits(said: dict[str, Any], **kinds: Any) -> bool:
+    """Whether these members are there, no others, and each of its kind; none is true or false."""
+    return said.keys() == kinds.keys() and all(
+        isinstance(said[name], kind) and not isinstance(said[name], bool)
+        for name, kind in kinds.items()
+    )
+
+
+def _seconds(earlier: bytes, later: bytes) -> float:
+    try:
+        one, two = (datetime.fromisoformat(at.decode()) for at in (earlier, later))
+    except ValueError:
+        raise Wrong("An event's time is no instant.") from None
+    return (two - one).total_seconds()
