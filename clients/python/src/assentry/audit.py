@@ -7,14 +7,10 @@ be read from top to bottom: what is said of a file, signed notes, the tree, even
 
 from __future__ import annotations
 
-import base64
 import binascii
 import gzip
 import json
-import multiprocessing
 import re
-import sys
-import threading
 import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,59 +21,31 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from itertools import pairwise
-from operator import methodcaller
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple, NoReturn, TypeAlias
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from assentry.errors import AssentryError
+from assentry.errors import BadNote, UnknownSigner, Wrong
+
+__all__ = ["BadNote", "Checkpoint", "Key", "Report", "UnknownSigner", "Wrong"]
+__all__ += ["check", "check_stream", "open_checkpoint"]
 
 LONGEST: Final = 16 << 20  # bytes of an event
 LONGEST_OTHER: Final = 1 << 20  # bytes of any other line
-RUN: Final = 256  # events between two leaves lines, at most
-FARTHEST: Final = (
-    16 * RUN
-)  # where there are more, so many are remembered, to tell which are too many
+RUN: Final = 256  # events between two leaves lines, at most;
+FARTHEST: Final = 16 * RUN  # so many are remembered all the same, to tell which are too many
 BACKWARDS: Final = 5  # seconds that time may go back
-BLOCK: Final = 1 << 19  # bytes that are hashed at a time
+BLOCK: Final = 1 << 20  # bytes that are hashed at a time
 AHEAD: Final = 16  # blocks that may wait for a process
 LARGE: Final = 32 << 20  # bytes of a file that is worth several processes
 MANIFEST: Final[dict[str, Any]] = {
     **dict.fromkeys(("checkpoint", "created_at", "digest", "export", "origin", "software"), str),
-    **dict.fromkeys(("events", "size"), int),
     **dict.fromkeys(("first", "last"), int | None),
-    **dict.fromkeys(("keys",), list),
-    **dict.fromkeys(("query",), dict),
-}
+    **dict.fromkeys(("events", "size"), int),
+} | {"keys": list, "query": dict}
 File: TypeAlias = BinaryIO | gzip.GzipFile
-
-
-class Wrong(AssentryError):
-    """The file is not the log that was signed, or not whole.
-
-    Attributes:
-        position: of the first event that is known to be wrong; None where it cannot be said.
-        within: the events ``(from, to)`` of which at least one is wrong, where only that is known.
-        line: the line of the file, from 1, where it is one that is wrong.
-    """
-
-    def __init__(
-        self,
-        why: str,
-        *,
-        position: int | None = None,
-        within: tuple[int, int] | None = None,
-        line: int | None = None,
-    ) -> None:
-        self.why, self.position, self.within, self.line = why, position, within, line
-        place = "" if line is None else f"line {line:,}: "
-        if position is not None:
-            place = f"position {position:,}: "
-        elif within is not None:
-            place = f"positions {within[0]:,} to {within[1]:,}: "
-        super().__init__(place + why)
 
 
 @dataclass
@@ -106,11 +74,8 @@ def check(
 ) -> Report:
     """Check an exported log; one whose name ends with ``.gz`` is compressed.
 
-    Args:
-        keys: those that are trusted.
-        anchors: checkpoints that were kept elsewhere.
-        jobs: how many processes hash a large file.  They may be spawned: a script that asks for them
-            guards its own beginning with ``if __name__ == "__main__"``.
+    ``keys`` are trusted, ``anchors`` were kept elsewhere.  So many ``jobs`` hash a large file: processes,
+    so where Python spawns them, a script guards its beginning with ``if __name__ == "__main__"``.
 
     Raises:
         Wrong: it is not right; it says where.
@@ -121,11 +86,8 @@ def check(
             return check_stream(unpacked, keys, anchors)
     with path.open("rb") as file:
         if jobs > 1 and path.stat().st_size >= LARGE:
-            # Forking is instant, and safe on Linux in a process without other threads.
-            alone = sys.platform == "linux" and threading.active_count() == 1
-            how = multiprocessing.get_context("fork" if alone else "spawn")
             # Where processes cannot be had, or are killed, this one does it all.
-            with suppress(BrokenProcessPool), ProcessPoolExecutor(jobs, how) as pool:
+            with suppress(BrokenProcessPool), ProcessPoolExecutor(jobs) as pool:
                 return _Reading(keys, anchors).check(file, pool)
             file.seek(0)
         return check_stream(file, keys, anchors)
@@ -137,14 +99,6 @@ def check_stream(file: File, keys: Sequence[Key], anchors: Sequence[Checkpoint] 
 
 
 # Signed notes with Ed25519 (c2sp.org/signed-note), and checkpoints in them (c2sp.org/tlog-checkpoint).
-
-
-class BadNote(AssentryError, ValueError):
-    """A text is no signed note, no checkpoint, no verifier key, or none that is known."""
-
-
-class UnknownSigner(BadNote):
-    """A note is signed by none of the keys that were given."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +138,7 @@ class Checkpoint:
 
 
 def open_note(note: str, keys: Iterable[Key]) -> tuple[str, Key]:
-    """The text of a signed note, and the key that signed it.  Signers that are not known are passed over.
+    """The text of a signed note, and which of the keys signed it; other signers are passed over.
 
     Raises:
         UnknownSigner: none of the keys did.
@@ -228,11 +182,10 @@ def open_checkpoint(note: str, keys: Iterable[Key]) -> Checkpoint:
 
 def _from_base64(text: str) -> bytes | None:
     """What base64 with its padding stands for; None for any other spelling."""
-    try:
-        raw = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return raw if base64.b64encode(raw).decode() == text else None
+    with suppress(ValueError):
+        raw = binascii.a2b_base64(text)
+        return raw if binascii.b2a_base64(raw, newline=False) == text.encode() else None
+    return None
 
 
 # The Merkle tree of RFC 6962, section 2.
@@ -305,94 +258,78 @@ class Events(NamedTuple):
     Attributes:
         leaves: their hashes as leaves, in base64.
         subtree: of `RUN` events, the hash over all; of fewer or more, nothing.
-        instants: when each was; where they are in order, only when the first and the last was.
-        fault: why the event after them is none.
+        instants: when each was; where they are instants in order, only the first and the last one.
     """
 
     leaves: list[bytes]
     subtree: bytes
     instants: list[bytes]
-    fault: str
 
 
 def hashed(block: bytes, ending: bytes) -> list[Events | bytes]:
-    """The events in whole lines, each of which ends with ``ending``, and the other lines between them."""
-    lines = block.split(b"\n")
-    cut_off = lines.pop()
+    """The events in a block of lines, each of which ends with ``ending``, and all other lines."""
+    *lines, cut_off = block.split(b"\n")
     others = [
-        n for n, line in enumerate(lines) if not line.startswith(_EVENT) or len(line) > LONGEST
+        n
+        for n, line in enumerate(lines)
+        if not line.startswith(_EVENT) or not line.endswith(ending) or len(line) > LONGEST
     ]
     found: list[Events | bytes] = []
     begin = 0
     for end in [*others, len(lines)]:
         if begin < end:
-            found.append(_hashed(lines[begin:end], ending))
+            found.append(_hashed(lines[begin:end]))
         found += [line + b"\n" for line in lines[end : end + 1]]
         begin = end + 1
     return [*found, cut_off] if cut_off else found
 
 
-def _hashed(lines: list[bytes], ending: bytes) -> Events:
-    instants = [line[(at := line.find(_AT) + len(_AT)) : at + len(_INSTANT)] for line in lines]
-    told = b"".join(instants).translate(_DIGITS) == _INSTANT * len(lines)
-    fault = ""
-    if not told or not all(map(methodcaller("endswith", ending), lines)):
-        faults = [_fault(line, at, ending) for line, at in zip(lines, instants, strict=True)]
-        fault = next(filter(None, faults))
-        lines, instants = lines[: faults.index(fault)], instants[: faults.index(fault)]
+def _hashed(lines: list[bytes]) -> Events:
     hashes = [leaf_hash(line) for line in lines]
     leaves = [binascii.b2a_base64(leaf, newline=False) for leaf in hashes]
     while len(lines) == RUN and len(hashes) > 1:
         hashes = list(map(node_hash, hashes[::2], hashes[1::2]))
-    if instants == sorted(instants):
-        instants = instants[:1] + instants[-1:]
-    return Events(leaves, hashes[0] if len(lines) == RUN else b"", instants, fault)
+    instants = [line[(at := line.find(_AT) + len(_AT)) : at + len(_INSTANT)] for line in lines]
+    told = b"".join(instants).translate(_DIGITS) == _INSTANT * len(lines)
+    if told and instants == sorted(instants):
+        instants = [instants[0], instants[-1]]
+    return Events(leaves, hashes[0] if len(lines) == RUN else b"", instants)
 
 
-def _fault(line: bytes, instant: bytes, ending: bytes) -> str:
-    if instant.translate(_DIGITS) != _INSTANT:
-        return "The event does not say when it was."
-    return "" if line.endswith(ending) else "The event is not one of this workspace's log."
-
-
-def _blocks(file: File) -> Iterator[bytes]:
-    """The rest of a file in blocks of whole lines, up to a leaves line where there is one."""
-    rest = b""
-    while piece := file.read(BLOCK):
-        block = rest + piece
-        leaves = block.rfind(b'\n{"leaves":') + 1
-        end = (leaves and block.find(b"\n", leaves) + 1) or block.rfind(b"\n") + 1
-        if not end and len(block) > LONGEST:
-            break
-        if end:
-            yield block[:end]
-        rest = block[end:]
-    if rest:
-        yield rest + piece
-
-
-def _in_order(
+def _blocks(
     file: File, ending: bytes, pool: ProcessPoolExecutor | None
 ) -> Iterator[list[Events | bytes]]:
-    """The blocks of a file `hashed`, here or by the processes of a pool."""
+    """The rest of a file by the block, `hashed` here or by the processes of a pool."""
     if pool is None:
-        yield from (hashed(block, ending) for block in _blocks(file))
+        while block := file.read(BLOCK):
+            yield hashed(block + _to_leaves(file), ending)
         return
     waiting: deque[Future[list[Events | bytes]]] = deque()
-    begin = file.tell()
-    for block in _blocks(file):
-        waiting.append(pool.submit(_hashed_at, file.name, begin, len(block), ending))
-        begin += len(block)
-        if len(waiting) > AHEAD:
+    begin, size = file.tell(), Path(file.name).stat().st_size
+    while begin < size or waiting:
+        if begin < size:
+            file.seek(begin + BLOCK)
+            goes_on = _to_leaves(file).endswith(b"\n")
+            waiting.append(pool.submit(_hashed_at, file.name, begin, file.tell(), ending))
+            begin = file.tell() if goes_on else size
+        if begin >= size or len(waiting) > AHEAD:
             yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
 
 
-def _hashed_at(path: Any, begin: int, length: int, ending: bytes) -> list[Events | bytes]:
+def _to_leaves(file: File) -> bytes:
+    """The rest of a line, and more up to a leaves line, where that is not far: so runs stay whole."""
+    lines = [file.readline(LONGEST + 1)]
+    far = BLOCK
+    while far > 0 and lines[-1].endswith(b"\n") and not lines[-1].startswith(b'{"leaves":'):
+        lines.append(file.readline(LONGEST + 1))
+        far -= len(lines[-1])
+    return b"".join(lines)
+
+
+def _hashed_at(path: Any, begin: int, end: int, ending: bytes) -> list[Events | bytes]:
     with open(path, "rb", buffering=0) as file:
         file.seek(begin)
-        return hashed(file.read(length), ending)
+        return hashed(file.read(end - begin), ending)
 
 
 # The lines in their order, and the verdict.
@@ -402,27 +339,28 @@ class _Reading:
     """A file that is being read, and what is known of it up to a line."""
 
     def __init__(self, keys: Sequence[Key], anchors: Sequence[Checkpoint]) -> None:
-        self.keys, self.anchors = keys, sorted(anchors, key=lambda anchor: anchor.size)
-        self.number = 0  # of the line that was taken last, from 1
+        self.keys, self.sizes = keys, sorted({anchor.size for anchor in anchors})
+        self.anchors = deque(sorted(anchors, key=lambda anchor: anchor.size))  # still to come
+        # By anchors, and by the checkpoints in the file: up to here all is right, and by here it is not.
+        self.good, self.bad = {"anchor": 0, "checkpoint": 0}, dict[str, int]()
+        self.left_out: int | None = None  # an anchor inside a gap
         self.tree = Tree()
-        self.roots = {0: self.tree.root()}  # and those at the sizes of the anchors
         self.digest = sha256()  # over the lines that are no events
-        self.events = 0
+        self.number = self.events = 0  # how many lines were taken, and events
         self.first: int | None = None
         self.last: int | None = None
         self.at = b""  # when the last event was
         self.backwards: Wrong | None = None  # the first that was earlier than the one before it
         self.leaves: list[bytes] = []  # of the events since the last leaves line or gap
         self.suspect: int | None = None  # by the leaves lines, the first event that is another one
-        self.good = 0  # by the signed checkpoints, up to here all is right,
-        self.bad: int | None = None  # and by here it is not
         self.manifest = b""
+        self._hold_anchors()
 
     def check(self, file: File, pool: ProcessPoolExecutor | None = None) -> Report:
         """Take all lines, and say what the file is."""
         try:
             self._header(file.readline(LONGEST + 1))
-            for steps in _in_order(file, self.ending, pool):
+            for steps in _blocks(file, self.ending, pool):
                 for step in steps:
                     self._line(step) if isinstance(step, bytes) else self._events(step)
         except (EOFError, zlib.error, gzip.BadGzipFile):
@@ -447,9 +385,9 @@ class _Reading:
         if not line:
             raise Wrong("The file is empty.")
         self._next(line)
-        said = self._members(line)
-        if not _fits(said, assentry=str, origin=str, query=dict) or said["assentry"] != "log/1":
-            self._refuse("It is no export of a log: the first line is no header.")
+        said = self._members(line, assentry=str, origin=str, query=dict)
+        if said["assentry"] != "log/1":
+            self._refuse("It is an export of another version.")
         self.origin, self.query = said["origin"], said["query"]
         workspace = re.fullmatch("assentry/(wsp_[0-9a-z]{26})", self.origin)
         if workspace is None:
@@ -463,35 +401,47 @@ class _Reading:
     def _events(self, events: Events) -> None:
         if self.manifest:
             self._next(b"\n")
-        begin, leaves = self.tree.size, events.leaves[: FARTHEST - len(self.leaves)]
+        begin, end = self.tree.size, self.tree.size + len(events.leaves)
         for n, (before, at) in enumerate(pairwise([self.at, *events.instants])):
+            if at.translate(_DIGITS) != _INSTANT:
+                raise Wrong("The event does not say when it was.", position=begin + n)
             if at < before and not self.backwards and (back := _seconds(at, before)) > BACKWARDS:
                 why = f"The event is {back:,.0f} seconds earlier than the one before it."
                 self.backwards = Wrong(why, position=begin + n)
-        self.at = events.instants[-1] if events.instants else self.at
-        end = begin + len(leaves)
-        cut = any(begin < anchor.size < end for anchor in self.anchors)
+        cut = self.anchors and self.anchors[0].size < end
         if events.subtree and begin % RUN == 0 and not cut:
             self._grow(RUN.bit_length() - 1, events.subtree)
         else:
-            for leaf in leaves:
+            for leaf in events.leaves:
                 self._grow(0, binascii.a2b_base64(leaf))
-        self.leaves += leaves
-        self.events, self.number = self.events + len(leaves), self.number + len(leaves)
-        if leaves:
-            self.first, self.last = begin if self.first is None else self.first, end - 1
-        if events.fault or leaves != events.leaves:
-            self.number += 1
-            missing = "The hashes of the leaves before this event are missing."
-            self._refuse(missing if len(self.leaves) >= FARTHEST else events.fault, at=True)
+        self.at = events.instants[-1]
+        self.leaves += events.leaves
+        if len(self.leaves) > FARTHEST:
+            why = "The hashes of the leaves before this event are missing."
+            raise Wrong(why, position=end - len(self.leaves) + RUN)
+        self.first, self.last = begin if self.first is None else self.first, end - 1
+        self.events, self.number = self.events + end - begin, self.number + end - begin
 
     def _grow(self, level: int, subtree: bytes) -> None:
         self.tree.add(level, subtree)
-        if any(anchor.size == self.tree.size for anchor in self.anchors):
-            self.roots[self.tree.size] = self.tree.root()
+        self._hold_anchors()
+
+    def _hold_anchors(self) -> None:
+        while self.anchors and self.anchors[0].size <= self.tree.size:
+            anchor = self.anchors.popleft()
+            if anchor.size == self.tree.size:
+                self._hold("anchor", anchor.root)
+            else:
+                self.left_out = anchor.size
+
+    def _hold(self, by: str, root: bytes) -> None:
+        if by not in self.bad:
+            (self.good if root == self.tree.root() else self.bad)[by] = self.tree.size
 
     def _line(self, line: bytes) -> None:
         self._next(line)
+        if line.startswith(_EVENT):
+            self._refuse("The event is not one of this workspace's log.", at=True)
         if line.startswith(b'{"manifest":'):
             self.manifest = line
             return
@@ -499,13 +449,14 @@ class _Reading:
         if 0 < len(self.leaves) <= RUN and line == b'{"leaves":["%b"],"to":%d}\n' % told:
             self.leaves = []
             return
-        said = self._members(line)
-        if _fits(said, leaves=list, to=int):
+        if line.startswith(b'{"leaves":'):
+            said = self._members(line, leaves=list, to=int)
             self._leaves(self._hashes(said["leaves"]), said["to"])
-        elif _fits(said, gap=list, to=int):
+        elif line.startswith(b'{"gap":'):
+            said = self._members(line, gap=list, to=int)
             self._gap(self._hashes(said["gap"]), said["to"])
-        elif _fits(said, checkpoint=str):
-            self._checkpoint(said["checkpoint"])
+        elif line.startswith(b'{"checkpoint":'):
+            self._checkpoint(self._members(line, checkpoint=str)["checkpoint"])
         else:
             self._refuse("It is no line of an export.")
 
@@ -537,20 +488,17 @@ class _Reading:
             self._grow(level, subtree)
 
     def _checkpoint(self, note: str) -> None:
-        within = self.good, max(self.good, self.tree.size - 1)
+        size, good = self.tree.size, self.good["checkpoint"]
+        within = good, max(good, size - 1)
         try:
             said = open_checkpoint(note, self.trusted)
         except UnknownSigner:
             return
         except BadNote as error:
             raise Wrong(f"The checkpoint: {error}", within=within, line=self.number) from None
-        if said.size != self.tree.size:
-            why = f"A checkpoint of {said.size:,} events stands at {self.tree.size:,}."
-            raise Wrong(why, within=within)
-        if self.bad is None and said.root == self.tree.root():
-            self.good = said.size
-        elif self.bad is None:
-            self.bad = said.size
+        if said.size != size:
+            raise Wrong(f"A checkpoint of {said.size:,} events stands at {size:,}.", within=within)
+        self._hold("checkpoint", said.root)
 
     def _hashes(self, hashes: list[Any]) -> list[bytes]:
         raw = [(isinstance(one, str) and _from_base64(one)) or b"" for one in hashes]
@@ -558,18 +506,22 @@ class _Reading:
             self._refuse("The hashes are none.")
         return raw
 
-    def _members(self, line: bytes) -> dict[str, Any]:
-        """Those of the object in a line in canonical form (there are no fractions, and ASCII names)."""
+    def _members(self, line: bytes, **kinds: Any) -> dict[str, Any]:
+        """Those of a line in canonical form (there are no fractions, and ASCII names), all of their kinds."""
         if len(line) > LONGEST_OTHER + 1:
             self._refuse("The line is longer than 1 MiB.")
         try:
             said = json.loads(line.decode(), parse_float=complex, parse_constant=complex)
             again = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-            canonical = isinstance(said, dict) and again.encode() + b"\n" == line
-        except (TypeError, ValueError, RecursionError):
-            said, canonical = {}, False
-        if not canonical:
-            self._refuse("It is no JSON object in canonical form.")
+            right = again.encode() + b"\n" == line and said.keys() == kinds.keys()
+        except (AttributeError, TypeError, ValueError, RecursionError):
+            said, right = {}, False
+        # True and False are numbers to Python.
+        if not right or any(
+            not isinstance(said[name], kind) or isinstance(said[name], bool)
+            for name, kind in kinds.items()
+        ):
+            self._refuse(f"It is no JSON object in canonical form with {', '.join(kinds)}.")
         return dict(said)
 
     def _verdict(self) -> Report:
@@ -578,82 +530,61 @@ class _Reading:
             raise Wrong("The file was cut off: it has no manifest.", position=end)
         if self.leaves:
             self._refuse("At least the hashes of the last leaves are missing.", at=True)
-        told, key, checkpoint = self._told()
-        found = self.origin, self.query, checkpoint.size
-        if (told["origin"], told["query"], told["size"]) != found:
-            self._refuse("The manifest is of another log, query or size than the file.")
-        if self.tree.root() != checkpoint.root:
+        try:
+            manifest = self._members(self.manifest, manifest=str)["manifest"]
+            text, key = open_note(manifest, self.trusted)
+            title, _, rest = text.partition("\n")
+            told = self._members(rest.encode(), **MANIFEST)
+            checkpoint = open_checkpoint(told["checkpoint"], self.trusted)
+        except BadNote as error:
+            self._refuse(f"The manifest, or the checkpoint in it: {error}")
+        query = title, told["origin"], told["query"]
+        if query != ("assentry export/1", self.origin, self.query):
+            self._refuse("The manifest is of another format, log or query than the header.")
+        if (end, self.tree.root()) != (checkpoint.size, checkpoint.root):
             raise self._elsewhere(checkpoint.size)
-        if (told["events"], told["first"], told["last"]) != (self.events, self.first, self.last):
+        counts = told["size"], told["events"], told["first"], told["last"]
+        if counts != (end, self.events, self.first, self.last):
             self._refuse(f"The file has {self.events:,} events, and its manifest counts otherwise.")
         if told["digest"] != f"sha256:{self.digest.hexdigest()}":
             raise Wrong("The events are right, and another line of the file was changed.")
-        if self.bad is not None:
-            why = "A signed checkpoint speaks of other events: the key signed two histories."
-            raise Wrong(why, within=(self.good, self.bad - 1))
-        if self.backwards:
-            raise self.backwards
-        self._hold_anchors()
-        sizes = sorted({anchor.size for anchor in self.anchors})
-        held = told["export"], told["created_at"], self.query, key, sizes
+        self._hold_history()
+        held = told["export"], told["created_at"], self.query, key, self.sizes
         return Report(self.origin, end, checkpoint.root, self.events, *held)
 
-    def _told(self) -> tuple[dict[str, Any], Key, Checkpoint]:
-        """What the manifest tells, who signed it, and the checkpoint in it."""
-        said = self._members(self.manifest)
-        if not _fits(said, manifest=str):
-            self._refuse("It is no manifest.")
-        try:
-            text, key = open_note(said["manifest"], self.trusted)
-            title, _, rest = text.partition("\n")
-            told = self._members(rest.encode())
-            if title != "assentry export/1" or not _fits(told, **MANIFEST):
-                self._refuse("The manifest is none of this format.")
-            return told, key, open_checkpoint(told["checkpoint"], self.trusted)
-        except BadNote as error:
-            self._refuse(f"The manifest, or the checkpoint in it: {error}")
+    def _hold_history(self) -> None:
+        """Against what was signed before: checkpoints in the file, clocks, and anchors."""
+        if (bad := self.bad.get("checkpoint")) is not None:
+            why = "A signed checkpoint speaks of other events: the key signed two histories."
+            raise Wrong(why, within=(self.good["checkpoint"], bad - 1))
+        if self.backwards:
+            raise self.backwards
+        if (bad := self.bad.get("anchor")) is not None:
+            why = f"The anchor of {bad:,} events speaks of others: history was rewritten."
+            raise Wrong(why, within=(self.good["anchor"], max(0, bad - 1)))
+        if self.anchors:
+            why = (
+                f"The file is older than the anchor of {self.sizes[-1]:,} events, or was cut back."
+            )
+            raise Wrong(why, position=self.tree.size)
+        if self.left_out is not None:
+            raise Wrong(f"The events around the anchor of {self.left_out:,} events are left out.")
 
     def _elsewhere(self, size: int) -> Wrong:
         """The root is wrong: where?"""
-        end, good, bad = self.tree.size, self.good, self.bad
-        for anchor in self.anchors:
-            root = self.roots.get(anchor.size)
-            if root == anchor.root and bad is None:
-                good = max(good, anchor.size)
-            elif root not in (None, anchor.root):
-                bad = anchor.size if bad is None else min(bad, anchor.size)
-        if end != size and self.suspect is None and self.bad is None:
-            missing = f"The events from here up to {size - 1:,} are missing."
-            added = f"The log ended before this event: it had {size:,}."
-            return Wrong(missing if end < size else added, position=min(end, size))
-        last = (end if bad is None else bad) - 1
-        if self.suspect is not None and good <= self.suspect <= last:
+        bad = self.bad.values()
+        end = min([self.tree.size, *bad])
+        good = max(good for good in self.good.values() if good <= end)
+        if self.suspect is not None and good <= self.suspect < end:
             why = "The event is not the one that was logged, as its leaf's hash tells."
             return Wrong(why, position=self.suspect)
+        if self.tree.size < size and not bad:
+            why = f"The events from here up to {size - 1:,} are missing."
+            return Wrong(why, position=self.tree.size)
+        if self.tree.size > size and not bad:
+            return Wrong(f"The log ended before this event: it had {size:,}.", position=size)
         why = "An event among these is not the one that was logged, as the signed checkpoints tell."
-        return Wrong(why, within=(max(0, min(good, last)), max(0, last)))
-
-    def _hold_anchors(self) -> None:
-        for anchor in self.anchors:
-            size, root = anchor.size, self.roots.get(anchor.size)
-            if size > self.tree.size:
-                why = f"The file is older than the anchor of {size:,} events, or the log was cut back."
-                raise Wrong(why, position=self.tree.size)
-            if root is None:
-                why = f"The events around {size:,} are left out: the anchor cannot be held against it."
-                raise Wrong(why)
-            if root != anchor.root:
-                why = f"The anchor of {size:,} events speaks of others: history was rewritten."
-                before = max([0, *(one.size for one in self.anchors if one.size < size)])
-                raise Wrong(why, within=(before, max(0, size - 1)))
-
-
-def _fits(said: dict[str, Any], **kinds: Any) -> bool:
-    """Whether these members are there, no others, and each of its kind; none is true or false."""
-    return said.keys() == kinds.keys() and all(
-        isinstance(said[name], kind) and not isinstance(said[name], bool)
-        for name, kind in kinds.items()
-    )
+        return Wrong(why, within=(min(good, max(0, end - 1)), max(0, end - 1)))
 
 
 def _seconds(earlier: bytes, later: bytes) -> float:

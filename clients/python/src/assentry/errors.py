@@ -226,3 +226,37 @@ class AlreadyRan(_OfRequest):
         super().__init__(
             request, f"This action has been run already, and {how}: do not run it again."
         )
+
+
+class BadNote(AssentryError, ValueError):
+    """A text is no signed note, no checkpoint, no verifier key, or none that is known."""
+
+
+class UnknownSigner(BadNote):
+    """A note is signed by none of the keys that were given."""
+
+
+class Wrong(AssentryError):
+    """The file is not the log that was signed, or not whole.
+
+    Attributes:
+        position: of the first event that is known to be wrong; None where it cannot be said.
+        within: the events ``(from, to)`` of which at least one is wrong, where only that is known.
+        line: the line of the file, from 1, where it is one that is wrong.
+    """
+
+    def __init__(
+        self,
+        why: str,
+        *,
+        position: int | None = None,
+        within: tuple[int, int] | None = None,
+        line: int | None = None,
+    ) -> None:
+        self.why, self.position, self.within, self.line = why, position, within, line
+        place = "" if line is None else f"line {line:,}: "
+        if position is not None:
+            place = f"position {position:,}: "
+        elif within is not None:
+            place = f"positions {within[0]:,} to {within[1]:,}: "
+        super().__init__(place + why)
