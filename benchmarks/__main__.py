@@ -4,7 +4,7 @@
     .venv/bin/python -m benchmarks all --json figures.json
 
 Names: submit, roundtrip, waiters, streams, expiry, steps, client, callbacks, hanging, permits, consume,
-kill, export, sequence, memory, cold_start.  `--quick` does next to nothing, to see that all of it works.
+kill, export, verify, sequence, memory, cold_start.  `--quick` does next to nothing, to see that all of it works.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "consume": permits.consume,
     "kill": kill.measure,
     "export": log.export,
+    "verify": log.verify,
     "sequence": sequencing.measure,
 }
 
@@ -70,6 +71,7 @@ QUICK: dict[str, Benchmark] = {
     "consume": lambda product: permits.consume(product, permits.Scale(clients=2, used=5, rounds=2)),
     "kill": lambda product: kill.measure(product, kill.Scale(20, 5)),
     "export": lambda product: log.export(product, log.Scale(events=2_000)),
+    "verify": lambda product: log.verify(product, log.Scale(events=2_000, rounds=1)),
     "sequence": lambda product: sequencing.measure(
         product, sequencing.Scale(2, 0.5, 1, stored=1_000, waiting=200, proofs=10)
     ),

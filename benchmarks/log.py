@@ -1,17 +1,22 @@
-"""The log: how fast a long one is exported, and in how much memory."""
+"""The log: how fast a long one is exported, and checked again, and in how much memory."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
 
 import psycopg
+from assentry.audit import Key, check
 
-from benchmarks.figures import Result, Row
+from benchmarks.figures import Result, Row, median
 from benchmarks.product import ROOT, WORKSPACE, NotReady, Product
 
 _BARE = """
@@ -25,6 +30,7 @@ class Scale:
     """How much is done."""
 
     events: int = 1_000_000
+    rounds: int = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,60 @@ def export(product: Product, scale: Scale | None = None) -> Result:
             "rss_mib": taken.rss_mib,
         }
     return Result("export", rows, {"events": scale.events, **notes})
+
+
+def verify(product: Product, scale: Scale | None = None) -> Result:
+    """The export of a long log, checked by one process and by several, in turns with SHA-256 of each line."""
+    scale = scale or Scale()
+    environment = product.environment()
+    fill(environment, WORKSPACE, scale.events)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "log.jsonl"
+        with path.open("wb") as file:
+            words = [sys.executable, "manage.py", "audit_export", WORKSPACE, "--out", "-"]
+            subprocess.run(words, cwd=ROOT, env=environment, stdout=file, check=True)
+        keys = [Key.parse(text) for text in _keys_in(path)]
+        jobs = min(4, os.cpu_count() or 1)
+        ways: dict[str, Callable[[], object]] = {
+            "loop": lambda: _hash_lines(path),
+            "one": lambda: check(path, keys),
+            "several": lambda: check(path, keys, jobs=jobs),
+        }
+        took = [{name: _seconds(way) for name, way in ways.items()} for _ in range(scale.rounds)]
+    rows = [
+        Row(
+            f"checked by {told}, events",
+            round(scale.events / median([one[name] for one in took])),
+            "/s",
+            round(scale.events / median([one["loop"] for one in took])),
+            "SHA-256 of each line",
+            round(median([one["loop"] / one[name] for one in took]), 2),
+            "≥ 0.5" if name == "several" else "",
+        )
+        for name, told in (("one", "one process"), ("several", f"{jobs} processes"))
+    ]
+    return Result("verify", rows, {"events": scale.events, "seconds": took})
+
+
+def _keys_in(path: Path) -> list[str]:
+    """The keys that the manifest names: how fast it is does not hang on whom one trusts."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - (1 << 16)))
+        note = json.loads(file.read().rsplit(b"\n", 2)[1])["manifest"]
+    keys: list[str] = json.loads(note.split("\n")[1])["keys"]
+    return keys
+
+
+def _hash_lines(path: Path) -> None:
+    with path.open("rb") as file:
+        for line in file:
+            sha256(line).digest()
+
+
+def _seconds(way: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    way()
+    return time.perf_counter() - begun
 
 
 def fill(environment: Mapping[str, str], slug: str, events: int) -> None:

@@ -19,6 +19,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
@@ -238,10 +239,7 @@ class Tree:
         """The root as it is now."""
         if not self._edge:
             return sha256(b"").digest()
-        root = self._edge[-1]
-        for left in reversed(self._edge[:-1]):
-            root = node_hash(left, root)
-        return root
+        return reduce(lambda right, left: node_hash(left, right), reversed(self._edge))
 
 
 # Events, by the block: nearly all of a file, and of the work.
@@ -269,11 +267,8 @@ class Events(NamedTuple):
 def hashed(block: bytes, ending: bytes) -> list[Events | bytes]:
     """The events in a block of lines, each of which ends with ``ending``, and all other lines."""
     *lines, cut_off = block.split(b"\n")
-    others = [
-        n
-        for n, line in enumerate(lines)
-        if not line.startswith(_EVENT) or not line.endswith(ending) or len(line) > LONGEST
-    ]
+    other = [not line.startswith(_EVENT) or not line.endswith(ending) for line in lines]
+    others = [n for n, line in enumerate(lines) if other[n] or len(line) > LONGEST]
     found: list[Events | bytes] = []
     begin = 0
     for end in [*others, len(lines)]:
@@ -365,7 +360,7 @@ class _Reading:
                     self._line(step) if isinstance(step, bytes) else self._events(step)
         except (EOFError, zlib.error, gzip.BadGzipFile):
             self.number += 1
-            self._refuse("What is compressed is damaged, or cut off, from about here on.", at=True)
+            self._refuse("What is compressed is damaged, or cut off, at about this event.", at=True)
         return self._verdict()
 
     def _refuse(self, why: str, *, at: bool = False) -> NoReturn:
@@ -405,9 +400,10 @@ class _Reading:
         for n, (before, at) in enumerate(pairwise([self.at, *events.instants])):
             if at.translate(_DIGITS) != _INSTANT:
                 raise Wrong("The event does not say when it was.", position=begin + n)
-            if at < before and not self.backwards and (back := _seconds(at, before)) > BACKWARDS:
+            if at < before and not self.backwards:
+                back = _instant(before) - _instant(at)
                 why = f"The event is {back:,.0f} seconds earlier than the one before it."
-                self.backwards = Wrong(why, position=begin + n)
+                self.backwards = Wrong(why, position=begin + n) if back > BACKWARDS else None
         cut = self.anchors and self.anchors[0].size < end
         if events.subtree and begin % RUN == 0 and not cut:
             self._grow(RUN.bit_length() - 1, events.subtree)
@@ -516,11 +512,10 @@ class _Reading:
             right = again.encode() + b"\n" == line and said.keys() == kinds.keys()
         except (AttributeError, TypeError, ValueError, RecursionError):
             said, right = {}, False
-        # True and False are numbers to Python.
-        if not right or any(
-            not isinstance(said[name], kind) or isinstance(said[name], bool)
-            for name, kind in kinds.items()
-        ):
+        ok = right and all(isinstance(said[name], kind) for name, kind in kinds.items())
+        if not ok or any(
+            isinstance(value, bool) for value in said.values()
+        ):  # they are numbers, too
             self._refuse(f"It is no JSON object in canonical form with {', '.join(kinds)}.")
         return dict(said)
 
@@ -563,9 +558,7 @@ class _Reading:
             why = f"The anchor of {bad:,} events speaks of others: history was rewritten."
             raise Wrong(why, within=(self.good["anchor"], max(0, bad - 1)))
         if self.anchors:
-            why = (
-                f"The file is older than the anchor of {self.sizes[-1]:,} events, or was cut back."
-            )
+            why = f"The file is older than the anchor of {self.sizes[-1]:,} events, or cut back."
             raise Wrong(why, position=self.tree.size)
         if self.left_out is not None:
             raise Wrong(f"The events around the anchor of {self.left_out:,} events are left out.")
@@ -583,13 +576,14 @@ class _Reading:
             return Wrong(why, position=self.tree.size)
         if self.tree.size > size and not bad:
             return Wrong(f"The log ended before this event: it had {size:,}.", position=size)
+        if not end:
+            return Wrong("A signed checkpoint is not that of a log without events.")
         why = "An event among these is not the one that was logged, as the signed checkpoints tell."
-        return Wrong(why, within=(min(good, max(0, end - 1)), max(0, end - 1)))
+        return Wrong(why, within=(min(good, end - 1), end - 1))
 
 
-def _seconds(earlier: bytes, later: bytes) -> float:
+def _instant(at: bytes) -> float:
     try:
-        one, two = (datetime.fromisoformat(at.decode()) for at in (earlier, later))
+        return datetime.fromisoformat(at.decode()).timestamp()
     except ValueError:
         raise Wrong("An event's time is no instant.") from None
-    return (two - one).total_seconds()
