@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -49,14 +46,14 @@ def measure(product: Product, scale: Scale | None = None) -> Result:
     on, off, ratios = [], [], []
     for _ in range(scale.rounds):
         on.append(_rate(product, scale))
-        with _stopped(product):
+        with log.stopped(product):
             off.append(_rate(product, scale))
         ratios.append(on[-1] / off[-1])
         _let_it_catch_up(product)
     late = _late(product, scale)
     environment = product.environment()
     log.fill(environment, WORKSPACE, scale.stored)
-    with _stopped(product):
+    with log.stopped(product):
         inside = _inside(environment, scale)
     proofs = in_ms(inside["proofs_s"], 50, 99)
     return Result(
@@ -89,19 +86,6 @@ def measure(product: Product, scale: Scale | None = None) -> Result:
 def _rate(product: Product, scale: Scale) -> float:
     took, clock = submit.submits(product, scale.clients, scale.seconds)
     return len(took) / clock.wall_s
-
-
-@contextmanager
-def _stopped(product: Product) -> Iterator[None]:
-    """The worker stands still; nothing else in it matters to who submits."""
-    workers = [one for kind, one in product.processes().values() if kind == "worker"]
-    for one in workers:
-        one.send_signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for one in workers:
-            one.send_signal(signal.SIGCONT)
 
 
 def _let_it_catch_up(product: Product) -> None:
