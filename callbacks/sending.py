@@ -12,7 +12,8 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -31,8 +32,8 @@ logger = logging.getLogger(__name__)
 
 #: Attempts written at once.
 MOST_WRITTEN: Final = 200
-#: How soon what found no room in its lane comes again.
-AGAIN_SOON: Final = timedelta(seconds=1)
+#: Bytes made at once: while they are, others wait for the interpreter.
+MADE_TOGETHER: Final = 50
 #: How often writing is tried again while the database is away; then the leases are over anyway.
 WRITE_TRIES: Final = 20
 WRITE_PAUSE_S: Final = 1.0
@@ -68,17 +69,21 @@ class Deliverer:
         with pool().connection() as conn:
             jobs = loading.load(conn, claimed, self._opened)
             sent = [job for job in jobs if _is_to_be_sent(job)]
-            later = [job for job in sent if _open_until(job) is not None]
-            ready = [job for job in sent if _open_until(job) is None]
-            with conn.transaction():
-                loading.make_bodies(conn, ready, self._compose)
-        left = lanes.put([job for job in ready if job.body is not None])
-        again = {job.due.id: _open_until(job) for job in later}
-        again |= {job.due.id: job.now + AGAIN_SOON for job in left}
-        placed = {job.due.id for job in ready if job.body is not None} - {
-            job.due.id for job in left
-        }
-        self._settle([row for row in claimed if row.id not in placed], again)
+            ready = deque(job for job in sent if _open_until(job) is None)
+            placed: set[UUID] = set()
+            left: list[Job] = []
+            while ready:
+                some = [ready.popleft() for _ in range(min(MADE_TOGETHER, len(ready)))]
+                fitting = lanes.fitting(some)
+                with conn.transaction():
+                    loading.make_bodies(conn, fitting, self._compose)
+                made = [job for job in fitting if job.body is not None]
+                unplaced = {job.due.id for job in lanes.put(made)}
+                placed |= {job.due.id for job in made} - unplaced
+                chosen = {job.due.id for job in fitting}
+                left += [job for job in some if job.due.id in unplaced or job.due.id not in chosen]
+        left += [job for job in sent if _open_until(job) is not None]
+        self._settle([row for row in claimed if row.id not in placed], _in_turn(lanes, left))
 
     def _started(self) -> Lanes:
         with self._begin:
@@ -103,9 +108,8 @@ class Deliverer:
 
     # -- in the lanes' threads -----------------------------------------------------------------------
     def _send(self, job: Job) -> bool:
-        now = job.now + timedelta(seconds=time.monotonic() - job.loaded)
         try:
-            outcome = attempt(self._sender, job, now)
+            outcome = attempt(self._sender, job, _now(job))
         except Exception:
             logger.exception(
                 "callback %s could not be sent; it returns when its lease ends", job.id
@@ -116,14 +120,17 @@ class Deliverer:
 
     def _give_back(self, jobs: list[Job]) -> None:
         """What stood behind an attempt that failed comes again a little later."""
+        lanes = self._lanes
         try:
-            self._settle(
-                [job.due for job in jobs], {job.due.id: job.now + AGAIN_SOON for job in jobs}
+            # Where this process ends, others take them at once.
+            again = (
+                {job.due.id: _now(job) for job in jobs} if lanes is None else _in_turn(lanes, jobs)
             )
+            self._settle([job.due for job in jobs], again)
         except db.Unavailable:
             logger.warning("%d callbacks wait for their leases to end", len(jobs))
 
-    def _settle(self, rows: Sequence[Claimed], again: dict[UUID, datetime | None]) -> None:
+    def _settle(self, rows: Sequence[Claimed], again: Mapping[UUID, datetime]) -> None:
         if not rows:
             return
         values = {
@@ -180,3 +187,16 @@ def _open_until(job: Job) -> datetime | None:
     """When its endpoint may be tried again; None: now."""
     until = job.health.open_until
     return until if until is not None and until > job.now else None
+
+
+def _now(job: Job) -> datetime:
+    """The database's clock, as far as this process knows it."""
+    return job.now + timedelta(seconds=time.monotonic() - job.loaded)
+
+
+def _in_turn(lanes: Lanes, jobs: Sequence[Job]) -> dict[UUID, datetime]:
+    """When each of these jobs comes again: not before its endpoint may be tried, and not all at once."""
+    return {
+        job.due.id: max(_now(job), job.health.open_until or job.now) + timedelta(seconds=pause)
+        for job, pause in zip(jobs, lanes.turns(jobs), strict=True)
+    }

@@ -1,0 +1,155 @@
+"""A line that is too long for its lane: it comes again in turns, without bytes, and without crowding."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+
+from callbacks import endpoints, lines
+from callbacks.lanes import LATEST_S, SHORTEST, STALLED_PER_S, TOGETHER_S, Lane, Lanes
+from callbacks.models import Callback
+from callbacks.schedule import Health
+from callbacks.sql import DELIVER
+from core import due
+from tests.approvals.world import TEST, World
+from tests.callbacks.receiver import receiving, until
+from tests.callbacks.test_delivery import Setting
+
+FREE = [{"name": "Free", "action": "payments.refund", "effect": "allow"}]
+MANY = 150
+
+
+def due_at(endpoint) -> list[datetime]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT d.ready_at FROM core_due d JOIN callbacks_callback c ON c.id = d.subject
+                WHERE c.endpoint_id = %s AND d.ready_at > d.due_at - interval '1 second'
+                ORDER BY d.ready_at""",
+            [endpoint.id],
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+@pytest.fixture
+def stuck():
+    """An endpoint that hangs, with a long line."""
+    world = World({"lead": ["ana"]}, FREE)
+    with receiving() as hung:
+        hung.hang = threading.Event()
+        setting = Setting(world, hung)
+        for _ in range(MANY):
+            world.submit()
+        yield setting
+        hung.hang.set()
+        endpoints.delete(actor=TEST, endpoint=setting.endpoint)
+
+
+def test_only_what_is_sent_soon_has_bytes(stuck, deliverer):
+    due.run(DELIVER, deliverer.take)
+    made = Callback.objects.filter(endpoint=stuck.endpoint, body__isnull=False).count()
+    assert 4 <= made <= 2 * SHORTEST
+    assert len(due_at(stuck.endpoint)) == MANY
+
+
+def test_what_waits_behind_one_that_hangs_comes_again_a_few_at_a_time(stuck, deliverer):
+    due.run(DELIVER, deliverer.take)
+    stuck.receiver.until(4)
+    time.sleep(0.6)  # past STALLED_S, which is a real receiver's silence
+    stuck.make_due(seconds=10)
+    due.run(DELIVER, deliverer.take)
+    turns = due_at(stuck.endpoint)
+    together = Counter(round(at.timestamp() / TOGETHER_S) for at in turns)
+    waiting = [count for count in together.values() if count <= 2 * STALLED_PER_S * TOGETHER_S]
+    assert sum(waiting) >= MANY - 2 * SHORTEST - 8
+    assert (turns[-1] - turns[0]).total_seconds() > 3
+
+
+def test_a_line_behind_one_that_moves_is_delivered_whole_and_once(world, receiver, deliverer):
+    other = World({"lead": ["ana"]}, FREE)
+    setting = Setting(other, receiver)
+    for _ in range(MANY):
+        other.submit()
+    due.run(DELIVER, deliverer.take, window_s=5)
+    receiver.until(MANY)
+    until(lambda: not due_at(setting.endpoint))
+    assert len({one.headers["webhook-id"] for one in receiver.arrived}) == MANY
+    assert len(receiver.arrived) == MANY
+    assert {one.state for one in setting.callbacks()} == {"delivered"}
+
+
+def test_disabling_holds_what_waits_for_its_turn(stuck, deliverer):
+    due.run(DELIVER, deliverer.take)
+    stuck.receiver.until(4)
+    lines.disable(actor=TEST, endpoint=stuck.endpoint.id)
+    stuck.make_due(seconds=120)
+    due.run(DELIVER, deliverer.take)
+    states = Counter(one.state for one in stuck.callbacks())
+    assert states == {"held": MANY}
+    assert len(stuck.receiver.arrived) <= 4
+    assert due_at(stuck.endpoint) == []
+
+
+class TestLanes:
+    """The pace alone, by a clock that the test moves."""
+
+    def test_a_lane_takes_what_it_sends_in_half_a_second(self):
+        lane = Lane(moved_at=100.0)
+        assert lane.room(100.0) == SHORTEST
+        for number in range(1, 200):
+            lane.ended(100 + number / 400)
+        assert lane.room(101.0) == pytest.approx(200, rel=0.1)
+
+    def test_it_grows_and_shrinks_within_bounds(self):
+        lane = Lane(moved_at=100.0, per_s=100_000.0)
+        assert lane.room(100.0) == 500
+        lane.per_s = 0.5
+        assert lane.room(100.0) == SHORTEST
+
+    def test_one_that_hangs_takes_no_more_than_it_could_send_at_once(self):
+        lane = Lane(per_s=400.0, running={1: 100.0})
+        assert lane.room(100.1) == 200
+        assert lane.room(100.6) == 4
+        lane.failing = True
+        assert lane.room(100.1) == 1
+
+    def test_turns_follow_the_pace_and_come_in_bunches(self):
+        lane = Lane(per_s=400.0)
+        turns = [lane.next_turn(100.0) for _ in range(400)]
+        assert turns == sorted(turns)
+        assert turns[0] == pytest.approx(0.4)
+        assert turns[-1] == pytest.approx(1.2, abs=0.21)
+        assert max(Counter(turns).values()) <= 81
+
+    def test_turns_behind_one_that_stalls_are_slow_and_never_later_than_a_minute(self):
+        lane = Lane(failing=True)
+        turns = [lane.next_turn(100.0) for _ in range(5_000)]
+        first = turns[:1_000]
+        assert first == sorted(first)
+        assert max(Counter(first).values()) <= STALLED_PER_S * TOGETHER_S + 1
+        assert max(turns) <= LATEST_S
+        assert min(turns[1_500:]) >= LATEST_S / 2
+
+    def test_after_a_success_nobody_waits_at_the_pace_of_a_dead_one(self):
+        ended = threading.Event()
+
+        def attempt(_job: object) -> bool:
+            ended.set()
+            return True
+
+        lanes = Lanes(attempt, lambda jobs: None)
+        job: Any = SimpleNamespace(endpoint=uuid4(), health=Health(failures=3))
+        late = lanes.turns([job] * 600)[-1]
+        job.health = Health()
+        assert lanes.put([job]) == []
+        assert ended.wait(5)
+        until(lambda: lanes.turns([job])[0] < 1)
+        assert late > 25
+        lanes.close(1)
