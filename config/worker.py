@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
+import gc
 import logging
 import os
 import signal
@@ -102,6 +103,8 @@ def _work(*, beat: bool) -> None:
 
 
 def _ready(_consumer: object) -> None:
+    gc.collect()
+    gc.freeze()  # what was loaded stays: the collector need not look at it again
     logger.info("the worker is ready (%s)", "embedded" if EMBEDDED else "Redis")
 
 
