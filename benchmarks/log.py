@@ -48,7 +48,8 @@ def export(product: Product, scale: Scale | None = None) -> Result:
     """A log of many events, exported by the command, whole and as CSV and one kind of it."""
     scale = scale or Scale()
     environment = product.environment()
-    fill(environment, WORKSPACE, scale.events)
+    with stopped(product):
+        fill(environment, WORKSPACE, scale.events)
     bare = _bare(product.database_url())
     rows, notes = [], {}
     for name, words in (
@@ -141,7 +142,7 @@ def stopped(product: Product) -> Iterator[None]:
 
 
 def fill(environment: Mapping[str, str], slug: str, events: int) -> None:
-    """Add so many events to a workspace's log.
+    """Add so many events to a workspace's log, of which no worker takes care meanwhile (`stopped`).
 
     Raises:
         NotReady: it failed, with what it said.

@@ -52,8 +52,8 @@ def measure(product: Product, scale: Scale | None = None) -> Result:
         _let_it_catch_up(product)
     late = _late(product, scale)
     environment = product.environment()
-    log.fill(environment, WORKSPACE, scale.stored)
     with log.stopped(product):
+        log.fill(environment, WORKSPACE, scale.stored)
         inside = _inside(environment, scale)
     proofs = in_ms(inside["proofs_s"], 50, 99)
     return Result(
