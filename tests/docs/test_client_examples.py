@@ -157,7 +157,7 @@ def test_command_lines_do_what_is_said(environment: Reviewer, tmp_path: Path) ->
 
 
 def an_export(folder: Path) -> None:
-    """The files that the page checks: a log, also compressed, its key, and a checkpoint that was kept."""
+    """The files that the page checks: a log, also compressed, its key, a kept checkpoint, and ledgers."""
     workspace = grown(20, batches=2, sequence=sequence)
     log = b"".join(exported(workspace))
     kept = checkpoints.at_size(workspace, 10)
@@ -166,6 +166,9 @@ def an_export(folder: Path) -> None:
     (folder / "log.jsonl.gz").write_bytes(gzip.compress(log))
     (folder / "acme.vkey").write_text(verifier(workspace), encoding="utf-8")
     (folder / "checkpoint.txt").write_text(kept.note, encoding="utf-8")
+    # Nothing was run by this log, and nothing happened.
+    (folder / "ledger.csv").write_text("request,amount\n", encoding="utf-8")
+    (folder / "payouts.csv").write_text("reference,amount\n", encoding="utf-8")
 
 
 def test_every_exit_code_is_told() -> None:

@@ -22,7 +22,7 @@ EPILOG = (
     "ASSENTRY_URL and ASSENTRY_KEY name the server and the agent's key. Exit codes: 0 approved or "
     "answered, 2 wrong use, 110 rejected, 111 refused by policy, 112 expired, 113 cancelled, "
     "114 still pending, 115 given back, 116 the agent must stop, 117 ran before, 118 unreachable, "
-    "119 another error. Of `audit verify`: 0 right, 1 wrong, 2 wrong use."
+    "119 another error. Of `audit verify` and `audit reconcile`: 0 right, 1 wrong, 2 wrong use."
 )
 
 app = typer.Typer(
@@ -242,6 +242,46 @@ def audit_verify(
         _note("assentry: checking a log needs cryptography: pip install 'assentry[audit,cli]'")
         raise typer.Exit(Code.ERROR) from None
     raise typer.Exit(verify(file, key, anchor or [], as_json=as_json))
+
+
+@audit.command("reconcile")
+def audit_reconcile(
+    ledger: Annotated[Path, typer.Argument(help="what really happened, as CSV with a header")],
+    log: Annotated[Path, typer.Option(help="the exported log, also .gz", metavar="FILE")],
+    key: Annotated[
+        list[str],
+        typer.Option(help="the log's verifier key, or a file of such; may be repeated"),
+    ],
+    anchor: Annotated[
+        list[Path] | None,
+        typer.Option(help="a checkpoint that was kept elsewhere; may be repeated"),
+    ] = None,
+    match: Annotated[
+        str | None, typer.Option(help="the column that names requests or permits")
+    ] = None,
+    action: Annotated[
+        str | None, typer.Option(help="only this action's requests must be in the ledger")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Hold a provider's ledger against the log: what acted without approval?  Offline, as `audit verify`."""
+    try:
+        from assentry.cli import reconcile
+        from assentry.cli.verify import checked
+    except ImportError:
+        _note("assentry: checking a log needs cryptography: pip install 'assentry[audit,cli]'")
+        raise typer.Exit(Code.ERROR) from None
+    if str(log) == "-":
+        raise typer.BadParameter("a file, which is read twice", param_hint="--log")
+    report = checked(str(log), key, anchor or [], as_json=as_json)
+    if report is None:
+        raise typer.Exit(1)
+    found = reconcile.reconcile(ledger, log, match=match, action=action, query=report.query)
+    if as_json:
+        print(json.dumps(reconcile.as_object(found)))
+    else:
+        print("\n".join(reconcile.sentences(found)))
+    raise typer.Exit(0 if found.is_right else 1)
 
 
 def _note(text: str) -> None:

@@ -34,14 +34,24 @@ def verify(file: str, keys: Sequence[str], anchors: Sequence[Path], *, as_json: 
     Raises:
         typer.BadParameter: a key or an anchor is none, or something cannot be read.
     """
+    report = checked(file, keys, anchors, as_json=as_json)
+    if report is None:
+        return 1
+    print(json.dumps(_right(report)) if as_json else _sentence(report))
+    return 0
+
+
+def checked(
+    file: str, keys: Sequence[str], anchors: Sequence[Path], *, as_json: bool
+) -> Report | None:
+    """What a file is that is right; None after printing why another is wrong.  Raises as `verify`."""
     trusted = [key for text in keys for key in _keys(text)]
     held = [_anchor(path, trusted) for path in anchors]
     try:
         if file == "-":
-            report = check_stream(sys.stdin.buffer, trusted, held)
-        else:
-            jobs = min(_JOBS_AT_MOST, os.cpu_count() or 1)
-            report = check(Path(file), trusted, held, jobs=jobs)
+            return check_stream(sys.stdin.buffer, trusted, held)
+        jobs = min(_JOBS_AT_MOST, os.cpu_count() or 1)
+        return check(Path(file), trusted, held, jobs=jobs)
     except OSError as error:
         raise typer.BadParameter(f"{error.strerror or error}: {file}", param_hint="FILE") from None
     except Wrong as wrong:
@@ -49,9 +59,7 @@ def verify(file: str, keys: Sequence[str], anchors: Sequence[Path], *, as_json: 
             print(json.dumps(_wrong(wrong)))
         else:
             print(f"WRONG: {wrong}")
-        return 1
-    print(json.dumps(_right(report)) if as_json else _sentence(report))
-    return 0
+        return None
 
 
 def _keys(text: str) -> list[Key]:
