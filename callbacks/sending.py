@@ -12,11 +12,12 @@ import logging
 import queue
 import threading
 import time
-from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
+
+from psycopg import Connection
 
 from callbacks import loading, recording
 from callbacks.attempt import Sender, attempt
@@ -25,7 +26,7 @@ from callbacks.loading import Compose, Job, Opened
 from callbacks.recording import Outcome
 from core import db
 from core.db import pool
-from core.due import SETTLE_DUE, Claimed
+from core.due import SETTLE_DUE, Claimed, LostLease
 from core.http import Client
 
 logger = logging.getLogger(__name__)
@@ -69,21 +70,32 @@ class Deliverer:
         with pool().connection() as conn:
             jobs = loading.load(conn, claimed, self._opened)
             sent = [job for job in jobs if _is_to_be_sent(job)]
-            ready = deque(job for job in sent if _open_until(job) is None)
+            ready = [job for job in sent if _open_until(job) is None]
             placed: set[UUID] = set()
             left: list[Job] = []
-            while ready:
-                some = [ready.popleft() for _ in range(min(MADE_TOGETHER, len(ready)))]
-                fitting = lanes.fitting(some)
-                with conn.transaction():
-                    loading.make_bodies(conn, fitting, self._compose)
-                made = [job for job in fitting if job.body is not None]
-                unplaced = {job.due.id for job in lanes.put(made)}
-                placed |= {job.due.id for job in made} - unplaced
-                chosen = {job.due.id for job in fitting}
-                left += [job for job in some if job.due.id in unplaced or job.due.id not in chosen]
+            for begin in range(0, len(ready), MADE_TOGETHER):
+                try:
+                    left += self._place(conn, lanes, ready[begin : begin + MADE_TOGETHER], placed)
+                except Exception as error:
+                    if not placed:
+                        raise
+                    # What stands in a lane is being sent: only the rest may be tried again.
+                    raise LostLease(placed) from error
         left += [job for job in sent if _open_until(job) is not None]
         self._settle([row for row in claimed if row.id not in placed], _in_turn(lanes, left))
+
+    def _place(
+        self, conn: Connection[Any], lanes: Lanes, jobs: Sequence[Job], placed: set[UUID]
+    ) -> list[Job]:
+        """Make bytes for those that find room, and add what then stands in a lane; the others wait."""
+        fitting = lanes.fitting(jobs)
+        with conn.transaction():
+            loading.make_bodies(conn, fitting, self._compose)
+        made = [job for job in fitting if job.body is not None]
+        left = lanes.put(made)
+        chosen, waits = {job.due.id for job in fitting}, {job.due.id for job in left}
+        placed |= {job.due.id for job in made} - waits
+        return left + [job for job in jobs if job.due.id not in chosen]
 
     def _started(self) -> Lanes:
         with self._begin:

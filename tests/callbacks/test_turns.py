@@ -13,13 +13,15 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 
+from approvals import telling
 from callbacks import endpoints, lines
 from callbacks.lanes import LATEST_S, SHORTEST, STALLED_PER_S, TOGETHER_S, Lane, Lanes
 from callbacks.models import Callback
 from callbacks.schedule import Health
+from callbacks.sending import Deliverer
 from callbacks.sql import DELIVER
 from core import due
-from tests.approvals.world import TEST, World
+from tests.approvals.world import TEST, World, uuid_of
 from tests.callbacks.receiver import receiving, until
 from tests.callbacks.test_delivery import Setting
 
@@ -95,6 +97,30 @@ def test_disabling_holds_what_waits_for_its_turn(stuck, deliverer):
     assert states == {"held": MANY}
     assert len(stuck.receiver.arrived) <= 4
     assert due_at(stuck.endpoint) == []
+
+
+def test_one_that_cannot_be_told_holds_up_no_other_and_sends_none_twice(receiver):
+    worlds = World({"lead": ["ana"]}, FREE), World({"lead": ["ana"]}, FREE)
+    settings = [Setting(world, receiver) for world in worlds]
+    said = [world.submit() for world in worlds for _ in range(60)]
+    bad = uuid_of(said[75])  # in the second part of its batch, when the first is on its way
+
+    def bodies(conn, request_ids):
+        if bad in request_ids:
+            raise ValueError(bad)
+        return telling.bodies(conn, request_ids)
+
+    deliverer = Deliverer(bodies)
+    due.run(DELIVER, deliverer.take, window_s=3)
+    receiver.until(119)
+    until(lambda: sum(len(due_at(one.endpoint)) for one in settings) == 1)
+    deliverer.close(5)
+    assert len(receiver.arrived) == len({one.headers["webhook-id"] for one in receiver.arrived})
+    states = Counter(
+        (one.state, one.request_id == bad) for each in settings for one in each.callbacks()
+    )
+    assert states == {("delivered", False): 119, ("pending", True): 1}
+    lines.disable(actor=TEST, endpoint=settings[1].endpoint.id)
 
 
 class TestLanes:
