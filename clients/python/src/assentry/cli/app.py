@@ -40,6 +40,12 @@ audit = typer.Typer(
 app.add_typer(audit, name="audit")
 
 Json = Annotated[bool, typer.Option("--json", help="print the whole object as JSON")]
+LogKeys = Annotated[
+    list[str], typer.Option(help="the log's verifier key, or a file of such; may be repeated")
+]
+Anchors = Annotated[
+    list[Path] | None, typer.Option(help="a checkpoint that was kept elsewhere; may be repeated")
+]
 Timeout = Annotated[
     float | None, typer.Option(min=0, help="seconds to wait at most; default: until it ends")
 ]
@@ -225,14 +231,8 @@ def audit_export(
 @audit.command("verify")
 def audit_verify(
     file: Annotated[str, typer.Argument(help="the export, also .gz; - for standard input")],
-    key: Annotated[
-        list[str],
-        typer.Option(help="the log's verifier key, or a file of such; may be repeated"),
-    ],
-    anchor: Annotated[
-        list[Path] | None,
-        typer.Option(help="a checkpoint that was kept elsewhere; may be repeated"),
-    ] = None,
+    key: LogKeys,
+    anchor: Anchors = None,
     as_json: Json = False,
 ) -> None:
     """Check an exported log offline: no server, no key of an agent, no network."""
@@ -248,14 +248,8 @@ def audit_verify(
 def audit_reconcile(
     ledger: Annotated[Path, typer.Argument(help="what really happened, as CSV with a header")],
     log: Annotated[Path, typer.Option(help="the exported log, also .gz", metavar="FILE")],
-    key: Annotated[
-        list[str],
-        typer.Option(help="the log's verifier key, or a file of such; may be repeated"),
-    ],
-    anchor: Annotated[
-        list[Path] | None,
-        typer.Option(help="a checkpoint that was kept elsewhere; may be repeated"),
-    ] = None,
+    key: LogKeys,
+    anchor: Anchors = None,
     match: Annotated[
         str | None, typer.Option(help="the column that names requests or permits")
     ] = None,
