@@ -100,11 +100,11 @@ class Lane:
             soon, pace = STALLED_SOON_S, STALLED_PER_S
         else:
             soon, pace = SOON_S, max(self.per_s or SUPPOSED_PER_S, LEAST_PER_S)
-        self.turn = max(self.turn, now + soon) + 1 / pace
-        pause = math.ceil((self.turn - now) / TOGETHER_S) * TOGETHER_S
-        if pause > LATEST_S:
+        turn = max(self.turn, now + soon) + 1 / pace
+        self.turn = min(turn, now + LATEST_S)
+        if turn > self.turn:
             return LATEST_S * random.uniform(0.5, 1)  # noqa: S311 - no secret
-        return pause
+        return math.ceil((turn - now) / TOGETHER_S) * TOGETHER_S
 
     def is_idle(self, now: float) -> bool:
         """Whether nothing is left of it but its pace, and that is old."""

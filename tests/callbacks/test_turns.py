@@ -162,6 +162,7 @@ class TestLanes:
         assert max(Counter(first).values()) <= STALLED_PER_S * TOGETHER_S + 1
         assert max(turns) <= LATEST_S
         assert min(turns[1_500:]) >= LATEST_S / 2
+        assert lane.next_turn(100 + LATEST_S) < 2  # they had their turns: nobody pays for them now
 
     def test_after_a_success_nobody_waits_at_the_pace_of_a_dead_one(self):
         ended = threading.Event()
