@@ -156,7 +156,7 @@ def test_a_gap_is_cut_where_an_anchor_was_made(workspace: UUID, tmp_path: Path) 
     anchor.write_text(found.note)
     code, said = verify(saved(tmp_path, file), verifier(workspace), anchor)
     assert code == 1
-    assert "around 900 are left out" in said["why"]
+    assert "around the anchor of 900 events are left out" in said["why"]
 
 
 @pytest.mark.parametrize("count", [0, 1])

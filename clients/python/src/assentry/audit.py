@@ -525,14 +525,16 @@ class _Reading:
             raise Wrong("The file was cut off: it has no manifest.", position=end)
         if self.leaves:
             self._refuse("At least the hashes of the last leaves are missing.", at=True)
+        what = "The manifest"
         try:
             manifest = self._members(self.manifest, manifest=str)["manifest"]
             text, key = open_note(manifest, self.trusted)
             title, _, rest = text.partition("\n")
             told = self._members(rest.encode(), **MANIFEST)
+            what = "The checkpoint in the manifest"
             checkpoint = open_checkpoint(told["checkpoint"], self.trusted)
         except BadNote as error:
-            self._refuse(f"The manifest, or the checkpoint in it: {error}")
+            self._refuse(f"{what}: {error}")
         query = title, told["origin"], told["query"]
         if query != ("assentry export/1", self.origin, self.query):
             self._refuse("The manifest is of another format, log or query than the header.")
