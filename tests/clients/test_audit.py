@@ -21,9 +21,9 @@ from assentry.audit import (
     gap_levels,
     leaf_hash,
     open_checkpoint,
-    open_note,
 )
 from assentry.audit import Tree as ClientTree
+from assentry.notes import open_note
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
