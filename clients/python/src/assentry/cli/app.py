@@ -6,6 +6,8 @@ import contextlib
 import json
 import os
 import sys
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -236,12 +238,9 @@ def audit_verify(
     as_json: Json = False,
 ) -> None:
     """Check an exported log offline: no server, no key of an agent, no network."""
-    try:
+    with _of_the_extra():
         from assentry.cli.verify import verify
-    except ImportError:
-        _note("assentry: checking a log needs cryptography: pip install 'assentry[audit,cli]'")
-        raise typer.Exit(Code.ERROR) from None
-    raise typer.Exit(verify(file, key, anchor or [], as_json=as_json))
+    verify(file, key, anchor or [], as_json=as_json)
 
 
 @audit.command("reconcile")
@@ -256,26 +255,48 @@ def audit_reconcile(
     action: Annotated[
         str | None, typer.Option(help="only this action's requests must be in the ledger")
     ] = None,
+    since: Annotated[
+        str | None, typer.Option(help="only what was run from this instant on")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="only what was run before this instant")] = None,
     as_json: Json = False,
 ) -> None:
     """Hold a provider's ledger against the log: what acted without approval?  Offline, as `audit verify`."""
-    try:
+    with _of_the_extra():
         from assentry.cli import reconcile
         from assentry.cli.verify import checked
-    except ImportError:
-        _note("assentry: checking a log needs cryptography: pip install 'assentry[audit,cli]'")
-        raise typer.Exit(Code.ERROR) from None
     if str(log) == "-":
         raise typer.BadParameter("a file, which is read twice", param_hint="--log")
+    expected = reconcile.Expected(action, _instant(since, "--since"), _instant(until, "--until"))
     report = checked(str(log), key, anchor or [], as_json=as_json)
-    if report is None:
-        raise typer.Exit(1)
-    found = reconcile.reconcile(ledger, log, match=match, action=action, query=report.query)
+    found = reconcile.reconcile(ledger, log, match=match, expected=expected, query=report.query)
     if as_json:
         print(json.dumps(reconcile.as_object(found)))
     else:
         print("\n".join(reconcile.sentences(found)))
     raise typer.Exit(0 if found.is_right else 1)
+
+
+@contextlib.contextmanager
+def _of_the_extra() -> Iterator[None]:
+    """Around imports that need the extra ``audit``."""
+    try:
+        yield
+    except ImportError:
+        _note("assentry: checking a log needs cryptography: pip install 'assentry[audit,cli]'")
+        raise typer.Exit(Code.ERROR) from None
+
+
+def _instant(text: str | None, option: str) -> datetime | None:
+    """An instant of RFC 3339."""
+    if text is None:
+        return None
+    with contextlib.suppress(ValueError):
+        at = datetime.fromisoformat(text)
+        if at.tzinfo is not None:
+            return at
+    told = "an instant with its offset, such as 2026-01-01T00:00:00Z"
+    raise typer.BadParameter(told, param_hint=option)
 
 
 def _note(text: str) -> None:

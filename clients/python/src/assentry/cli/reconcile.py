@@ -9,8 +9,9 @@ import csv
 import gzip
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -21,16 +22,17 @@ COLUMNS: Final = ("request", "request_id", "permit", "permit_id")
 #: Lines of a list that are printed for people; JSON has them all.
 SHOWN: Final = 20
 _SHOWN_CHARACTERS: Final = 60
-_NAMES: Final = re.compile("(?:req|pmt|rec)_[0-9a-z]{26}")
+#: Ids of requests, permits and recorded actions, in either case: providers may raise it.
+_IDS: Final = re.compile("(?:req|pmt|rec)_[0-9a-z]{26}(?![0-9a-z])", re.IGNORECASE)
 _KINDS: Final = tuple(
     b'"kind":"%b"' % kind
     for kind in (
-        *(b"request.submitted", b"request.approved", b"request.revoked"),
+        *(b"request.submitted", b"request.approved", b"request.revoked", b"permit.issued"),
         *(b"permit.consumed", b"result.reported", b"action.recorded"),
     )
 )
 
-#: A line of the ledger (from 1, its header's), and what its column says.
+#: A line of the ledger (the last of its row, from 1, its header's), and what its column says.
 Row: TypeAlias = tuple[int, str]
 
 
@@ -42,10 +44,30 @@ class Act:
     approved: bool = False
     #: A permit of it was used.
     consumed: bool = False
-    #: Its agent reported that it was done.
-    done: bool = False
-    #: Lines of the ledger that name it.
-    rows: list[int] = field(default_factory=list)
+    #: When it was run by the log: a permit was used, success was reported, or it was recorded.
+    ran_at: datetime | None = None
+    in_ledger: bool = False
+
+    def take(self, event: Mapping[str, Any]) -> None:
+        """Learn from an event about it."""
+        data, ran = event["data"], False
+        match event["kind"]:
+            case "request.submitted":
+                self.action = data["action"]
+            case "request.approved":
+                self.approved = True
+            case "request.revoked":
+                self.approved = self.consumed
+            case "permit.consumed":
+                self.consumed = ran = True
+            case "result.reported":
+                ran = data["status"] == "succeeded"
+            case "action.recorded":
+                self.action, self.approved, ran = data["action"], data["effect"] == "allow", True
+            case _:
+                pass  # that a permit was issued says only whose it is
+        if ran and self.ran_at is None:
+            self.ran_at = datetime.fromisoformat(event["at"])
 
 
 @dataclass(slots=True)
@@ -55,7 +77,7 @@ class Found:
     Attributes:
         agreed: rows whose request was approved, each the first of its request.
         without_permit: those of them of which no permit was used.
-        unknown: rows that name nothing in the log.
+        unknown: rows that name nothing in the log, or more than one request.
         not_approved: rows whose request nobody approved, or whose approval was taken back before.
         twice: rows of a request that an earlier row named already.
         missing: requests that were run by the log, and that no row names.
@@ -74,42 +96,55 @@ class Found:
         return not (self.unknown or self.not_approved or self.twice or self.missing)
 
 
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Which of the requests that were run must stand in the ledger: of an action, run in a time."""
+
+    action: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def __contains__(self, act: Act) -> bool:
+        return (
+            act.ran_at is not None
+            and self.action in (None, act.action)
+            and (self.since is None or self.since <= act.ran_at)
+            and (self.until is None or act.ran_at < self.until)
+        )
+
+
 def reconcile(
-    ledger: Path, log: Path, *, match: str | None, action: str | None, query: Mapping[str, Any]
+    ledger: Path, log: Path, *, match: str | None, expected: Expected, query: Mapping[str, Any]
 ) -> Found:
     """Hold a ledger against a log that was checked.
 
     Args:
         match: the ledger's column with ids of requests, permits or records; None: the first of `COLUMNS`.
-        action: only requests of this action may be missing.
         query: what the log was narrowed to.
 
     Raises:
         typer.BadParameter: the ledger or the log cannot be used; it says why.
     """
-    if narrowed := sorted(set(query) - {"from", "until"}):
-        told = f"It was narrowed by {', '.join(narrowed)}: export the log whole, or of a time."
+    # What began later may lack the approval of what it says was run.
+    if narrowed := sorted(set(query) - {"until"}):
+        told = f"It was narrowed by {', '.join(narrowed)}: export the log from its beginning."
         raise typer.BadParameter(told, param_hint="--log")
     acts, permits = _acts(log)
     found = Found()
-    for line, name in _rows(ledger, match):
-        key = permits.get(name, name)
-        act = acts.get(key)
+    for row in _rows(ledger, match):
+        act = _named(row[1], acts, permits)
         if act is None:
-            found.unknown.append((line, name))
-        elif not act.approved:
-            found.not_approved.append((line, name))
-        elif act.rows:
-            found.twice.append((line, name))
+            found.unknown.append(row)
+            continue
+        if not act.approved:
+            found.not_approved.append(row)
+        elif act.in_ledger:
+            found.twice.append(row)
         else:
             found.agreed += 1
             found.without_permit += not act.consumed
-        if act is not None:
-            act.rows.append(line)
-    for name, act in acts.items():
-        ran = act.consumed or act.done or name.startswith("rec_")
-        if ran and not act.rows and action in (None, act.action):
-            found.missing.append(name)
+        act.in_ledger = True
+    found.missing = [name for name, act in acts.items() if act in expected and not act.in_ledger]
     return found
 
 
@@ -117,50 +152,32 @@ def _acts(log: Path) -> tuple[dict[str, Act], dict[str, str]]:
     """What the log says of each request, and the requests of its permits."""
     acts: dict[str, Act] = {}
     permits: dict[str, str] = {}
-    take: dict[str, Callable[[Act, dict[str, Any]], None]] = {
-        "request.submitted": lambda act, data: setattr(act, "action", data["action"]),
-        "request.approved": lambda act, data: setattr(act, "approved", True),
-        "request.revoked": lambda act, data: setattr(act, "approved", act.consumed),
-        "permit.consumed": _consumed,
-        "result.reported": _reported,
-        "action.recorded": _recorded,
-    }
     with gzip.open(log) if log.suffix == ".gz" else log.open("rb") as file:
         for line in file:
             if not line.startswith(b'{"actor":') or not any(kind in line for kind in _KINDS):
                 continue
             event = json.loads(line)
-            if event["kind"] in take:
-                act = acts.setdefault(event["subject"], Act())
-                take[event["kind"]](act, event["data"])
-                if event["kind"] == "permit.consumed":
-                    permits[event["data"]["permit"]] = event["subject"]
+            acts.setdefault(event["subject"], Act()).take(event)
+            if event["kind"] == "permit.issued":
+                permits[event["data"]["permit"]] = event["subject"]
     return acts, permits
 
 
-def _consumed(act: Act, data: dict[str, Any]) -> None:
-    # There are permits of what was approved alone, and that may have been before the log begins.
-    act.approved = act.consumed = True
-
-
-def _reported(act: Act, data: dict[str, Any]) -> None:
-    act.done = act.done or data["status"] == "succeeded"
-
-
-def _recorded(act: Act, data: dict[str, Any]) -> None:
-    act.action, act.approved = data["action"], data["effect"] == "allow"
+def _named(said: str, acts: Mapping[str, Act], permits: Mapping[str, str]) -> Act | None:
+    """What a cell names by one or several ids of it; None for nothing, and for more than one thing."""
+    ids = [one.lower() for one in _IDS.findall(said)]
+    subjects = {permits.get(one, one) for one in ids}
+    return acts.get(subjects.pop()) if len(subjects) == 1 else None
 
 
 def _rows(ledger: Path, match: str | None) -> Iterator[Row]:
-    """The lines of a ledger with what their column says; a cell may hold more than the id."""
+    """The rows of a ledger, with what their column says."""
     try:
         with ledger.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, strict=True)
             column = _column(reader.fieldnames or [], match)
             for row in reader:
-                said = row[column] or ""
-                named = _NAMES.search(said)
-                yield reader.line_num, named[0] if named else said
+                yield reader.line_num, row[column] or ""
     except OSError as error:
         raise typer.BadParameter(f"{error.strerror}: {ledger}", param_hint="LEDGER") from None
     except UnicodeDecodeError:
@@ -178,6 +195,9 @@ def _column(names: Sequence[str], match: str | None) -> str:
     found = next((name for name in wanted if name in names), None)
     if found is None:
         told = f"The ledger has no column {' or '.join(wanted)}; it has {', '.join(map(_inert, names))}."
+        raise typer.BadParameter(told, param_hint="--match")
+    if names.count(found) > 1:
+        told = f"The ledger has {names.count(found)} columns called {found}: rename one."
         raise typer.BadParameter(told, param_hint="--match")
     return found
 

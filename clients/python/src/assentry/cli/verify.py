@@ -28,23 +28,19 @@ _NOTE_AT_MOST = 1 << 20
 _JOBS_AT_MOST = 4
 
 
-def verify(file: str, keys: Sequence[str], anchors: Sequence[Path], *, as_json: bool) -> int:
-    """Check ``file`` (``-`` is standard input), print what it is, and return the exit code.
+def verify(file: str, keys: Sequence[str], anchors: Sequence[Path], *, as_json: bool) -> None:
+    """Check ``file`` (``-`` is standard input), and print what it is; raises as `checked`."""
+    report = checked(file, keys, anchors, as_json=as_json)
+    print(json.dumps(_right(report)) if as_json else _sentence(report))
+
+
+def checked(file: str, keys: Sequence[str], anchors: Sequence[Path], *, as_json: bool) -> Report:
+    """What a file is that is right.
 
     Raises:
         typer.BadParameter: a key or an anchor is none, or something cannot be read.
+        typer.Exit: it is wrong, with code 1; why is printed.
     """
-    report = checked(file, keys, anchors, as_json=as_json)
-    if report is None:
-        return 1
-    print(json.dumps(_right(report)) if as_json else _sentence(report))
-    return 0
-
-
-def checked(
-    file: str, keys: Sequence[str], anchors: Sequence[Path], *, as_json: bool
-) -> Report | None:
-    """What a file is that is right; None after printing why another is wrong.  Raises as `verify`."""
     trusted = [key for text in keys for key in _keys(text)]
     held = [_anchor(path, trusted) for path in anchors]
     try:
@@ -59,7 +55,7 @@ def checked(
             print(json.dumps(_wrong(wrong)))
         else:
             print(f"WRONG: {wrong}")
-        return None
+        raise typer.Exit(1) from None
 
 
 def _keys(text: str) -> list[Key]:
