@@ -11,9 +11,11 @@ from typing import Final
 
 import msgspec
 
+from approvals import lines as payload
+from approvals import words
 from approvals.quorum import AGREEING
 from approvals.shape import DecisionShown, MessageShown, RequestObject, StageShown
-from pages import answering, editing, payload, words
+from pages import answering, editing
 
 _OPTION_LABEL: Final = re.compile(r"/options/\d+/label")
 

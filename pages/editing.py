@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from approvals import lines as payloads
 from core import strict_json
 from core.canonical import JSON, canonical
 from core.problems import Problem
-from pages import payload as payloads
 
 #: What the name of a field begins with; the pointer follows.
 PREFIX: Final = "edit:"

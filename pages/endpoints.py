@@ -9,12 +9,12 @@ from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from approvals import words
 from callbacks.lists import EndpointRow
 from callbacks.models import Attempt, Callback
 from callbacks.types import DISABLED, TYPES
 from core import ids
 from core.problems import not_found
-from pages import words
 
 #: What each type tells, in the order in which they are offered.
 MEANINGS: Final[Mapping[str, str]] = {

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 
 from approvals.cancel import MAX_REASON
-from pages.words import REASONS, VERDICTS
+from approvals.words import REASONS, VERDICTS
 
 MAX_COMMENT = 3_900  # leaves room for the preset's words below the limit of a decision's comment
 _WORDS = dict(REASONS)

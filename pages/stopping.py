@@ -8,12 +8,12 @@ from datetime import datetime
 from uuid import UUID
 
 from agents.models import Agent
+from approvals import words
 from approvals.access import Reader
+from approvals.words import plural
 from core import ids
 from oversight.access import may_undo
 from oversight.kill_switch import AgentStopped, KillShown
-from pages import words
-from pages.words import plural
 from people.models import Person, Workspace
 
 #: Agents named in one sentence; the rest is counted.

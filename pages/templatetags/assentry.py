@@ -10,8 +10,8 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from approvals import words
 from core import visible as seeing
-from pages import words
 from pages.editing import Field
 
 register = template.Library()

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from approvals import bulk
+from approvals import lines as payload
 from approvals.choices import Choice, choice
 from approvals.frozen import decode
 from approvals.present import masked
@@ -21,7 +22,7 @@ from approvals.row import Row
 from core import ids
 from core.canonical import show_digest
 from core.problems import Problem, not_found
-from pages import flash, payload
+from pages import flash
 from pages.forms import MAX_COMMENT
 from pages.views.problems import told
 from pages.views.requests import ASSURANCE

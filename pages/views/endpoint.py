@@ -19,6 +19,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
+from approvals import words
 from callbacks import endpoints, lines, lists
 from callbacks.endpoints import Wanted
 from callbacks.lists import EndpointRow
@@ -27,7 +28,7 @@ from core import ids
 from core.paging import Page
 from core.problems import Problem
 from oversight import endpoints as access
-from pages import flash, once, words
+from pages import flash, once
 from pages.endpoint_forms import Again, Typed, faults
 from pages.endpoints import FILTERS, decoded, delivery, line, offered
 from pages.views.problems import told

@@ -13,14 +13,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from approvals import read
+from approvals import read, words
 from approvals.cancel import cancel_by_owner
 from approvals.choices import choice
 from approvals.decide import decide
 from approvals.frozen import decode as decode_plan
 from approvals.row import Row
 from core.problems import Problem, conflict
-from pages import answering, editing, flash, words
+from pages import answering, editing, flash
 from pages.detail import decode
 from pages.editing import Unreadable
 from pages.forms import CancelForm, DecisionForm

@@ -12,12 +12,11 @@ from django.views.decorators.http import require_safe
 
 from agents import steps
 from agents.runs import RunRow
-from approvals import lists, run_access
+from approvals import lists, run_access, words
 from approvals.frozen import decode
 from approvals.row import Row
 from core import ids
 from core.problems import not_found
-from pages import words
 from pages.aside import step_line
 from pages.views.problems import told
 from pages.visitor import Visitor, signed_in, whichever

@@ -13,13 +13,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone
 
-from approvals import present, read
+from approvals import present, read, words
 from approvals.frozen import FrozenPlan
 from approvals.frozen import decode as decode_plan
 from approvals.row import Row
 from core import ids
 from core.problems import FieldError, Problem, not_found
-from pages import flash, words
+from pages import flash
 from pages.aside import aside
 from pages.detail import Detail, decode, detail
 from pages.queue import Choice, queue

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from django.conf import settings
 
+from approvals import lines as payload
+from approvals import words
 from approvals.shape import FactShown
 from approvals.status import ENDS, PermitState
-from pages import payload, words
 
 STATIC = settings.BASE_DIR / "static"
 FIRST_LOAD = ("assentry/app.css", "assentry/app.js", "assentry/icon.svg", "vendor/htmx/htmx.min.js")

@@ -1,4 +1,4 @@
-"""The sentences of the pages: time left, outcomes, what a deadline means.  Pure, and tabled.
+"""The sentences people read: time left, outcomes, what a deadline means.  Pure, and tabled.
 
 Nothing here quotes what an agent wrote; names of people and roles are put in by the templates.
 """
