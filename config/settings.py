@@ -34,6 +34,7 @@ INSTALLED_APPS = [
     "audit",
     "people",
     "agents",
+    "notifications",
     "callbacks",
     "policies",
     "approvals",
