@@ -28,6 +28,7 @@ from core import durations, failpoints, ids
 from core.canonical import digest
 from core.db import nudge_later
 from core.due import Promise, due_rows
+from notifications.sql import TELL
 from policies.compiled import Compiled
 
 _OUTCOME = {"allow": Status.APPROVED, "deny": Status.REJECTED}
@@ -130,7 +131,14 @@ def _values(
         facts.append(outcome_fact(row, Actor.system("policy")))
     permit = row.permit
     openings = [Opening(row.workspace_id, row.id, 1, 0, plan.stages[0])] if pending else []
-    due = [Promise(EXPIRE, row.workspace_id, row.id, row.expires_at)] if pending else []
+    due = (
+        [
+            Promise(EXPIRE, row.workspace_id, row.id, row.expires_at),
+            Promise(TELL, row.workspace_id, row.id, row.created_at),
+        ]
+        if pending
+        else []
+    )
     return {
         "id": row.id,
         "workspace": row.workspace_id,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from approvals import telling
+from approvals import cards, telling
+from approvals.announcing import tell_due
 from approvals.consuming import RESULT
 from approvals.ends import EXPIRE
 from approvals.sql import LAPSE
@@ -17,6 +18,12 @@ from callbacks.sql import DELIVER
 from core.due import Handler
 from escalations.expiry import expire_due
 from escalations.permits import lapse_due, result_due
+from notifications.mail.sending import Mail
+from notifications.others.sending import Others
+from notifications.push.sending import Push
+from notifications.singly import Singly
+from notifications.slack.lanes import SlackSender
+from notifications.sql import EMAIL, OTHER, PUSH, SLACK, TELL
 from oversight.anchors import keeping
 from oversight.anchors.targets import ANCHOR
 from oversight.exports import keeping as exports
@@ -32,5 +39,10 @@ HANDLERS: dict[str, Handler] = {
     DELIVER: deliverer.take,
     ANCHOR: keeping.keep,
     AGE: age_due,
+    TELL: tell_due,
+    SLACK: SlackSender(cards.cards).take,
+    EMAIL: Singly(cards.cards, Mail()).take,
+    PUSH: Singly(cards.cards, Push()).take,
+    OTHER: Singly(cards.cards, Others()).take,
     exports.EXPORT: exports.keep,
 }

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from core.devmode import dev_value
 from signing.sealing_keys import BadSealingKey, parse_keys
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -160,6 +161,11 @@ def base_url() -> str:
             "ASSENTRY_BASE_URL to the https address, or set ASSENTRY_ALLOW_PLAIN_HTTP=1 to accept it"
         )
     return url
+
+
+def slack_api_url() -> str:
+    """Where Slack's Web API is: Slack's own, or on a development server ``ASSENTRY_SLACK_API_URL``."""
+    return dev_value("ASSENTRY_SLACK_API_URL") or "https://slack.com/api/"
 
 
 def trusted_proxies() -> str:

@@ -14,6 +14,7 @@ SECRET_KEY = environment.secret_key()
 SEALING_KEYS = environment.sealing_keys()
 ANCHOR_DIR = environment.anchor_folder()
 EXPORT_STORE = environment.export_store()
+SLACK_API_URL = environment.slack_api_url()
 DEBUG = False
 HTTPS = BASE_URL.startswith("https://")
 _base = urlsplit(BASE_URL)

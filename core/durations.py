@@ -48,6 +48,23 @@ def show(duration: timedelta) -> str:
     return f"{seconds // _UNITS[unit]}{unit}"
 
 
+def span(left: timedelta) -> str:
+    """Time left in two units at most, rounded down; ``time is up`` at zero and below."""
+    seconds = left.total_seconds()
+    if seconds <= 0:
+        return "time is up"
+    if seconds < 60:
+        return f"{int(seconds)} s"
+    minutes = int(seconds // 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h" if hours else f"{days} d"
+
+
 def scaled(duration: timedelta) -> timedelta:
     """Return `duration` divided by ASSENTRY_TIME_SCALE on a development server, else unchanged.
 

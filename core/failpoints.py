@@ -34,6 +34,10 @@ Name: TypeAlias = Literal[
     "anchor_after_send_before_record",
     "export_after_part",
     "export_before_last_statement",
+    "tell_before_last_statement",
+    "slack_after_post_before_record",
+    "slack_before_settle",
+    "message_after_send_before_record",
     "due_after_claim",
     "due_before_finish",
 ]

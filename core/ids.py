@@ -42,6 +42,9 @@ PREFIXES: Final[Mapping[str, str]] = MappingProxyType(
         "exp": "export",
         "ers": "erasure",
         "hld": "legal hold",
+        "sla": "Slack installation",
+        "psh": "push subscription",
+        "oth": "channel that only tells",
     }
 )
 

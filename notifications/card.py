@@ -7,6 +7,7 @@ markup.  Texts are as they were written; a renderer makes what is hidden in them
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -51,13 +52,14 @@ class Deciding:
     """What a verdict here would count for, and how it may be said.
 
     ``channels`` are those in which a verdict counts, as policy has it and their proof suffices;
-    ``digest`` is that of what is shown (the same in each channel's own words: `approvals.shown`).
+    ``digests`` has by channel the SHA-256 of what is decided on there (`approvals.shown`).
     """
 
     revision: int
     stage: int
     payload_digest: str
     channels: frozenset[str]
+    digests: Mapping[str, bytes]
     comment_on_approve: bool
     comment_on_reject: bool
     may_return: bool
@@ -129,3 +131,7 @@ class Card:
     def decidable_in(self, channel: str) -> bool:
         """Whether a verdict given in this channel would count, if it comes from somebody who is asked."""
         return self.deciding is not None and channel in self.deciding.channels
+
+    def digest(self, channel: str) -> bytes | None:
+        """SHA-256 of what is decided on in this channel; None where nothing can be decided any more."""
+        return None if self.deciding is None else self.deciding.digests.get(channel)

@@ -10,10 +10,22 @@ from audit.kinds import SigningKeyRotated
 from audit.log import INSERT_EVENTS, Fact, event_rows
 from callbacks import endpoints
 from core.db import pool
+from notifications.others import channels
+from notifications.push import subscriptions
+from notifications.slack import secrets
 from oversight.anchors import webhooks
 from signing import keys
 from signing.sealing import Column, sealer
 
+#: Every sealed column there is.
+SEALED: Final = (
+    *keys.SEALED,
+    *endpoints.SEALED,
+    *webhooks.SEALED,
+    *secrets.SEALED,
+    *subscriptions.SEALED,
+    *channels.SEALED,
+)
 _WORKSPACES: Final = "SELECT id, clock_timestamp() FROM people_workspace ORDER BY id"
 
 
@@ -49,7 +61,7 @@ def reseal() -> Resealed:
     """
     changed = unchanged = 0
     with pool().connection() as conn, conn.transaction():
-        for column in (*keys.SEALED, *endpoints.SEALED, *webhooks.SEALED):
+        for column in SEALED:
             for key, sealed in conn.execute(_rows(column)).fetchall():
                 if sealer().is_newest(sealed):
                     unchanged += 1

@@ -11,6 +11,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from approvals import words
+from core import durations
 from core import visible as seeing
 from pages.editing import Field
 
@@ -62,7 +63,7 @@ def typed_or(kept: Mapping[str, str], field: Field) -> str:
 def left(until: datetime, now: datetime, suffix: str = "") -> SafeString:
     """Time left, which a script may keep running."""
     remaining = until - now
-    said = words.span(remaining)
+    said = durations.span(remaining)
     shown = said + suffix if remaining > timedelta(0) else said
     urgent = " soon" if remaining < words.SOON else ""
     return format_html(

@@ -15,6 +15,7 @@ from approvals import lines as payload
 from approvals import words
 from approvals.shape import FactShown
 from approvals.status import ENDS, PermitState
+from core import durations
 
 STATIC = settings.BASE_DIR / "static"
 FIRST_LOAD = ("assentry/app.css", "assentry/app.js", "assentry/icon.svg", "vendor/htmx/htmx.min.js")
@@ -37,7 +38,7 @@ FIRST_LOAD = ("assentry/app.css", "assentry/app.js", "assentry/icon.svg", "vendo
     ],
 )
 def test_time_left_in_words(seconds: float, said: str) -> None:
-    assert words.span(timedelta(seconds=seconds)) == said
+    assert durations.span(timedelta(seconds=seconds)) == said
 
 
 def test_every_state_of_a_permit_has_words_and_a_missing_result_is_added() -> None:

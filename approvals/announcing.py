@@ -1,0 +1,155 @@
+"""Keeps the due kind ``request.tell``: who is to hear of a request as it stands, handed to `notifications`.
+
+Written at submit and by a trigger at every change (migration 0011), so that no path can forget it.
+A request is held while its notifications are written: what ends it meanwhile sees them, and promises
+that they are rewritten.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
+from uuid import UUID
+
+from django.conf import settings
+from psycopg import Connection
+
+from approvals.status import Status, WaitingOn
+from audit.actor import Actor
+from audit.kinds import NotificationUnreached
+from audit.log import INSERT_EVENTS, Fact, event_rows
+from core import due, failpoints
+from core.db import pool
+from core.due import Claimed
+from notifications import telling
+from notifications.telling import Told
+from people.sql import IS_ACTIVE, MEMBERSHIP_IS_VALID, VALID_MEMBERSHIPS
+from policies import active
+from policies.terms import Document
+
+#: One order of locks for everybody: by id.  Ends wait for this, and it waits for them.
+_HOLD: Final = """
+SELECT id FROM approvals_request WHERE id = ANY(%(ids)s) ORDER BY id FOR SHARE
+"""
+_READ: Final = f"""
+SELECT r.id, r.workspace_id, r.sequence, r.risk, r.revision, coalesce(r.stage, 0), r.status, r.waiting_on,
+       r.expires_at, r.basis, agent.owner_id, r.initiator_id, s.confirm,
+       ARRAY(SELECT ro.name FROM people_role ro WHERE ro.id = ANY(s.roles)),
+       {IS_ACTIVE.format(person="r.initiator_id")}, r.erased_at IS NOT NULL
+  FROM approvals_request r
+  JOIN agents_agent agent ON agent.id = r.agent_id
+  LEFT JOIN approvals_stage s
+    ON s.workspace_id = r.workspace_id AND s.request_id = r.id AND s.revision = r.revision
+   AND s.index = r.stage
+ WHERE r.id = ANY(%(ids)s)
+"""
+#: Who could decide at the open stage and has not, with the roles that make it so.
+_ASKED: Final = f"""
+SELECT r.id, m.person_id, array_agg(ro.name ORDER BY ro.name)
+  FROM approvals_request r
+  JOIN agents_agent agent ON agent.id = r.agent_id
+  JOIN approvals_stage s
+    ON s.workspace_id = r.workspace_id AND s.request_id = r.id AND s.revision = r.revision
+   AND s.index = r.stage AND s.confirm IS NULL
+  JOIN people_role ro ON ro.id = ANY(s.roles)
+  JOIN LATERAL (
+       SELECT m.person_id FROM {VALID_MEMBERSHIPS} WHERE m.role_id = ro.id AND {MEMBERSHIP_IS_VALID}
+  ) AS m ON m.person_id <> agent.owner_id AND m.person_id IS DISTINCT FROM r.initiator_id
+ WHERE r.id = ANY(%(ids)s) AND r.status = 'pending' AND r.waiting_on = 'people'
+   AND NOT EXISTS (
+       SELECT 1 FROM approvals_decision d
+        WHERE d.request_id = r.id AND d.revision = r.revision AND d.stage = r.stage
+          AND d.person_id = m.person_id AND d.void_at IS NULL AND d.verdict <> 'return')
+ GROUP BY r.id, m.person_id
+"""
+
+_ACTOR: Final = Actor.system("notifications")
+#: Ends that the agent's owner hears of: by people and by the clock, not by their own hand.
+_HEARD: Final = frozenset({"people", "confirm", "clock", "break_glass"})
+
+
+def tell_due(claimed: Sequence[Claimed]) -> None:
+    """Keep the promise of each claimed row: what people were told is brought into line with its request.
+
+    Raises:
+        LostLease: somebody else has claimed a row meanwhile; nothing was done.
+    """
+    subjects = list({row.subject for row in claimed})
+    with pool().connection() as conn, conn.transaction():
+        due.finish(conn, claimed)
+        conn.execute(_HOLD, {"ids": subjects})
+        told = _told(conn, subjects)
+        documents = _documents(conn, {one.workspace for one in told})
+        unreached = telling.tell(
+            conn,
+            [_placed(one, documents.get(one.workspace)) for one in told],
+            mail=settings.SMTP is not None,
+            defaults={one: _defaults(document) for one, document in documents.items()},
+        )
+        failpoints.hit("tell_before_last_statement")
+        _record(conn, unreached)
+
+
+def _told(conn: Connection[Any], subjects: Sequence[UUID]) -> list[Told]:
+    asked: dict[UUID, dict[UUID, tuple[str, ...]]] = defaultdict(dict)
+    for request, person, roles in conn.execute(_ASKED, {"ids": subjects}).fetchall():
+        asked[request][person] = tuple(roles)
+    rows = conn.execute(_READ, {"ids": subjects}).fetchall()
+    found = []
+    for row in rows:
+        waits = row[6] == Status.PENDING
+        people = asked[row[0]]
+        if waits and row[7] == WaitingOn.PEOPLE and row[12] is not None:
+            confirms = row[10] if row[12] == "owner" else row[11] if row[14] else None
+            people = {} if confirms is None else {confirms: ()}
+        found.append(
+            Told(
+                request=row[0],
+                workspace=row[1],
+                sequence=row[2],
+                risk=row[3],
+                revision=row[4],
+                stage=row[5],
+                pending=waits,
+                expires_at=row[8],
+                asked=people,
+                roles=tuple(row[13]) if waits and row[7] == WaitingOn.PEOPLE and people else (),
+                owner=row[10] if not waits and row[9] in _HEARD and not row[15] else None,
+            )
+        )
+    return found
+
+
+def _documents(conn: Connection[Any], workspaces: set[UUID]) -> dict[UUID, Document]:
+    found = {one: active.document_of(conn, one) for one in workspaces}
+    return {one: document for one, document in found.items() if document is not None}
+
+
+def _placed(told: Told, document: Document | None) -> Told:
+    """With the Slack channels of the roles that it asks."""
+    roles = document.roles if document is not None else {}
+    places = {name: roles[name].slack for name in told.roles if name in roles}
+    return replace(told, places={name: place for name, place in places.items() if place})
+
+
+def _defaults(document: Document) -> dict[str, tuple[str, ...]]:
+    return {name: role.channels for name, role in document.roles.items() if role.channels}
+
+
+def _record(conn: Connection[Any], unreached: Sequence[Told]) -> None:
+    if not unreached:
+        return
+    clock = conn.execute("SELECT clock_timestamp()").fetchone()
+    assert clock is not None  # noqa: S101  # a SELECT without FROM always answers
+    facts = [
+        Fact(
+            one.workspace,
+            _ACTOR,
+            ("req", one.request),
+            NotificationUnreached(revision=one.revision, stage=one.stage),
+        )
+        for one in unreached
+    ]
+    conn.execute(f"WITH {INSERT_EVENTS} SELECT 1", event_rows(facts, clock[0]))

@@ -1,0 +1,476 @@
+"""Bringing what people were told of requests into line with them, however they came to be as they are.
+
+`approvals` says of each request who is asked now, and how far it has come; this module compares that
+with what was sent, and writes what is missing: new notifications with their promises, copies that
+must be rewritten, some that need not be sent any more.  It may run twice, or late: what stands in the
+rows is what was told.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg import Connection
+
+from core import ids
+from core.due import INSERT_DUE, Promise, due_rows
+from notifications import routes
+from notifications.card import RISKS
+from notifications.routes import Reach, Tried
+from notifications.sql import DIGEST, KIND_OF_CHANNEL, SLACK, TELL
+
+_REACH: Final = """
+SELECT p.id, p.workspace_id, u.email <> '' AND %(mail)s, EXISTS (
+           SELECT 1 FROM notifications_pushsubscription s WHERE s.user_id = u.id),
+       (SELECT json_agg(json_build_array(b.installation_id, b.user_id) ORDER BY b.created_at)
+          FROM notifications_slackbinding b
+          JOIN notifications_slackinstallation i ON i.id = b.installation_id AND i.state = 'active'
+         WHERE b.person_id = p.id AND b.ended_at IS NULL),
+       pref.channels, pref.quiet_from, pref.quiet_until, coalesce(pref.timezone, 'UTC'),
+       coalesce(pref.digest, 'none'), coalesce(pref.outcomes, true)
+  FROM people_person p
+  JOIN people_user u ON u.id = p.user_id
+  LEFT JOIN notifications_preference pref ON pref.person_id = p.id
+ WHERE p.id = ANY(%(people)s) AND p.active AND u.is_active
+"""
+_SENT: Final = """
+SELECT n.id, n.request_id, n.kind, n.channel, n.person_id, n.role, n.revision, n.stage, n.state,
+       n.failing_since, n.lane_id, n.other_id, n.wanted, n.digest
+  FROM notifications_notification n
+ WHERE n.request_id = ANY(%(requests)s)
+ ORDER BY n.id
+"""
+_PLACES: Final = """
+SELECT i.workspace_id, i.id, coalesce(i.team_id, '') FROM notifications_slackinstallation i
+ WHERE i.workspace_id = ANY(%(workspaces)s) AND i.state = 'active'
+ ORDER BY i.created_at
+"""
+_OTHERS: Final = """
+SELECT workspace_id, role, id FROM notifications_otherchannel WHERE workspace_id = ANY(%(workspaces)s)
+"""
+#: The lanes that calls need, made where they are not there yet.
+_LANES: Final = """
+INSERT INTO notifications_lane (id, workspace_id, installation_id, kind, address, channel, reason)
+SELECT core_uuid7(), w.workspace, w.installation, w.kind, w.address, '', ''
+  FROM (SELECT DISTINCT * FROM unnest(%(workspaces)s::uuid[], %(installations)s::uuid[], %(kinds)s::text[],
+                                      %(addresses)s::text[]) AS w (workspace, installation, kind, address)
+         ORDER BY 2, 3, 4) AS w
+ON CONFLICT (installation_id, kind, address) DO UPDATE SET address = excluded.address
+RETURNING installation_id, kind, address, id
+"""
+_WRITE: Final = f"""
+WITH made AS (
+    INSERT INTO notifications_notification (
+        id, workspace_id, request_id, kind, channel, person_id, role, revision, stage, priority, lane_id,
+        other_id, digest, wanted, due_at, state, reason, tries, reference, shown, text, created_at)
+    SELECT n.id, n.workspace, n.request, n.kind, n.channel, n.person, n.role, n.revision, n.stage, n.priority,
+           n.lane, n.other, n.digest, n.wanted, n.due, 'pending', '', 0, '', 0, '', clock_timestamp()
+      FROM unnest(%(id)s::uuid[], %(workspace)s::uuid[], %(request)s::uuid[], %(kind)s::text[],
+                  %(channel)s::text[], %(person)s::uuid[], %(role)s::text[], %(revision)s::int[],
+                  %(stage)s::smallint[], %(priority)s::smallint[], %(lane)s::uuid[], %(other)s::uuid[],
+                  %(digest)s::bool[], %(wanted)s::int[], %(due)s::timestamptz[])
+        AS n (id, workspace, request, kind, channel, person, role, revision, stage, priority, lane, other,
+              digest, wanted, due)
+),
+raised AS (
+    UPDATE notifications_notification n SET wanted = w.sequence
+      FROM unnest(%(requests)s::uuid[], %(sequences)s::int[]) AS w (request, sequence)
+     WHERE n.request_id = w.request AND n.channel = 'slack' AND n.kind = 'asked' AND n.wanted < w.sequence
+),
+withdrawn AS (
+    UPDATE notifications_notification SET state = 'withdrawn'
+     WHERE id = ANY(%(withdrawn)s) AND state = 'pending' AND held_until IS NULL
+),
+{INSERT_DUE},
+reached AS (
+    UPDATE notifications_unreached SET over_at = clock_timestamp()
+     WHERE request_id = ANY(%(over)s) AND over_at IS NULL
+)
+SELECT 1
+"""
+_UNREACHED: Final = """
+INSERT INTO notifications_unreached (request_id, workspace_id, at)
+SELECT * FROM unnest(%(requests)s::uuid[], %(workspaces)s::uuid[], %(at)s::timestamptz[])
+ON CONFLICT (request_id) DO UPDATE SET over_at = NULL WHERE notifications_unreached.over_at IS NOT NULL
+RETURNING request_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One request as it stands, for those who are to hear of it.
+
+    Attributes:
+        asked: who can decide now and has not, with the roles they are asked in; empty unless it waits
+            for people.
+        places: role names with the Slack channels of their own.
+        owner: who is told how it ended; None while it waits, and where they are not to be told.
+    """
+
+    request: UUID
+    workspace: UUID
+    sequence: int
+    risk: str
+    revision: int
+    stage: int
+    pending: bool
+    expires_at: datetime
+    asked: Mapping[UUID, tuple[str, ...]] = field(default_factory=dict)
+    roles: tuple[str, ...] = ()
+    places: Mapping[str, str] = field(default_factory=dict)
+    owner: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A notification there is."""
+
+    id: UUID
+    request: UUID
+    kind: str
+    channel: str
+    person: UUID | None
+    role: str
+    revision: int
+    stage: int
+    state: str
+    failing_since: datetime | None
+    lane: UUID | None
+    other: UUID | None
+    wanted: int
+    digest: bool
+
+
+@dataclass(slots=True)
+class New:
+    """A notification that is to be sent."""
+
+    told: Told
+    kind: str
+    channel: str
+    due_at: datetime
+    person: UUID | None = None
+    role: str = ""
+    #: (installation, address) in Slack.
+    slack: tuple[UUID, str] | None = None
+    other: UUID | None = None
+    digest: bool = False
+
+
+@dataclass(slots=True)
+class Changes:
+    """What a batch comes to, before it is written."""
+
+    new: list[New] = field(default_factory=list)
+    withdrawn: list[UUID] = field(default_factory=list)
+    again: list[Promise] = field(default_factory=list)
+    unreached: list[Told] = field(default_factory=list)
+    over: list[UUID] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What there is to tell people by, in the workspaces of a batch."""
+
+    reach: Mapping[UUID, Reach]
+    installations: Mapping[UUID, list[tuple[UUID, str]]]
+    others: Mapping[tuple[UUID, str], list[UUID]]
+    defaults: Mapping[UUID, Mapping[str, Sequence[str]]]
+    now: datetime
+
+
+def tell(
+    conn: Connection[Any],
+    told: Sequence[Told],
+    *,
+    mail: bool,
+    defaults: Mapping[UUID, Mapping[str, Sequence[str]]],
+) -> list[Told]:
+    """Write what is still to be told of these requests, in the caller's transaction.
+
+    Args:
+        told: the requests, locked against ending meanwhile.
+        mail: whether this server sends mail.
+        defaults: by workspace and role, how members are told unless they chose themselves.
+
+    Returns:
+        those that wait although nobody could be told, noticed now for the first time.
+    """
+    world = _world(conn, told, mail=mail, defaults=defaults)
+    sent: dict[UUID, list[Sent]] = defaultdict(list)
+    for row in conn.execute(_SENT, {"requests": [one.request for one in told]}).fetchall():
+        sent[row[1]].append(Sent(*row))
+    changes = Changes()
+    for one in told:
+        _line_up(one, sent[one.request], world, changes)
+    _write(conn, told, sent, changes, world)
+    return _alarmed(conn, changes, world.now)
+
+
+def _world(
+    conn: Connection[Any],
+    told: Sequence[Told],
+    *,
+    mail: bool,
+    defaults: Mapping[UUID, Mapping[str, Sequence[str]]],
+) -> World:
+    people = {person for one in told for person in one.asked}
+    people |= {one.owner for one in told if one.owner is not None}
+    workspaces = list({one.workspace for one in told})
+    reach = {
+        row[0]: Reach(
+            person=row[0],
+            slack=tuple((UUID(pair[0]), pair[1]) for pair in row[4] or ()),
+            email=row[2],
+            push=row[3],
+            chosen=tuple(row[5]) if row[5] else None,
+            quiet_from=row[6],
+            quiet_until=row[7],
+            timezone=row[8],
+            digest=row[9],
+            outcomes=row[10],
+        )
+        for row in conn.execute(_REACH, {"people": list(people), "mail": mail}).fetchall()
+    }
+    installations: dict[UUID, list[tuple[UUID, str]]] = defaultdict(list)
+    others: dict[tuple[UUID, str], list[UUID]] = defaultdict(list)
+    for workspace, installation, team in conn.execute(_PLACES, {"workspaces": workspaces}):
+        installations[workspace].append((installation, team))
+    for workspace, role, other in conn.execute(_OTHERS, {"workspaces": workspaces}):
+        others[workspace, role].append(other)
+    clock = conn.execute("SELECT clock_timestamp()").fetchone()
+    assert clock is not None  # noqa: S101  # a SELECT without FROM always answers
+    return World(reach, installations, others, defaults, clock[0])
+
+
+def _line_up(told: Told, sent: Sequence[Sent], world: World, changes: Changes) -> None:
+    """Compare one request with what was sent of it."""
+    now = [one for one in sent if (one.revision, one.stage) == (told.revision, told.stage)]
+    for one in sent:
+        stale = not told.pending or (one.revision, one.stage) != (told.revision, told.stage)
+        gone = one.person is not None and one.person not in told.asked
+        if one.kind == "asked" and one.state == "pending" and (stale or gone):
+            changes.withdrawn.append(one.id)
+    if not told.pending:
+        changes.over.append(told.request)
+        _tell_owner(told, sent, world, changes)
+        return
+    asked = [one for one in now if one.kind == "asked"]
+    _tell_places(told, asked, world, changes)
+    for person, roles in told.asked.items():
+        _tell_person(told, person, roles, asked, world, changes)
+    _look_for_silence(told, asked, world, changes)
+
+
+def _tell_person(
+    told: Told,
+    person: UUID,
+    roles: Sequence[str],
+    asked: Sequence[Sent],
+    world: World,
+    changes: Changes,
+) -> None:
+    reach = world.reach.get(person)
+    if reach is None:
+        return
+    defaults = routes.merged(world.defaults.get(told.workspace, {}), roles)
+    own = [Tried(s.channel, s.state, s.failing_since) for s in asked if s.person == person]
+    for channel in routes.next_channels(reach, defaults, own, world.now):
+        at = routes.told_at(
+            reach,
+            critical=told.risk == "critical",
+            expires_at=told.expires_at,
+            now=world.now,
+        )
+        slot = None
+        if channel == "email" and not own:
+            slot = routes.gathered_at(
+                reach, risk=told.risk, expires_at=told.expires_at, now=world.now
+            )
+        slack = reach.slack[0] if channel == "slack" else None
+        changes.new.append(
+            New(
+                told,
+                "asked",
+                channel,
+                at if slot is None else max(at, slot),
+                person=person,
+                slack=slack,
+                digest=slot is not None,
+            )
+        )
+
+
+def _tell_places(told: Told, asked: Sequence[Sent], world: World, changes: Changes) -> None:
+    """Role channels in Slack, and what else the operator set for a role."""
+    known = {(one.channel, one.role, one.other) for one in asked if one.person is None}
+    for role in told.roles:
+        place = told.places.get(role)
+        installation = _installation(world.installations.get(told.workspace, ()), place or "")
+        if place and installation and ("slack", role, None) not in known:
+            slack = (installation, place.rpartition("/")[2])
+            changes.new.append(New(told, "asked", "slack", world.now, role=role, slack=slack))
+        for other in world.others.get((told.workspace, role), ()):
+            if ("other", role, other) not in known:
+                changes.new.append(New(told, "asked", "other", world.now, role=role, other=other))
+
+
+def _installation(installations: Sequence[tuple[UUID, str]], place: str) -> UUID | None:
+    """The installation of a channel: ``TEAM/CHANNEL`` names its team, a channel alone is the first's."""
+    team = place.rpartition("/")[0]
+    for installation, of in installations:
+        if not team or team == of:
+            return installation
+    return None
+
+
+def _tell_owner(told: Told, sent: Sequence[Sent], world: World, changes: Changes) -> None:
+    if told.owner is None:
+        return
+    reach = world.reach.get(told.owner)
+    if reach is None or not reach.outcomes:
+        return
+    own = [
+        Tried(one.channel, one.state, one.failing_since)
+        for one in sent
+        if one.kind == "outcome" and one.person == told.owner
+    ]
+    later = world.now + timedelta(days=2)
+    at = routes.told_at(reach, critical=False, expires_at=later, now=world.now)
+    for channel in routes.next_channels(reach, (), own, world.now):
+        slack = reach.slack[0] if channel == "slack" else None
+        changes.new.append(New(told, "outcome", channel, at, person=told.owner, slack=slack))
+
+
+def _look_for_silence(told: Told, asked: Sequence[Sent], world: World, changes: Changes) -> None:
+    """Notice a request of which nobody hears, and look again where something has begun to fail."""
+    late = [s for s in asked if s.state == "pending" and s.failing_since is not None]
+    if late:
+        since = max(s.failing_since for s in late if s.failing_since is not None)
+        look = since + routes.TAKEN_OVER_AFTER
+        if look > world.now:
+            changes.again.append(Promise(TELL, told.workspace, told.request, look))
+    if any(new.told is told for new in changes.new) or any(
+        Tried(s.channel, s.state, s.failing_since).works(world.now) for s in asked
+    ):
+        changes.over.append(told.request)
+    elif asked or _could_tell(told, world):
+        changes.unreached.append(told)
+
+
+def _could_tell(told: Told, world: World) -> bool:
+    """Whether anybody in this workspace is told by anything: else it looks at its pages, and knows."""
+    return bool(
+        world.installations.get(told.workspace)
+        or any(one.email or one.push for one in world.reach.values())
+    )
+
+
+def _write(
+    conn: Connection[Any],
+    told: Sequence[Told],
+    sent: Mapping[UUID, Sequence[Sent]],
+    changes: Changes,
+    world: World,
+) -> None:
+    behind = [
+        one
+        for one in told
+        if any(
+            s.channel == "slack" and s.kind == "asked" and s.wanted < one.sequence
+            for s in sent[one.request]
+        )
+    ]
+    lanes = _lanes(conn, changes.new)
+    rows = [(ids.uuid7(), new) for new in changes.new]
+    promises = [_promise(id, new, lanes) for id, new in rows] + changes.again
+    promises += _rewrites(conn, behind, world)
+    conn.execute(
+        _WRITE,
+        {
+            "id": [id for id, _ in rows],
+            "workspace": [new.told.workspace for _, new in rows],
+            "request": [new.told.request for _, new in rows],
+            "kind": [new.kind for _, new in rows],
+            "channel": [new.channel for _, new in rows],
+            "person": [new.person for _, new in rows],
+            "role": [new.role for _, new in rows],
+            "revision": [new.told.revision for _, new in rows],
+            "stage": [new.told.stage for _, new in rows],
+            "priority": [RISKS.index(new.told.risk) for _, new in rows],
+            "lane": [None if new.slack is None else lanes[new.slack] for _, new in rows],
+            "other": [new.other for _, new in rows],
+            "digest": [new.digest for _, new in rows],
+            "wanted": [new.told.sequence for _, new in rows],
+            "due": [new.due_at for _, new in rows],
+            "requests": [one.request for one in behind],
+            "sequences": [one.sequence for one in behind],
+            "withdrawn": changes.withdrawn,
+            "over": changes.over,
+            **due_rows(promises),
+        },
+    )
+
+
+def _lanes(conn: Connection[Any], new: Sequence[New]) -> dict[tuple[UUID, str], UUID]:
+    wanted = [(one.told.workspace, *one.slack) for one in new if one.slack is not None]
+    if not wanted:
+        return {}
+    values = {
+        "workspaces": [one[0] for one in wanted],
+        "installations": [one[1] for one in wanted],
+        "kinds": ["post" for _ in wanted],
+        "addresses": [one[2] for one in wanted],
+    }
+    return {(row[0], row[2]): row[3] for row in conn.execute(_LANES, values).fetchall()}
+
+
+def _promise(id: UUID, new: New, lanes: Mapping[tuple[UUID, str], UUID]) -> Promise:
+    workspace = new.told.workspace
+    if new.slack is not None:
+        return Promise(SLACK, workspace, lanes[new.slack], new.due_at)
+    if new.digest and new.person is not None:
+        return Promise(DIGEST, workspace, new.person, new.due_at)
+    return Promise(KIND_OF_CHANNEL[new.channel], workspace, id, new.due_at)
+
+
+def _rewrites(conn: Connection[Any], behind: Sequence[Told], world: World) -> list[Promise]:
+    """A turn in the lane of rewrites for each installation that shows one of these requests."""
+    if not behind:
+        return []
+    found = conn.execute(
+        """
+        SELECT DISTINCT n.workspace_id, l.installation_id
+          FROM notifications_notification n JOIN notifications_lane l ON l.id = n.lane_id
+         WHERE n.request_id = ANY(%(requests)s) AND n.kind = 'asked' AND n.channel = 'slack'
+        """,
+        {"requests": [one.request for one in behind]},
+    ).fetchall()
+    if not found:
+        return []
+    values = {
+        "workspaces": [row[0] for row in found],
+        "installations": [row[1] for row in found],
+        "kinds": ["update" for _ in found],
+        "addresses": ["" for _ in found],
+    }
+    of = {row[1]: row[0] for row in found}
+    lanes = conn.execute(_LANES, values).fetchall()
+    return [Promise(SLACK, of[row[0]], row[3], world.now) for row in lanes]
+
+
+def _alarmed(conn: Connection[Any], changes: Changes, now: datetime) -> list[Told]:
+    if not changes.unreached:
+        return []
+    values = {
+        "requests": [one.request for one in changes.unreached],
+        "workspaces": [one.workspace for one in changes.unreached],
+        "at": [now for _ in changes.unreached],
+    }
+    new = {row[0] for row in conn.execute(_UNREACHED, values).fetchall()}
+    return [one for one in changes.unreached if one.request in new]
