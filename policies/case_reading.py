@@ -10,6 +10,7 @@ import msgspec
 
 from core.canonical import JSON, canonical
 from policies import schema
+from policies.assurance import CHANNELS, LADDER
 from policies.run_reads import RunFacts
 from policies.shapes import ACTION, ROLE, Shapes
 from policies.source import Node
@@ -124,6 +125,11 @@ class CaseReader:
             found["stages"] = [self.stage(item) for item in fields["stages"].items]
         if "approvals" in fields and reader.kind(fields["approvals"], "list"):
             found["approvals"] = [reader.votes(item) for item in fields["approvals"].items]
+        if "channels" in fields:
+            named = reader.some(fields["channels"], CHANNELS)
+            found["channels"] = [one for one in CHANNELS if one in named]
+        if "assurance" in fields:
+            found["assurance"] = reader.choice(fields["assurance"], LADDER, "session")
         return found
 
     def stage(self, node: Node) -> JSON:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,8 +21,7 @@ _AGENT_ID: Final = "agt_test"
 class CaseResult:
     """What came of a case. `differs` says in words what was expected instead; None: it passed.
 
-    `came` has `effect`, `rule`, `stages` and `approvals`; it is empty where the case cannot be
-    planned at all.
+    `came` has all that `outcome` has; it is empty where the case cannot be planned at all.
     """
 
     case: Case
@@ -65,6 +64,8 @@ def outcome(plan: Plan) -> dict[str, JSON]:
         "rule": plan.rule,
         "stages": [stage.confirm or list(stage.any_of) for stage in plan.stages],
         "approvals": [stage.approvals for stage in plan.stages],
+        "channels": list(plan.channels),
+        "assurance": plan.assurance,
     }
 
 
@@ -81,7 +82,7 @@ def results(policy: Compiled) -> Iterator[CaseResult]:
         differs = None
         if wrong:
             expected = ", ".join(f"{key} {_said(case.expect[key])}" for key in wrong)
-            differs = f"expected {expected}; it comes to {in_words(plan)}"
+            differs = f"expected {expected}; it comes to {in_words(plan)}{_where(came, wrong)}"
         yield CaseResult(case, came, plan.why, differs)
 
 
@@ -100,6 +101,12 @@ def in_words(plan: Plan) -> str:
     by = f"by “{plan.rule}”" if plan.rule else "as no rule matches"
     stages = ", then ".join(_stage(stage) for stage in plan.stages)
     return f"{plan.effect} {by}" + (f": {stages}" if stages else "")
+
+
+def _where(came: Mapping[str, JSON], wrong: Collection[str]) -> str:
+    """Return those of channels and assurance that differ, which stand in no other words."""
+    told = [key for key in ("channels", "assurance") if key in wrong]
+    return "".join(f", {key} {_said(came[key])}" for key in told)
 
 
 def _stage(stage: Stage) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from policies.assurance import PROVES, usable
 from policies.errors import Place, PolicyError, nearest, quoted
 from policies.plan import Stage
 from policies.source import Node
-from policies.terms import Document, Rule
+from policies.terms import ASSURANCES, Action, Ask, Document, Rule
 
 
 def faults(document: Document, root: Node) -> Iterator[PolicyError]:
@@ -18,6 +19,7 @@ def faults(document: Document, root: Node) -> Iterator[PolicyError]:
         yield from _actions(document, rule, _node(root, rule))
         yield from _quorums(document, rule, _node(root, rule))
         yield from _expiry(document, rule, _node(root, rule))
+        yield from _proofs(document, rule, _node(root, rule))
 
 
 def _node(root: Node, rule: Rule) -> Node:
@@ -95,6 +97,37 @@ def _expiry(document: Document, rule: Rule, node: Node) -> Iterator[PolicyError]
             yield _unknown_role(document, place, name)
         elif role.members == ():
             yield _error(place, f"Nobody is in {quoted(name)}: add a member to it.")
+
+
+def _proofs(document: Document, rule: Rule, node: Node) -> Iterator[PolicyError]:
+    """A bare link is for little risk, and some channel must prove what the rule asks for."""
+    if rule.ask is None:
+        return
+    covered = [action for action in document.actions.values() if rule.covers(action.type)]
+    risky = [action for action in covered if action.risk not in ("low", "medium")]
+    if rule.ask.assurance == "link" and risky:
+        detail = (
+            f"A link proves too little for {quoted(risky[0].type)}, which is {risky[0].risk} risk: "
+            "write chat or session."
+        )
+        yield _error(node.at(["ask", "assurance"]).place, detail)
+    for action in covered:
+        if not usable(rule.ask.channels, rule.ask.assurance or ASSURANCES[action.risk]):
+            detail = _unusable(rule.ask, action)
+            yield _error(node.at(["ask", "channels"]).place, detail)
+            return
+
+
+def _unusable(ask: Ask, action: Action) -> str:
+    proves = " and ".join(f"{one} proves {PROVES[one]}" for one in ask.channels)
+    if ask.assurance is not None:
+        asked = f"this rule asks for {ask.assurance}"
+    else:
+        asked = (
+            f"{quoted(action.type)}, which is {action.risk} risk, asks for "
+            f"{ASSURANCES[action.risk]} unless “assurance” says otherwise"
+        )
+    return f"Nobody could decide it: {proves}, and {asked}. Add web, or ask for less."
 
 
 def _quorums(document: Document, rule: Rule, node: Node) -> Iterator[PolicyError]:

@@ -12,6 +12,7 @@ from uuid import UUID
 from core.canonical import JSON
 from core.problems import FieldError
 from policies import pointers
+from policies.assurance import Assurance, Channel
 from policies.counters import Counter
 from policies.document import parse
 from policies.facts import View, view
@@ -34,6 +35,8 @@ class Verdict:
     why: str
     reason: str | None
     permit: PermitTerms
+    channels: tuple[Channel, ...]
+    assurance: Assurance
 
 
 @dataclass(frozen=True, slots=True)

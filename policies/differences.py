@@ -11,6 +11,7 @@ from typing import Final, Literal, TypeVar
 from core import durations
 from core.canonical import canonical
 from policies import schema, show
+from policies.assurance import CHANNELS
 from policies.cases import in_words, planned, unplannable
 from policies.compiled import Compiled
 from policies.errors import Place
@@ -171,6 +172,8 @@ def _role_words(role: Role) -> str:
 
 def _role(before: Role, after: Role) -> list[str]:
     found = _turned("title", before.title, after.title)
+    found += _turned("Slack channel", before.slack, after.slack)
+    found += _turned("told by", ", ".join(before.tell) or None, ", ".join(after.tell) or None)
     if (before.members is None) != (after.members is None):
         how = "by role_grant alone" if after.members is None else "by the document"
         found.append(f"filled {how} now")
@@ -215,6 +218,8 @@ def _rule(before: Rule, after: Rule) -> list[str]:
         found += _turned("time", _life(before.ask), _life(after.ask))
         found += _turned("on expiry", before.ask.on_expiry, after.ask.on_expiry)
         found += _turned("comment", before.ask.comment, after.ask.comment)
+        found += _turned("decided in", _places(before.ask), _places(after.ask))
+        found += _turned("assurance", _proof(before.ask), _proof(after.ask))
     elif after.ask:
         found.append(_ask_words(after.ask))
     if after.effect != "deny":
@@ -223,7 +228,17 @@ def _rule(before: Rule, after: Rule) -> list[str]:
 
 
 def _ask_words(ask: Ask) -> str:
-    return f"asks {_stages(ask)}"
+    where = f", decided in {_places(ask)}" if ask.channels != CHANNELS else ""
+    proof = f", assurance {ask.assurance}" if ask.assurance is not None else ""
+    return f"asks {_stages(ask)}{where}{proof}"
+
+
+def _places(ask: Ask) -> str:
+    return " or ".join(ask.channels)
+
+
+def _proof(ask: Ask) -> str:
+    return ask.assurance or "by risk"
 
 
 def _stages(ask: Ask) -> str:

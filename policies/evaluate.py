@@ -21,7 +21,7 @@ from policies.counters import Counter
 from policies.merging import merged
 from policies.plan import Effect, Plan, Stage, TraceLine
 from policies.run_reads import RunFacts, RunRead
-from policies.terms import DEADLINES, Ask, Rule
+from policies.terms import ASSURANCES, DEADLINES, Ask, Rule
 
 _MAX_SHOWN: Final = 300
 _MAX_NAMED: Final = 5
@@ -154,6 +154,8 @@ def _plan(policy: Compiled, kind: CompiledAction, payload: JSON, findings: _Find
         why=verdict.why,
         reason=verdict.reason,
         permit=verdict.permit,
+        channels=verdict.channels,
+        assurance=verdict.assurance,
     )
 
 
@@ -181,6 +183,8 @@ def _verdict(policy: Compiled, kind: CompiledAction, findings: _Findings) -> Ver
         why=_why(policy, findings),
         reason=rule.reason if rule else None,
         permit=terms.permit,
+        channels=terms.channels,
+        assurance=terms.assurance or ASSURANCES[kind.action.risk],
     )
 
 

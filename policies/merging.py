@@ -10,27 +10,47 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
+from policies.assurance import CHANNELS, LADDER, Assurance, Channel, usable
 from policies.plan import DEFAULT_PERMIT, Comment, PermitTerms, Risk, Stage
-from policies.terms import DEADLINES, Ask
+from policies.terms import ASSURANCES, DEADLINES, Ask
 
 _STRICT_FIRST: Final[tuple[Comment, ...]] = ("always", "on_reject", "never")
 
 
 def merged(asks: Sequence[Ask], risk: Risk, *, allowed: PermitTerms | None = None) -> Ask:
-    """Return the one ask that is at least as strict as each of `asks`; `expires_in` is set.
+    """Return the one ask that is at least as strict as each of `asks`; nothing is left to the risk.
 
     Without any, what stands for asking nobody: no stages, the terms of the risk. `allowed` is the
     permit of an `allow` that matches: what joins it makes it no longer.
     """
     permits = [ask.permit for ask in asks] + ([allowed] if allowed is not None else [])
     lives = [ask.expires_in or DEADLINES[risk] for ask in asks]
+    assurance = _surest(asks, risk)
     return Ask(
         stages=_stages(asks),
         expires_in=min(lives, default=DEADLINES[risk]),
         on_expiry=_on_expiry(asks, lives, risk),
         comment=min((ask.comment for ask in asks), key=_STRICT_FIRST.index, default="on_reject"),
         permit=_shortest(permits),
+        channels=_channels(asks, assurance),
+        assurance=assurance,
     )
+
+
+def _surest(asks: Sequence[Ask], risk: Risk) -> Assurance:
+    """Return the highest proof of who decides that one of these asks for."""
+    needed = [ask.assurance or ASSURANCES[risk] for ask in asks]
+    return max(needed, key=LADDER.index, default=ASSURANCES[risk])
+
+
+def _channels(asks: Sequence[Ask], assurance: Assurance) -> tuple[Channel, ...]:
+    """Return where all of these let it be decided.
+
+    Where that is nowhere, or nowhere that proves enough, the channel that proves the most stands in:
+    what is added must not leave a request that nobody can decide.
+    """
+    shared = tuple(one for one in CHANNELS if all(one in ask.channels for ask in asks))
+    return shared if usable(shared, assurance) else ("web",)
 
 
 def _shortest(permits: Sequence[PermitTerms]) -> PermitTerms:

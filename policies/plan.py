@@ -8,6 +8,8 @@ from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
+from policies.assurance import CHANNELS, Assurance, Channel
+
 Effect: TypeAlias = Literal["allow", "ask", "deny"]
 Risk: TypeAlias = Literal["low", "medium", "high", "critical"]
 Comment: TypeAlias = Literal["never", "on_reject", "always"]
@@ -70,7 +72,8 @@ class Plan:
     `stages` is empty unless the effect is `ask`. `rule` is None when no rule matched. Durations
     are policy time in seconds, not scaled. `on_expiry` is `expire`, `allow` or `ask:<role>`.
     `why` is one sentence for a reviewer, `reason` what the rule itself says. `permit` holds if it
-    is approved, whoever does.
+    is approved, whoever does. `channels` say where it may be decided, `assurance` how surely it
+    must be known who does; a plan that was stored without them was decided in sessions only.
     """
 
     effect: Effect
@@ -88,6 +91,8 @@ class Plan:
     why: str
     reason: str | None = None
     permit: PermitTerms = DEFAULT_PERMIT
+    channels: tuple[Channel, ...] = CHANNELS
+    assurance: Assurance = "session"
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as JSON values, in the order of the fields."""

@@ -14,6 +14,7 @@ from core import durations
 from core.canonical import JSON
 from core.emails import normal_email
 from policies import payloads, pointers, schema, show, source
+from policies.assurance import CHANNELS, LADDER, TELLINGS, Assurance, Channel, Telling
 from policies.case_reading import CaseReader
 from policies.cel import Condition, Variables, compile_condition
 from policies.errors import Place, quoted
@@ -24,6 +25,7 @@ from policies.terms import Action, Ask, Document, Member, Role, Rule
 from policies.tokens import ConditionError
 
 _PATTERN: Final = re.compile(rf"\*|{schema.ACTION_NAME}(\.\*)?")
+_SLACK_CHANNEL: Final = re.compile(schema.SLACK_CHANNEL)
 _TOOL: Final = re.compile(r"[^\x00-\x1f\x7f]+")
 _EMAIL: Final = re.compile(r"[^@\s\"<>(),:;\\\[\]]{1,64}@([\w-]{1,63}\.)*[\w-]{1,63}")
 
@@ -76,7 +78,19 @@ class Reader(Shapes):
             if member.email in seen:
                 self.fail(member.place, "This person stands in the role twice: keep one.")
             seen.add(member.email)
-        return Role(name, title or name.replace("_", " ").capitalize(), people, place)
+        slack = None
+        if "slack" in fields:
+            form = "the id of a Slack channel, such as C0123ABC"
+            slack = self.matching(fields["slack"], _SLACK_CHANNEL, form)
+        tell = self.some(fields["channels"], TELLINGS) if "channels" in fields else []
+        return Role(
+            name,
+            title or name.replace("_", " ").capitalize(),
+            people,
+            place,
+            slack,
+            tuple(cast("list[Telling]", tell)),
+        )
 
     def member(self, node: Node) -> Member | None:
         email = self.string(node, 254)
@@ -238,7 +252,20 @@ class Reader(Shapes):
             expiry,
             cast("Comment", comment),
             self.permit(fields.get("permit")),
+            self.channels(fields.get("channels")),
+            self.assurance(fields.get("assurance")),
         )
+
+    def channels(self, node: Node | None) -> tuple[Channel, ...]:
+        named = self.some(node, CHANNELS) if node is not None else []
+        if node is None or len(named) < len(node.items):
+            return CHANNELS
+        return tuple(one for one in CHANNELS if one in named) or CHANNELS
+
+    def assurance(self, node: Node | None) -> Assurance | None:
+        if node is None:
+            return None
+        return cast("Assurance", self.choice(node, LADDER, "session"))
 
     def permit(self, node: Node | None) -> PermitTerms:
         fields = self.fields(node, "permit", "permit") if node is not None else {}

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from policies.assurance import CHANNELS, LADDER, TELLINGS
+
 MAX_CASES: Final = 200
 ROLE_NAME: Final = r"[a-z][a-z0-9_]{0,63}"
 ACTION_NAME: Final = r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*"
 DURATION: Final = r"[1-9][0-9]{0,9}[smhd]"
+#: The id of a channel, as Slack gives it.
+SLACK_CHANNEL: Final = r"[CG][A-Z0-9]{2,20}"
 
 RISKS: Final = ("low", "medium", "high", "critical")
 EFFECTS: Final = ("allow", "ask", "deny")
@@ -47,6 +51,13 @@ _POINTERS: Final[dict[str, Any]] = {
     "type": "array",
     "maxItems": 100,
     "items": {"type": "string", "pattern": "^(/([^~/]|~[01])*)*$"},
+}
+_CHANNELS: Final[dict[str, Any]] = {
+    "type": "array",
+    "minItems": 1,
+    "maxItems": len(CHANNELS),
+    "uniqueItems": True,
+    "items": {"enum": list(CHANNELS)},
 }
 
 
@@ -123,6 +134,8 @@ _CASES: Final[dict[str, Any]] = {
             "items": {"type": "integer", "minimum": 1, "maximum": MAX_VOTES},
             "description": "How many approvals each stage takes.",
         },
+        channels={**_CHANNELS, "description": "Where it may be decided."},
+        assurance={"enum": list(LADDER)},
     ),
 }
 
@@ -181,6 +194,19 @@ POLICY_SCHEMA: Final[dict[str, Any]] = {
                 "items": {"type": "string", "maxLength": 254, "pattern": "^[^@\\s]+@[^@\\s]+$"},
                 "description": "E-mail addresses. Left out: the role is filled elsewhere.",
             },
+            slack={
+                "type": "string",
+                "pattern": f"^{SLACK_CHANNEL}$",
+                "description": "The id of the role's channel in Slack, such as C0123ABC.",
+            },
+            channels={
+                "type": "array",
+                "minItems": 1,
+                "maxItems": len(TELLINGS),
+                "uniqueItems": True,
+                "items": {"enum": list(TELLINGS)},
+                "description": "How its members are told, in order of preference.",
+            },
         ),
         "action": _object(
             [],
@@ -235,6 +261,15 @@ POLICY_SCHEMA: Final[dict[str, Any]] = {
                     "type": "string",
                     "pattern": f"^(expire|allow|ask:{ROLE_NAME})$",
                     "default": "expire",
+                },
+                channels={
+                    **_CHANNELS,
+                    "default": list(CHANNELS),
+                    "description": "Where it may be decided; elsewhere it is shown with a link.",
+                },
+                assurance={
+                    "enum": list(LADDER),
+                    "description": "The least proof of who decides. Default: by the action's risk.",
                 },
                 comment={"enum": list(COMMENTS), "default": "on_reject"},
                 permit={"$ref": "#/$defs/permit"},

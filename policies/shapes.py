@@ -76,6 +76,16 @@ class Shapes:
         self.fail(node.place, f"Write one of: {', '.join(known)}.")
         return default
 
+    def some(self, node: Node, known: Sequence[str]) -> list[str]:
+        """Return what is chosen of `known`, at least one, each once."""
+
+        def one(item: Node) -> str | None:
+            return self.choice(item, known, "") or None
+
+        if node.kind == "list" and not node.items:
+            self.fail(node.place, "At least one channel stands here.")
+        return self.listed(node, one, len(known))
+
     def votes(self, node: Node | None) -> int:
         if node is None:
             return 1

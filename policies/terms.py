@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from core.canonical import JSON
+from policies.assurance import CHANNELS, Assurance, Channel, Telling
 from policies.cel import Condition, Variables
 from policies.errors import Place
 from policies.payloads import PayloadSchema
@@ -23,6 +24,14 @@ DEADLINES: Final[Mapping[Risk, timedelta]] = {
     "critical": timedelta(hours=1),
 }
 
+#: The least proof of who decides when a rule does not say.
+ASSURANCES: Final[Mapping[Risk, Assurance]] = {
+    "low": "chat",
+    "medium": "chat",
+    "high": "session",
+    "critical": "session",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Member:
@@ -34,12 +43,18 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A named group. `members` is None when the document leaves it to be filled elsewhere."""
+    """A named group. `members` is None when the document leaves it to be filled elsewhere.
+
+    `slack` is the id of its channel in Slack. `tell` says how its members are told, what they
+    prefer first; empty: the document does not say.
+    """
 
     name: str
     title: str
     members: tuple[Member, ...] | None
     place: Place
+    slack: str | None = None
+    tell: tuple[Telling, ...] = ()
 
     @property
     def emails(self) -> frozenset[str]:
@@ -64,13 +79,18 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Who is asked and on which terms. `expires_in` None means by the action's risk."""
+    """Who is asked and on which terms. None means by the action's risk.
+
+    `channels` say where it may be decided, in the order of `policies.assurance.CHANNELS`.
+    """
 
     stages: tuple[Stage, ...]
     expires_in: timedelta | None = None
     on_expiry: str = "expire"
     comment: Comment = "on_reject"
     permit: PermitTerms = DEFAULT_PERMIT
+    channels: tuple[Channel, ...] = CHANNELS
+    assurance: Assurance | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +123,8 @@ class Case:
     """A test of the document: what is given, and what shall come of it.
 
     Every `agent.count(…)` comes to `count`, every `agent.sum(…)` to `sum`. `expect` holds those of
-    `effect`, `rule`, `stages` and `approvals` that were written, as `policies.cases.outcome` has
-    them.
+    `effect`, `rule`, `stages`, `approvals`, `channels` and `assurance` that were written, as
+    `policies.cases.outcome` has them.
     """
 
     name: str | None

@@ -9,11 +9,13 @@ import pytest
 
 from core.canonical import JSON
 from policies import cel
+from policies.assurance import CHANNELS, PROVES
 from policies.cases import faults
 from policies.compiled import compile_policy
 from policies.document import DEADLINES
 from policies.run_reads import RunFacts
 from policies.schema import POLICY_SCHEMA
+from policies.terms import ASSURANCES
 from policies.tokens import ConditionError
 from tests.docs.pages import ROOT, Block, blocks, section
 
@@ -97,3 +99,16 @@ def test_default_deadlines_are_those_of_the_code() -> None:
     said = section(POLICY, "## Asking")
     for risk, deadline in DEADLINES.items():
         assert f"{risk} {int(deadline.total_seconds()) // 3600}h" in said
+
+
+def test_default_proofs_are_those_of_the_code() -> None:
+    said = " ".join(section(POLICY, "### Where, and how surely").split())
+    assert "low and medium `chat`, high and critical `session`" in said
+    assert [ASSURANCES[risk] for risk in ("low", "medium", "high", "critical")] == [
+        "chat",
+        "chat",
+        "session",
+        "session",
+    ]
+    for channel in CHANNELS:
+        assert f"| `{PROVES[channel]}` | `{channel}` |" in said

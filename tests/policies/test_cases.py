@@ -39,7 +39,7 @@ rules:
     action: pay.refund
     when: payload.amount <= 50 && agent.sum("pay.refund", "/amount", "1d") <= 500 && agent.count("pay.refund", "1d") < 3
     effect: allow
-  - {name: Own, action: pay.refund, when: payload.amount == 51, effect: ask, ask: {confirm: initiator}}
+  - {name: Own, action: pay.refund, when: payload.amount == 51, effect: ask, ask: {confirm: initiator, channels: [slack, web], assurance: session}}
 tools: {crm: {labels: [data.pii]}}
 """
 
@@ -73,6 +73,8 @@ NIGHT = ", now: '2026-01-05T03:30:00Z', agent: {name: night, owner: o@example.co
         refund("50.0", "effect: allow"),
         refund("60", "effect: ask, rule: null, stages: [[lead]], approvals: [1]"),
         refund("51", "effect: ask, rule: Own, stages: [initiator]"),
+        refund("51", "effect: ask, channels: [web, slack], assurance: session"),
+        refund("60", "effect: ask, channels: [slack, email, web], assurance: chat"),
         refund("5", "effect: ask", ", agent: {sum: 501}"),
         refund("5", "effect: allow", ", agent: {sum: 500, count: 2}"),
         refund("5", "effect: ask", ", agent: {count: 3}"),
@@ -112,6 +114,17 @@ def test_a_case_that_holds(case):
             "expected stages [owner]; it comes to ask by “Own”: the initiator confirms",
         ),
         (
+            refund("51", "effect: ask, channels: [web], assurance: session"),
+            (
+                "expected channels [web]; it comes to ask by “Own”: the initiator confirms, "
+                "channels [slack, web]"
+            ),
+        ),
+        (
+            refund("60", "effect: ask, stages: [[lead]], assurance: link"),
+            "expected assurance link; it comes to ask as no rule matches: lead, assurance chat",
+        ),
+        (
             post("effect: ask, stages: [[money]], rule: null", ", run: {tools: {crm: 1}}"),
             (
                 "expected rule none, stages [[money]]; "
@@ -149,6 +162,9 @@ def test_a_case_that_fails_says_what_came_out(case, differs):
         (post("effect: ask, stages: [[A]]"), 78, "is not a role name"),
         (post("effect: ask, stages: [agent]"), 77, "owner, initiator"),
         (post("effect: ask, approvals: [0]"), 80, "whole number from 1"),
+        (post("effect: ask, channels: [push]"), 79, "slack, email, web"),
+        (post("effect: ask, channels: []"), 78, "At least one channel"),
+        (post("effect: ask, assurance: mfa"), 79, "link, chat, session"),
         (post("effect: ask", ", now: noon"), 50, "with its offset"),
         (post("effect: ask", ", now: '2026-01-05T12:00:00'"), 50, "with its offset"),
         (post("effect: ask", ", agent: {count: -1}"), 60, "of 0 or more"),

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from core import durations
 from core.problems import FieldError
 from policies import regexes
-from policies.document import PolicyErrors, parse
+from policies.assurance import CHANNELS, LADDER, enough
+from policies.document import Ask, PolicyErrors, parse
 from policies.payloads import PayloadSchema, SchemaError
 from policies.plan import PermitTerms
 from policies.schema import PERMIT, POLICY_SCHEMA
@@ -52,6 +53,11 @@ RULE = HEAD + "rules:\n  - "
 ASK = "name: r, action: pay.refund, effect: ask, "
 STAGES = "{" + ASK + "ask: {stages: ["
 PERMITTED = "{" + ASK + "ask: {confirm: owner, permit: {"
+OWNED = RULE + "{" + ASK + "ask: {confirm: owner, "
+#: A rule over several actions, of which one carries much risk.
+RISKY = RULE.replace("risk: medium", "risk: high") + (
+    '{name: r, action: "*", effect: ask, ask: {confirm: owner, '
+)
 
 TABLE = [
     (HEAD.replace("assentry: 1", "assentry: 2"), (1, 11, "/assentry"), "format 1"),
@@ -61,7 +67,16 @@ TABLE = [
     (HEAD.replace("fallback: lead", "fallback: leed"), (2, 11, "/fallback"), "“lead”?"),
     (HEAD + "schedules: {}\n", (10, 1, "/schedules"), "not a key of the document"),
     (HEAD + "limits: []\n", (10, 1, "/limits"), "not a key"),
-    (HEAD.replace("lead: {", "lead: {slack: C1, "), (4, 10, "/roles/lead/slack"), "not a key"),
+    (HEAD.replace("lead: {", "lead: {slck: C1, "), (4, 10, "/roles/lead/slck"), "“slack”?"),
+    (HEAD.replace("lead: {", "lead: {slack: C1, "), (4, 17, "/roles/lead/slack"), "not the id of a Slack channel"),
+    (HEAD.replace("lead: {", "lead: {slack: c0123abc, "), (4, 17, "/roles/lead/slack"), "such as C0123ABC"),
+    (HEAD.replace("lead: {", "lead: {slack: C0123ABC/x, "), (4, 17, "/roles/lead/slack"), "such as C0123ABC"),
+    (HEAD.replace("lead: {", "lead: {slack: D0123ABC, "), (4, 17, "/roles/lead/slack"), "such as C0123ABC"),
+    (HEAD.replace("lead: {", "lead: {slack: 5, "), (4, 17, "/roles/lead/slack"), "quotation marks"),
+    (HEAD.replace("lead: {", "lead: {channels: [], "), (4, 20, "/roles/lead/channels"), "At least one channel"),
+    (HEAD.replace("lead: {", "lead: {channels: push, "), (4, 20, "/roles/lead/channels"), "a list"),
+    (HEAD.replace("lead: {", "lead: {channels: [web], "), (4, 21, "/roles/lead/channels/0"), "slack, email, push"),
+    (HEAD.replace("lead: {", "lead: {channels: [push, push], "), (4, 27, "/roles/lead/channels/1"), "twice"),
     (HEAD.replace("ana@", "ana"), (4, 20, "/roles/lead/members/0"), "e-mail"),
     (HEAD.replace("ben@", "Ana@"), (4, 37, "/roles/lead/members/1"), "twice"),
     (HEAD.replace("[ana@example.com, ben@example.com]", "[]"), (2, 11, "/fallback"), "Nobody"),
@@ -183,6 +198,50 @@ TABLE = [
         RULE + "{" + ASK + "ask: {confirm: owner, on_expiry: 'ask:boss'}}",
         (11, 81, "/rules/0/ask/on_expiry"),
         "not declared",
+    ),
+    (OWNED + "channels: []}}", (11, 80, "/rules/0/ask/channels"), "At least one channel"),
+    (OWNED + "channels: slack}}", (11, 80, "/rules/0/ask/channels"), "a list"),
+    (OWNED + "channels: [web, sms]}}", (11, 86, "/rules/0/ask/channels/1"), "slack, email, web"),
+    (OWNED + "channels: [web, push]}}", (11, 86, "/rules/0/ask/channels/1"), "slack, email, web"),
+    (OWNED + "channels: [web, web]}}", (11, 86, "/rules/0/ask/channels/1"), "twice"),
+    (OWNED + "channels: [{web: 1}]}}", (11, 81, "/rules/0/ask/channels/0"), "a single value"),
+    (OWNED + "assurance: mfa}}", (11, 81, "/rules/0/ask/assurance"), "link, chat, session"),
+    (OWNED + "assurance: [link]}}", (11, 81, "/rules/0/ask/assurance"), "a single value"),
+    (OWNED + "assurance: null}}", (11, 81, "/rules/0/ask/assurance"), "link, chat, session"),
+    (
+        OWNED + "channels: [email]}}",
+        (11, 80, "/rules/0/ask/channels"),
+        "email proves link, and “pay.refund”, which is medium risk, asks for chat unless",
+    ),
+    (
+        OWNED + "channels: [slack], assurance: session}}",
+        (11, 80, "/rules/0/ask/channels"),
+        "slack proves chat, and this rule asks for session. Add web, or ask for less.",
+    ),
+    (
+        OWNED + "channels: [email, slack], assurance: session}}",
+        (11, 80, "/rules/0/ask/channels"),
+        "slack proves chat and email proves link, and this rule asks for session.",
+    ),
+    (
+        OWNED + "channels: [email], assurance: chat}}",
+        (11, 80, "/rules/0/ask/channels"),
+        "email proves link, and this rule asks for chat.",
+    ),
+    (
+        RISKY + "channels: [slack]}}",
+        (11, 73, "/rules/0/ask/channels"),
+        "“pay.refund”, which is high risk, asks for session unless",
+    ),
+    (
+        RISKY + "assurance: link}}",
+        (11, 74, "/rules/0/ask/assurance"),
+        "A link proves too little for “pay.refund”, which is high risk",
+    ),
+    (
+        RISKY.replace("risk: high", "risk: critical") + "channels: [email], assurance: link}}",
+        (11, 93, "/rules/0/ask/assurance"),
+        "A link proves too little for “pay.refund”, which is critical risk",
     ),
     (
         RULE + PERMITTED + "valid_for: soon}}}",
@@ -392,7 +451,8 @@ def test_quorums_that_share_people(stages, possible):
 FORM = (
     "format 1", "not a key", "needs “effect”", "needs “name”", "needs “fallback”", "e-mail",
     "not a role name", "low, medium", "RFC 6901", "either “", "At least one", "one role",
-    "whole number", "90s", "a mapping",
+    "whole number", "90s", "a mapping", "not the id", "such as C0123ABC", "a list", "slack, email",
+    "link, chat, session", "a single value", "quotation marks",
 )  # fmt: skip
 STRUCTURE = [text for text, _, says in TABLE if says in FORM or says.startswith("not a key")]
 
@@ -405,6 +465,60 @@ def test_the_schema_for_editors_refuses_what_the_parser_refuses_for_its_form(tex
 def test_the_schema_for_editors_is_a_schema():
     jsonschema_rs.meta.validate(POLICY_SCHEMA)
     EDITOR.validate(yaml.safe_load(HEAD))
+
+
+def asks(terms: str, risk: str = "medium") -> Ask:
+    text = HEAD.replace("risk: medium", f"risk: {risk}")
+    written = f"{{name: r, action: pay.refund, effect: ask, ask: {{confirm: owner{terms}}}}}"
+    text += f"rules:\n  - {written}\n"
+    EDITOR.validate(yaml.safe_load(text))
+    (rule,) = parse(text).rules
+    assert rule.ask is not None
+    return rule.ask
+
+
+@pytest.mark.parametrize(
+    ("terms", "risk", "channels", "assurance"),
+    [
+        ("", "medium", ("slack", "email", "web"), None),
+        (", channels: [web, email, slack]", "high", ("slack", "email", "web"), None),
+        (", channels: [web]", "critical", ("web",), None),
+        (", channels: [slack]", "medium", ("slack",), None),
+        (", channels: [slack, web]", "critical", ("slack", "web"), None),
+        (", channels: [email, web]", "medium", ("email", "web"), None),
+        # A rule may ask for less than the risk does, but for a link.
+        (", channels: [slack], assurance: chat", "high", ("slack",), "chat"),
+        (", channels: [slack], assurance: chat", "critical", ("slack",), "chat"),
+        (", assurance: session", "low", ("slack", "email", "web"), "session"),
+        (", channels: [email], assurance: link", "low", ("email",), "link"),
+        (", channels: [email], assurance: link", "medium", ("email",), "link"),
+    ],
+)  # fmt: skip
+def test_a_rule_says_where_it_may_be_decided_and_how_surely(terms, risk, channels, assurance):
+    found = asks(terms, risk)
+    assert (found.channels, found.assurance) == (channels, assurance)
+
+
+def test_a_role_says_how_its_members_are_told():
+    text = HEAD.replace("lead: {", "lead: {slack: C0123SUPPORT, channels: [push, slack], ", 1)
+    EDITOR.validate(yaml.safe_load(text))
+    roles = parse(text).roles
+    assert (roles["lead"].slack, roles["lead"].tell) == ("C0123SUPPORT", ("push", "slack"))
+    assert (roles["money"].slack, roles["money"].tell) == (None, ())
+
+
+def test_editors_are_told_the_channels_and_the_ladder():
+    parts = POLICY_SCHEMA["$defs"]["ask"]["properties"]
+    assert parts["channels"]["default"] == parts["channels"]["items"]["enum"] == list(CHANNELS)
+    assert parts["assurance"]["enum"] == list(LADDER)
+
+
+@pytest.mark.parametrize("needed", [*LADDER, "mfa", ""])
+@pytest.mark.parametrize("proven", [*LADDER, "mfa", ""])
+def test_a_proof_is_enough_from_its_rung_down_and_what_is_unknown_never_is(proven, needed):
+    rungs = {"link": 1, "chat": 2, "session": 3}
+    known = proven in rungs and needed in rungs
+    assert enough(proven, needed) is (known and rungs[proven] >= rungs[needed])
 
 
 DEFAULTS = PermitTerms()

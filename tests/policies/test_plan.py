@@ -174,6 +174,81 @@ def test_the_shortest_permit_of_all_that_is_asked_holds(rules, effect, terms):
     assert (found.effect, found.permit) == (effect, terms)
 
 
+ALL = ("slack", "email", "web")
+
+
+def asked(*terms: str, risk: str = "medium") -> Plan:
+    """The plan of rules that each ask on these terms; all but the last could not be evaluated."""
+    rows = [
+        f"{{name: '{at}', action: pay.refund, {OWNER}{rest}}}"
+        + (f", {BROKEN}}}" if at < len(terms) - 1 else "}")
+        for at, rest in enumerate(terms)
+    ]
+    rules = "".join(f"  - {row}\n" for row in rows)
+    text = HEAD.replace("risk: medium", f"risk: {risk}") + (f"rules:\n{rules}" if rules else "")
+    return plan(compile_policy(text, 1), {})
+
+
+@pytest.mark.parametrize(
+    ("risk", "assurance"),
+    [("low", "chat"), ("medium", "chat"), ("high", "session"), ("critical", "session")],
+)
+@pytest.mark.parametrize("terms", [[], [""], ["", ""]])
+def test_the_risk_says_how_surely_it_must_be_known_who_decides(terms, risk, assurance):
+    found = asked(*terms, risk=risk)
+    assert (found.effect, found.channels, found.assurance) == ("ask", ALL, assurance)
+
+
+SLACK, WEB, MAIL = (f", channels: [{name}]" for name in ("slack", "web", "email, web"))
+LINK, CHAT, SESSION = (f", assurance: {name}" for name in ("link", "chat", "session"))
+
+
+@pytest.mark.parametrize(
+    ("terms", "risk", "channels", "assurance"),
+    [
+        ([WEB], "medium", ("web",), "chat"),
+        ([LINK], "medium", ALL, "link"),
+        ([SLACK + CHAT], "critical", ("slack",), "chat"),
+        ([SESSION], "low", ALL, "session"),
+        # Where several come together: only what all let, and the surest proof.
+        ([SLACK, ", channels: [slack, web]"], "low", ("slack",), "chat"),
+        ([MAIL, ", channels: [slack, web]"], "low", ("web",), "chat"),
+        ([LINK, ""], "medium", ALL, "chat"),
+        ([LINK, LINK], "medium", ALL, "link"),
+        ([CHAT, ""], "high", ALL, "session"),
+        ([CHAT, CHAT], "high", ALL, "chat"),
+        ([LINK, CHAT, SESSION], "low", ALL, "session"),
+        ([SESSION, CHAT, LINK], "low", ALL, "session"),
+        # Nowhere that all let, or nowhere that proves enough: where the most is proven.
+        ([SLACK, WEB], "medium", ("web",), "chat"),
+        ([SLACK, ", channels: [email]" + LINK], "low", ("web",), "chat"),
+        ([SLACK, SESSION], "medium", ("web",), "session"),
+        ([", channels: [email]" + LINK, ""], "low", ("web",), "chat"),
+    ],
+)  # fmt: skip
+def test_the_strictest_place_and_proof_of_all_that_is_asked_hold(terms, risk, channels, assurance):
+    found = asked(*terms, risk=risk)
+    assert (found.channels, found.assurance) == (channels, assurance)
+
+
+def test_an_ask_that_joins_an_allow_brings_its_own_place_and_proof():
+    found = plan(
+        policy(
+            f"{{name: a, action: pay.refund, {OWNER}{WEB}{SESSION}}}, {BROKEN}}}",
+            "{name: b, action: pay.refund, effect: allow}",
+        ),
+        {},
+    )
+    assert (found.effect, found.channels, found.assurance) == ("ask", ("web",), "session")
+
+
+def test_a_plan_that_was_stored_before_there_were_channels_takes_a_session():
+    stored = asked(WEB).to_json()
+    del stored["channels"], stored["assurance"]
+    found = Plan.from_json(stored)
+    assert (found.channels, found.assurance) == (ALL, "session")
+
+
 def test_a_plan_that_was_stored_without_a_permit_has_the_defaults():
     stored = plan(compile_policy(HEAD, 1), {}).to_json()
     del stored["permit"]

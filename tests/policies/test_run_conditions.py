@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from approvals.quorum import Quorum, Result, Vote, tally
 from approvals.status import Verdict
 from policies import cel
+from policies.assurance import CHANNELS, LADDER, enough, usable
 from policies.compiled import Compiled, compile_policy
 from policies.errors import PolicyErrors
 from policies.merging import merged
@@ -309,13 +310,28 @@ _STAGES = st.lists(
 _PERMITS = st.sampled_from(
     ["{}", "{valid_for: 5m}", "{valid_for: 1h, use_by: 1h}", "{result_within: 2d}"]
 )
+#: Each of them could be decided by somebody, at low risk.
+_PLACES = [
+    (channels, assurance)
+    for size in (1, 2, 3)
+    for channels in combinations(CHANNELS, size)
+    for assurance in (None, *LADDER)
+    if usable(channels, assurance or "chat")
+]
+_WHERE = st.sampled_from(
+    [
+        f"channels: [{', '.join(channels)}]{f', assurance: {assurance}' if assurance else ''}"
+        for channels, assurance in _PLACES
+    ]
+)
 _ASKS = st.builds(
-    "effect: ask, ask: {{stages: [{}], expires_in: {}, on_expiry: '{}', comment: {}, permit: {}}}".format,
+    "effect: ask, ask: {{stages: [{}], expires_in: {}, on_expiry: '{}', comment: {}, permit: {}, {}}}".format,
     _STAGES,
     st.sampled_from(["5m", "1h"]),
     st.sampled_from(["expire", "allow", "ask:lead", "ask:money"]),
     st.sampled_from(COMMENTS),
     _PERMITS,
+    _WHERE,
 )
 _PLAIN = st.sampled_from(["payload.n > 1", "payload.n > 9", "payload.gone > 1"])
 _READING = st.sampled_from(
@@ -381,7 +397,9 @@ def assert_no_looser(tight: Plan, loose: Plan) -> None:
 
 def _ask(plan: Plan) -> Ask:
     life = timedelta(seconds=plan.expires_in_s)
-    return Ask(plan.stages, life, plan.on_expiry, plan.comment, plan.permit)
+    return Ask(
+        plan.stages, life, plan.on_expiry, plan.comment, plan.permit, plan.channels, plan.assurance
+    )
 
 
 def assert_no_longer(tight: PermitTerms, loose: PermitTerms) -> None:
@@ -395,6 +413,10 @@ def assert_asks_no_less(tight: Ask, loose: Ask) -> None:
     assert loose.expires_in is not None
     assert tight.expires_in <= loose.expires_in
     assert_no_longer(tight.permit, loose.permit)
+    assert tight.assurance is not None
+    assert enough(tight.assurance, loose.assurance or "chat")
+    assert usable(tight.channels, tight.assurance)
+    assert tight.channels == ("web",) or set(tight.channels) <= set(loose.channels)
     if tight.on_expiry != "expire":
         assert loose.on_expiry in (tight.on_expiry, "allow")
         assert tight.expires_in == loose.expires_in
@@ -432,6 +454,10 @@ _OWN = st.builds(
     st.sampled_from(["expire", "allow", "ask:lead", "ask:money"]),
     st.sampled_from(COMMENTS),
     st.builds(PermitTerms, *[st.integers(60, 90_000)] * 3),
+).flatmap(
+    lambda ask: st.sampled_from(_PLACES).map(
+        lambda place: replace(ask, channels=place[0], assurance=place[1])
+    )
 )
 
 

@@ -115,7 +115,14 @@ def test_test_says_what_came_of_each_case(desk: Desk) -> None:
             "line": 18,
             "passed": True,
             "expected": {"effect": "allow"},
-            "came": {"effect": "allow", "rule": "Small", "stages": [], "approvals": []},
+            "came": {
+                "effect": "allow",
+                "rule": "Small",
+                "stages": [],
+                "approvals": [],
+                "channels": ["slack", "email", "web"],
+                "assurance": "chat",
+            },
             "why": "Rule “Small” matched: payload.n <= 50.",
             "differs": None,
         },
@@ -124,7 +131,14 @@ def test_test_says_what_came_of_each_case(desk: Desk) -> None:
             "line": 19,
             "passed": False,
             "expected": {"effect": "ask", "stages": [["lead"]]},
-            "came": {"effect": "ask", "rule": "Large", "stages": [["money"]], "approvals": [1]},
+            "came": {
+                "effect": "ask",
+                "rule": "Large",
+                "stages": [["money"]],
+                "approvals": [1],
+                "channels": ["slack", "email", "web"],
+                "assurance": "chat",
+            },
             "why": "Rule “Large” matched: payload.n > 1000.",
             "differs": "expected stages [[lead]]; it comes to ask by “Large”: money",
         },
@@ -142,6 +156,27 @@ CHANGES: list[tuple[tuple[str, str], dict[str, str]]] = [
     (
         ("title: Lead, ", "title: Boss, "),
         {"what": "role", "name": "lead", "change": "changed", "text": "Role “lead”: title Lead → Boss."},
+    ),
+    (
+        ("{title: Lead, ", "{title: Lead, slack: C0123ABC, channels: [slack, push], "),
+        {
+            "what": "role", "name": "lead", "change": "changed",
+            "text": "Role “lead”: Slack channel none → C0123ABC; told by none → slack, push.",
+        },
+    ),
+    (
+        ("expires_in: 4h}", "expires_in: 4h, channels: [slack, web], assurance: session}"),
+        {
+            "what": "rule", "name": "Large", "change": "changed",
+            "text": "Rule “Large”: decided in slack or email or web → slack or web; assurance by risk → session.",
+        },
+    ),
+    (
+        ("action: pay.tip, effect: allow", "action: pay.tip, effect: ask, ask: {confirm: owner, channels: [email], assurance: link}"),
+        {
+            "what": "rule", "name": "Tips", "change": "changed",
+            "text": "Rule “Tips”: effect allow → ask; asks the owner, to confirm, decided in email, assurance link.",
+        },
     ),
     (
         ("actions:\n", "  new: {}\nactions:\n"),
@@ -221,7 +256,7 @@ CHANGES: list[tuple[tuple[str, str], dict[str, str]]] = [
 
 
 @pytest.mark.parametrize(
-    ("edit", "change"), CHANGES, ids=[each[1]["text"][:40] for each in CHANGES]
+    ("edit", "change"), CHANGES, ids=[each[1]["text"][:80] for each in CHANGES]
 )
 def test_diff_says_in_words_what_changes(
     desk: Desk, edit: tuple[str, str], change: dict[str, str]
