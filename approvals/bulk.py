@@ -9,6 +9,7 @@ from uuid import UUID
 
 from approvals import lists, read
 from approvals.access import Reader
+from approvals.assurance import decided_in
 from approvals.choices import Choice
 from approvals.decide import decide
 from approvals.frozen import decode
@@ -35,12 +36,15 @@ class Outcome:
 def alike(*, reader: Reader, row: Row) -> list[Row]:
     """What this person could decide together with a request, itself among it; up to 50, urgent first.
 
-    Empty where it is not decided together with others: a question, or of more than medium risk.
+    Empty where it is not decided together with others: a question, or of more than medium risk.  Those
+    that people do not decide here (``web``) are left out.
     """
     if row.kind != Kind.REQUEST or row.risk not in RISKS:
         return []
     found = lists.mine_of_action(reader=reader, action=row.action, limit=paging.MAX_LIMIT)
-    return [one for one in found if one.risk in RISKS and _kind(one) == _kind(row)][:MOST]
+    return [one for one in found if one.risk in RISKS and _kind(one) == _kind(row) and _here(one)][
+        :MOST
+    ]
 
 
 def decide_alike(
@@ -94,6 +98,10 @@ def _faults(rows: Sequence[Row]) -> list[FieldError]:
             faults.append(FieldError(pointer, "not_alike", detail))
         seen.add(row.id)
     return faults
+
+
+def _here(row: Row) -> bool:
+    return decided_in(decode(row.plan), "web")
 
 
 def _kind(row: Row) -> tuple[Any, ...]:

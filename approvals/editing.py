@@ -14,10 +14,11 @@ from psycopg import Connection
 from agents.sql import LOCK_FOR_COUNTING
 from approvals import planning
 from approvals.access import Reader
+from approvals.assurance import unproven
 from approvals.ballot import Ballot, lock_ballot
 from approvals.choices import Choice
 from approvals.revising import Held, change
-from approvals.voting import NOT_ASKED, POLICY_REFUSED, count, count_nowhere
+from approvals.voting import NOT_ASKED, NOT_PROVEN, POLICY_REFUSED, count, count_nowhere
 from audit.actor import Actor
 from core.canonical import JSON
 from core.problems import FieldError, Problem, invalid
@@ -43,7 +44,7 @@ def lock_agent(conn: Connection[Any], reader: Reader, request_id: UUID) -> None:
 def edit(
     conn: Connection[Any], actor: Actor, reader: Reader, ballot: Ballot, chosen: Choice
 ) -> None:
-    """Make a new revision of the payload, and count its author's yes where its plan asks them.
+    """Make a new revision of the payload, and count its author's yes where its plan lets them decide.
 
     Raises:
         Problem: 422 for a place that is not editable, or a value that does not fit.
@@ -77,10 +78,12 @@ def edit(
         return
     anew = lock_ballot(conn, reader, ballot.request)
     agreed = replace(chosen, stage=0, payload_digest=anew.digest)
-    if anew.eligible(reader.person_id, 0):
-        count(conn, actor, reader, anew, agreed)
-    else:
+    if not anew.eligible(reader.person_id, 0):
         count_nowhere(conn, actor, reader, anew, agreed, NOT_ASKED)
+    elif unproven(anew.plan, agreed) is not None:
+        count_nowhere(conn, actor, reader, anew, agreed, NOT_PROVEN)
+    else:
+        count(conn, actor, reader, anew, agreed)
 
 
 def edited(payload: JSON, editable: Sequence[str], edits: Mapping[str, JSON]) -> JSON:

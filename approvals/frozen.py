@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from approvals.status import Kind
 from core import durations
+from policies.assurance import CHANNELS
 from policies.plan import Plan
 from policies.plan import Stage as PlannedStage
 
@@ -76,6 +77,8 @@ class FrozenPlan(Struct, frozen=True):
 
     ``after_deadline`` is the stage that stands in for the open one when the time is up
     (``on_expiry: ask:<role>``).  ``notes`` says in plain words what differed from the document.
+    ``channels`` say where people decide, ``assurance`` how surely it must be known who does: what
+    holds for plans that were stored without them is that a session decides, as it did then.
     """
 
     effect: Effect
@@ -95,6 +98,8 @@ class FrozenPlan(Struct, frozen=True):
     after_deadline: FrozenStage | None = None
     notes: tuple[str, ...] = ()
     permit: FrozenPermit = FrozenPermit()
+    channels: tuple[str, ...] = CHANNELS
+    assurance: str = "session"
 
     def stage(self, index: int) -> FrozenStage:
         """The stage with this index; one past the last is the stage after the deadline."""
@@ -204,6 +209,8 @@ def freeze(
         permit=FrozenPermit(
             plan.permit.valid_for_s, plan.permit.use_by_s, plan.permit.result_within_s
         ),
+        channels=plan.channels,
+        assurance=plan.assurance,
     )
 
 

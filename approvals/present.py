@@ -129,6 +129,8 @@ def _plan(plan: FrozenPlan) -> shape.PlanShown:
             use_by_s=plan.permit.use_by_s,
             result_within_s=plan.permit.result_within_s,
         ),
+        channels=list(plan.channels),
+        assurance=plan.assurance,
     )
 
 

@@ -61,6 +61,8 @@ def preview(*, authorization: str | None, body: bytes) -> bytes:
             shape.TraceShown(line.rule, line.when, line.result, line.error) for line in plan.trace
         ],
         notes=[*plan.notes, *critical_note(planned.risk)],
+        channels=list(plan.channels),
+        assurance=plan.assurance,
     )
     return msgspec.json.encode(answer)
 

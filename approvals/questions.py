@@ -16,7 +16,7 @@ from policies.compiled import Compiled
 from policies.errors import nearest
 from policies.payloads import PayloadSchema, SchemaError
 from policies.plan import Fact, Plan, Stage
-from policies.terms import DEADLINES
+from policies.terms import ASSURANCES, DEADLINES
 
 #: What stands where a request names its action.
 ACTION: Final = "question"
@@ -76,6 +76,7 @@ def plan(situation: Situation, policy: Compiled, to: str, payload: bytes) -> Pla
         sensitive=(),
         trace=(),
         why=f"The agent asks {role.role.title}.",
+        assurance=ASSURANCES[RISK],
     )
     frozen = freeze(
         made,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from approvals.access import Reader
+from approvals.assurance import unproven
 from approvals.ballot import Ballot
 from approvals.choices import Choice
 from approvals.quorum import AGREEING
@@ -33,6 +34,7 @@ def refusal(ballot: Ballot, reader: Reader, chosen: Choice) -> Problem | None:
     return (
         _wrong_verdict(ballot, chosen)
         or _not_theirs(ballot, reader)
+        or unproven(ballot.plan, chosen)
         or _not_now(ballot, reader, chosen)
         or _not_said(ballot, chosen)
     )

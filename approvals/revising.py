@@ -261,6 +261,8 @@ def _still_asked(plan: FrozenPlan, before: FrozenPlan) -> FrozenPlan:
         on_expiry=before.on_expiry,
         after_deadline=before.after_deadline,
         comment=before.comment,
+        channels=before.channels,
+        assurance=before.assurance,
         notes=(*plan.notes, STILL_ASKED),
     )
 

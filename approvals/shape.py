@@ -146,6 +146,15 @@ class PlanShown(Struct, frozen=True):
     editable: Annotated[list[str], Meta(description="JSON pointers that the policy calls editable")]
     notes: list[str]
     permit: PermitTermsShown
+    channels: Annotated[
+        list[str],
+        Meta(
+            description="Where people decide: `slack`, `email`, `web`; the API's sessions are `web`"
+        ),
+    ]
+    assurance: Annotated[
+        str, Meta(description="The least proof of who decides: `link`, `chat`, then `session`")
+    ]
 
 
 class DecisionShown(Struct, frozen=True):
@@ -318,6 +327,8 @@ class Preview(Struct, frozen=True):
     editable: list[str]
     trace: list[TraceShown]
     notes: list[str]
+    channels: list[str]
+    assurance: str
 
 
 class RecordShown(Struct, frozen=True):

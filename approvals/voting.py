@@ -36,6 +36,9 @@ LOST_ELIGIBILITY: Final = Void(
 )
 PAYLOAD_CHANGED: Final = Void("payload_changed", "The payload was changed after this vote.")
 NOT_ASKED: Final = Void("not_asked", "The plan of the changed payload does not ask this person.")
+NOT_PROVEN: Final = Void(
+    "not_proven", "The changed payload is decided elsewhere, or takes a surer proof of who decides."
+)
 POLICY_REFUSED: Final = Void("policy_refused", "Policy refuses the changed payload.")
 
 _LIFECYCLE: Final = Actor.system("lifecycle")

@@ -136,6 +136,8 @@ class Detail:
     #: When its content was erased, and by whom.
     erased: tuple[datetime, str] | None
     revealed: bool = False
+    #: Where it is decided, in words, where the policy leaves out a place; empty once it ended.
+    places: str = ""
 
     @property
     def pending(self) -> bool:
@@ -158,6 +160,8 @@ class Seen:
     roles: frozenset[str]
     covered: frozenset[str] = frozenset()
     why_not_approve: str | None = None
+    #: Where it is decided, in words, where the policy leaves out a place.
+    places: str = ""
 
 
 def detail(
@@ -209,6 +213,7 @@ def detail(
         erased=_erased(shown),
         answer=shown.answer if isinstance(shown.answer, str) else payload.pretty(shown.answer),
         revealed=revealed,
+        places=seen.places if shown.status == "pending" else "",
     )
 
 

@@ -13,6 +13,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from approvals.access import Reader
+from approvals.assurance import decided_in, places
 from approvals.frozen import FrozenPlan, FrozenRole, FrozenStage
 from approvals.quorum import AGREEING
 from approvals.row import Row
@@ -20,7 +21,9 @@ from approvals.status import Status, Verdict, WaitingOn
 from core import ids
 from core.clock import ClockTimestamp
 from pages.detail import Seen
+from pages.visitor import CHANNEL
 from people.models import Membership
+from policies.assurance import CHANNELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ def standing(row: Row, plan: FrozenPlan, reader: Reader, members: Members) -> Se
     held = members.held_by(reader.person_id)
     why_not = None
     if row.status == Status.PENDING and row.stage is not None:
-        why_not = _why_not(row, plan.stage(row.stage), reader, held)
+        why_not = _why_not(row, plan.stage(row.stage), reader, held) or _elsewhere(plan)
     return Seen(
         person=ids.encode("per", reader.person_id),
         may_decide=row.status == Status.PENDING and why_not is None,
@@ -89,7 +92,12 @@ def standing(row: Row, plan: FrozenPlan, reader: Reader, members: Members) -> Se
         roles=frozenset(role.name for role in _roles(plan) if role.id in held),
         covered=frozenset(plan.sensitive),
         why_not_approve=_why_not_approve(row, plan, reader),
+        places=places(plan, CHANNEL) if len(plan.channels) < len(CHANNELS) else "",
     )
+
+
+def _elsewhere(plan: FrozenPlan) -> str | None:
+    return None if decided_in(plan, CHANNEL) else f"It is decided {places(plan)}, not here."
 
 
 def _why_not_approve(row: Row, plan: FrozenPlan, reader: Reader) -> str | None:

@@ -50,6 +50,7 @@ ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
             *("agents_only", "wrong_kind_of_key", "wrong_action", "not_yours_to_undo"),
             *("no_workspace", "wrong_origin", "not_the_owner", "not_asked", "own_agent"),
             *("owner_confirms", "initiator_confirms", "own_run", "approved_earlier"),
+            *("channel_not_allowed", "assurance_too_low"),
             *("claimed_by_another", "not_administrator", "not_auditor", "not_a_third_person"),
         ),
     ),

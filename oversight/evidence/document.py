@@ -185,6 +185,8 @@ def _revision(one: Mapping[str, Any]) -> Section:
                 ("SHA-256 of the payload", one["payload_digest"] or "erased"),
                 ("Policy's rule", _line(plan["rule"] or "none")),
                 ("Policy said", f"{plan['effect']}: {_line(plan['why'])}"),
+                ("To be decided in", ", ".join(plan["channels"])),
+                ("Proof of who decides", f"{plan['assurance']} at least"),
                 ("Covered", ", ".join(map(_line, one["covered"])) or "nothing"),
             ]
         )

@@ -102,19 +102,19 @@ class World:
         comment: str = "because",
         **other: Any,
     ) -> dict[str, Any]:
-        person = self.people[name]
+        person, channel = self.people[name], other.get("channel", "web")
         chosen = choice(
             verdict=verdict,
             stage=other.get("stage", request["stage"]),
             payload_digest=other.get("payload_digest", request["payload_digest"]),
             comment=comment,
-            channel="web",
-            assurance="session",
+            channel=channel,
+            assurance=other.get("assurance", "session"),
             edits=other.get("edits"),
             answer=other.get("answer"),
         )
         rendered = decide(
-            actor=Actor.person(person.id, channel="web"),
+            actor=Actor.person(person.id, channel=channel),
             reader=self.reader(name),
             request_id=uuid_of(request),
             chosen=chosen,

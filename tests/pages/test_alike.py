@@ -87,3 +87,13 @@ def test_it_is_offered_only_where_it_can_be(office: Office) -> None:
             link for link in page.tree.all("a") if "/alike/" in link.attributes.get("href", "")
         ]
     assert office.browser(office.ned).get(f"/alike/{mine[0]}").status == 404
+
+
+def test_what_is_decided_elsewhere_is_not_offered(office: Office) -> None:
+    terms = {"stages": [{"any_of": ["reviewers"]}], "channels": ["slack"]}
+    office.apply([{"name": "Slack", "action": "mail.send", "effect": "ask", "ask": terms}])
+    request_id, _ = office.ask(), office.ask()
+    browser = office.browser(office.rita)
+    page = browser.get(f"/requests/{request_id}")
+    assert page.tree.all("a", href=f"/alike/{request_id}") == []
+    assert "Nothing like it waits for you any more." in browser.get(f"/alike/{request_id}").main

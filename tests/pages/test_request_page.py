@@ -229,6 +229,52 @@ def test_critical_says_that_its_second_factor_is_not_asked_yet(office: Office) -
     assert "second factor" not in page.main
 
 
+@pytest.mark.parametrize(
+    ("action", "ask", "said", "why_not"),
+    [
+        ("table.drop", {}, None, None),
+        ("money.pay", {}, None, None),
+        ("table.drop", {"channels": ["slack", "web"]}, "Decided in Slack or here.", None),
+        ("money.pay", {"channels": ["slack", "web"]}, "Decided here.", None),
+        ("table.drop", {"channels": ["web"]}, "Decided here.", None),
+        ("table.drop", {"channels": ["slack"]}, "Decided in Slack.", "It is decided in Slack, not here."),
+        (
+            "table.drop",
+            {"channels": ["slack", "email"], "assurance": "link"},
+            "Decided in Slack or by e-mail.",
+            "It is decided in Slack or by e-mail, not here.",
+        ),
+    ],
+)  # fmt: skip
+def test_where_it_is_decided_is_said_where_the_policy_leaves_a_place_out(
+    office: Office, action: str, ask: dict[str, Any], said: str | None, why_not: str | None
+) -> None:
+    terms = {"stages": [{"any_of": ["reviewers"]}], **ask}
+    office.apply([{"name": "Here", "action": action, "effect": "ask", "ask": terms}])
+    browser, request_id = office.browser(office.rita), office.ask(action)
+    page = browser.get(f"/requests/{request_id}")
+    who = page.tree.one("section", aria_labelledby="who-title")
+    hints = [hint.text for hint in who.all("p", class_="hint")]
+    assert hints == ([] if said is None else [said])
+    assert bool(page.tree.all("div", class_="bar")) is (why_not is None)
+    assert ("You cannot decide this now." in page.main) is (why_not is not None)
+    if why_not is not None:
+        assert why_not in page.main
+        digest = page.tree.one("p", class_="digest").all("code")[-1].text
+        form = {"verdict": "approve", "stage": "0", "payload_digest": digest}
+        token = page.tree.all("input", name="csrfmiddlewaretoken")[0].attributes["value"]
+        form |= {"csrfmiddlewaretoken": token}
+        tried = browser.post(f"/requests/{request_id}/decide", form)
+        assert tried.status == 403
+        assert "This is not decided on its page, but in Slack" in tried.main
+        assert stored(request_id).status == "pending"
+        # Whom nobody asks is told that, and where it is decided.
+        other = office.browser(office.vera).get(f"/requests/{request_id}")
+        assert "This step asks a role that you do not hold." in other.main
+        assert said is not None
+        assert said in other.main
+
+
 @pytest.mark.parametrize(("risk", "opened"), [("money.pay", True), ("mail.send", False)])
 def test_many_values_are_folded_with_their_count_and_all_there(
     office: Office, risk: str, opened: bool
