@@ -135,7 +135,7 @@ def _placed(told: Told, document: Document | None) -> Told:
 
 
 def _defaults(document: Document) -> dict[str, tuple[str, ...]]:
-    return {name: role.channels for name, role in document.roles.items() if role.channels}
+    return {name: role.tell for name, role in document.roles.items() if role.tell}
 
 
 def _record(conn: Connection[Any], unreached: Sequence[Told]) -> None:

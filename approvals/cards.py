@@ -11,7 +11,6 @@ from msgspec import Raw
 from psycopg import Connection
 
 from approvals import lines, read, words
-from approvals.assurance import PROVES, enough
 from approvals.frozen import decode as decode_plan
 from approvals.present import request_object
 from approvals.quorum import AGREEING
@@ -20,6 +19,7 @@ from approvals.shape import RequestObject, StageShown
 from approvals.shown import shown_digest
 from approvals.status import Kind, Status, Verdict, WaitingOn
 from notifications.card import Card, Deciding, Line, Step, Vote
+from policies.assurance import usable
 
 #: A covered value, in the place of what policy calls sensitive.
 COVERED: Final = "covered"
@@ -175,9 +175,7 @@ def _deciding(shown: RequestObject, stage: StageShown, row: Row) -> Deciding:
         revision=shown.revision,
         stage=stage.index,
         payload_digest=shown.payload_digest or "",
-        channels=frozenset(
-            channel for channel in plan.channels if enough(PROVES[channel], plan.assurance)
-        ),
+        channels=frozenset(usable(plan.channels, plan.assurance)),
         digests={channel: shown_digest(shown, channel) for channel in ("slack", "email")},
         comment_on_approve=shown.plan.comment == "always",
         comment_on_reject=shown.plan.comment in {"always", "on_reject"},

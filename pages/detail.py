@@ -11,11 +11,12 @@ from typing import Final
 
 import msgspec
 
+from approvals import answer_form as answering
+from approvals import edit_form as editing
 from approvals import lines as payload
 from approvals import words
 from approvals.quorum import AGREEING
 from approvals.shape import DecisionShown, MessageShown, RequestObject, StageShown
-from pages import answering, editing
 
 _OPTION_LABEL: Final = re.compile(r"/options/\d+/label")
 

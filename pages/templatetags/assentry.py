@@ -11,9 +11,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from approvals import words
+from approvals.edit_form import Field
 from core import durations
 from core import visible as seeing
-from pages.editing import Field
 
 register = template.Library()
 

@@ -13,16 +13,18 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 
+from approvals import answer_form as answering
+from approvals import edit_form as editing
 from approvals import read, words
 from approvals.cancel import cancel_by_owner
 from approvals.choices import choice
 from approvals.decide import decide
+from approvals.edit_form import Unreadable
 from approvals.frozen import decode as decode_plan
 from approvals.row import Row
 from core.problems import Problem, conflict
-from pages import answering, editing, flash
+from pages import flash
 from pages.detail import decode
-from pages.editing import Unreadable
 from pages.forms import CancelForm, DecisionForm
 from pages.views.problems import told
 from pages.views.showing import Said, back, context, detail_of, locate, page, refused

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from approvals.edit_form import Unreadable, parsed
 from core.canonical import JSON, canonical
-from pages.editing import Unreadable, parsed
 
 NAME: Final = "answer"
 _KINDS: Final = {"string": "text", "number": "number", "integer": "number", "boolean": "yesno"}
