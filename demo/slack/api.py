@@ -9,15 +9,16 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from demo.slack.arguments import Arguments
 from demo.slack.chat import find_channel
+from demo.slack.delivery import Answer
 from demo.slack.errors import SlackError
 from demo.slack.faults import Fault
 from demo.slack.limits import Limits
 from demo.slack.methods import METHODS
+from demo.slack.records import Call, Links, Reply, Violation
 from demo.slack.state import Channel, Message, State, Team, User, View
 
 CONNECT: Final = "apps.connections.open"
@@ -39,49 +40,6 @@ RULES: Final = frozenset(
 )
 
 
-@dataclass
-class Call:
-    """One call of the API: when it came, by the double's clock, and what it was told."""
-
-    method: str
-    team: str
-    token: str
-    arguments: Arguments
-    at: float
-    status: int = 0
-    error: str | None = None
-
-
-@dataclass(frozen=True)
-class Violation:
-    """Something that Slack does not take."""
-
-    method: str
-    team: str
-    code: str
-    messages: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Reply:
-    """An answer; None in `body` is one that is no JSON. `drop`: the connection closes instead."""
-
-    status: int
-    body: dict[str, Any] | None
-    retry_after: int | None = None
-    drop: bool = False
-
-
-class Links(Protocol):
-    """Socket Mode, where it is played."""
-
-    def address(self, team: Team) -> str:
-        """A fresh address to connect to."""
-
-    def deliver(self, team: Team, kind: str, payload: dict[str, Any], **retry: Any) -> str | None:
-        """Hand an envelope to one connection: the answer's body, or None where none acknowledged."""
-
-
 class Api:
     """The methods over a state, with everything that may be set about them."""
 
@@ -92,6 +50,7 @@ class Api:
         self.too_early: list[Call] = []
         self.violations: list[Violation] = []
         self.faults: list[Fault] = []
+        self.sent: list[Answer] = []  # what people did, and what the product said
         self.links: Links | None = None
         self.ended = threading.Event()  # ends what hangs
         self._changed = threading.Condition(threading.RLock())
@@ -109,17 +68,20 @@ class Api:
         bot_token: str,
         app_token: str = "",
         app_id: str = "A0ASSENTRY",
+        socket: bool = False,
     ) -> Team:
         """A workspace that has the app.
 
         Args:
             enterprise: the Enterprise Grid organisation it is in.
             org_install: the app is installed for the organisation; payloads then name no workspace.
+            app_token: ``xapp-…``, which opens sockets.
+            socket: what people do comes over a socket (`demo.slack.sockets`), not over HTTP.
         """
         domain = name.lower().replace(" ", "-")
         bot = (f"UB{id[1:]}", f"B{id[1:]}")
         team = Team(id, name, domain, signing_secret, bot_token, app_token, app_id, *bot)
-        team.enterprise, team.org_install = enterprise, org_install
+        team.enterprise, team.org_install, team.socket = enterprise, org_install, socket
         with self._changed:
             self.state.teams[id] = team
         return team

@@ -12,11 +12,11 @@ import threading
 from types import TracebackType
 from typing import Self
 
-from demo.slack.api import Api
+from demo.slack.people import People
 from demo.slack.server import Page, Server
 
 
-class Double(Api):
+class Double(People):
     """Slack, listening.
 
     Args:
@@ -41,6 +41,8 @@ class Double(Api):
     def close(self) -> None:
         """Stop; what hangs ends."""
         self.ended.set()
+        if self.links:
+            self.links.close()
         self._server.shutdown()
         self._server.server_close()
 

@@ -118,6 +118,7 @@ class Team:
     bot_id: str
     enterprise: str | None = None
     org_install: bool = False  # installed for the whole enterprise: payloads name no workspace
+    socket: bool = False  # what people do comes over a socket, not over HTTP
     refusal: str | None = None  # what every method says: token_revoked, account_inactive
     users: dict[str, User] = field(default_factory=dict)
     channels: dict[str, Channel] = field(default_factory=dict)
