@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, Final
 
 from demo.slack.arguments import Arguments
@@ -166,6 +167,10 @@ class Api:
         self.team(team).refusal = "account_inactive"
 
     # What is called
+
+    def held(self) -> AbstractContextManager[object]:
+        """While it lasts, nobody else changes anything; hold it to read several things as of one moment."""
+        return self._changed
 
     def until(self, condition: Callable[[], object], timeout: float = 10) -> None:
         """Wait until something holds; it is looked at after every call.

@@ -13,7 +13,8 @@ from types import TracebackType
 from typing import Self
 
 from demo.slack.people import People
-from demo.slack.server import Page, Server
+from demo.slack.routes import Routes
+from demo.slack.server import Server
 
 
 class Double(People):
@@ -31,7 +32,7 @@ class Double(People):
     def __init__(self, app: str = "", host: str = "127.0.0.1", port: int = 0) -> None:
         super().__init__()
         self.app = app
-        self._server = Server((host, port), self, self._pages)
+        self._server = Server((host, port), self, Routes(self))
         self.base = f"http://{host}:{self._server.server_address[1]}"
         #: What a client takes as Slack's address; `slack_sdk.WebClient(base_url=…)`.
         self.api_url = f"{self.base}/api/"
@@ -45,9 +46,6 @@ class Double(People):
             self.links.close()
         self._server.shutdown()
         self._server.server_close()
-
-    def _pages(self, method: str, path: str, query: str, body: str, host: str) -> Page:
-        return Page(404, "text/plain", "There is nothing here.")
 
     def __enter__(self) -> Self:
         return self

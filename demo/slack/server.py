@@ -32,8 +32,8 @@ class Page:
     policy: str = "default-src 'none'"
 
 
-#: Method, path, query and body of a request to the page, and the name it was called by.
-Pages = Callable[[str, str, str, str, str], Page]
+#: Method, path, query and body of a request to the page.
+Pages = Callable[[str, str, str, str], Page]
 
 
 class Server(ThreadingHTTPServer):
@@ -107,7 +107,7 @@ class Handler(BaseHTTPRequestHandler):
             self._send(403, "text/plain", b"Only this server's own page may press.")
             return
         text = body.decode("utf-8", "replace")
-        page = self.server.pages(self.command, path, query, text, host)
+        page = self.server.pages(self.command, path, query, text)
         more = {
             "Content-Security-Policy": page.policy,
             "X-Content-Type-Options": "nosniff",
