@@ -24,8 +24,8 @@ from core import due, failpoints
 from core.db import pool
 from core.due import Claimed
 from notifications import telling
-from notifications.telling import Told
-from people.sql import IS_ACTIVE, MEMBERSHIP_IS_VALID, VALID_MEMBERSHIPS
+from notifications.lining_up import Told
+from people.sql import IS_ACTIVE, MEMBERSHIP_IS_VALID, NAME_OF, VALID_MEMBERSHIPS
 from policies import active
 from policies.terms import Document
 
@@ -65,6 +65,12 @@ SELECT r.id, m.person_id, array_agg(ro.name ORDER BY ro.name)
  GROUP BY r.id, m.person_id
 """
 
+#: The conversation, with whose words each are; none: the agent's.
+_SAID: Final = f"""
+SELECT m.request_id, m.id, {NAME_OF.format(person="m.person_id")}, m.kind, m.text
+  FROM approvals_message m WHERE m.request_id = ANY(%(ids)s) ORDER BY m.at, m.id
+"""
+
 _ACTOR: Final = Actor.system("notifications")
 #: Ends that the agent's owner hears of: by people and by the clock, not by their own hand.
 _HEARD: Final = frozenset({"people", "confirm", "clock", "break_glass"})
@@ -96,6 +102,10 @@ def _told(conn: Connection[Any], subjects: Sequence[UUID]) -> list[Told]:
     asked: dict[UUID, dict[UUID, tuple[str, ...]]] = defaultdict(dict)
     for request, person, roles in conn.execute(_ASKED, {"ids": subjects}).fetchall():
         asked[request][person] = tuple(roles)
+    said: dict[UUID, list[tuple[UUID, str]]] = defaultdict(list)
+    for request, message, name, kind, text in conn.execute(_SAID, {"ids": subjects}).fetchall():
+        to = " to the agent" if kind == "return" else ""
+        said[request].append((message, f"{name or 'The agent'}{to}: {text}"))
     rows = conn.execute(_READ, {"ids": subjects}).fetchall()
     found = []
     for row in rows:
@@ -117,6 +127,7 @@ def _told(conn: Connection[Any], subjects: Sequence[UUID]) -> list[Told]:
                 asked=people,
                 roles=tuple(row[13]) if waits and row[7] == WaitingOn.PEOPLE and people else (),
                 owner=row[10] if not waits and row[9] in _HEARD and not row[15] else None,
+                said=tuple(said[row[0]]),
             )
         )
     return found

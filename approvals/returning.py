@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from psycopg import Connection
+from psycopg import Connection, errors
 
 from agents import stored_answers
 from agents.authentication import SUBMIT, KeyContext, require_scope
@@ -62,6 +63,8 @@ WITH given_back AS (
 {INSERT_CALLBACKS.format(source="given_back")}
 SELECT {CALLED}
 """
+#: A message has an id once.
+_SAID_BEFORE: Final = (errors.UniqueViolation,)
 _COUNT: Final = "SELECT count(*) FROM approvals_message WHERE request_id = %(request)s"
 
 
@@ -126,8 +129,13 @@ def say(
     return reply
 
 
-def comment(*, actor: Actor, reader: Reader, request_id: UUID, text: str) -> bytes:
+def comment(
+    *, actor: Actor, reader: Reader, request_id: UUID, text: str, message_id: UUID | None = None
+) -> bytes:
     """A person writes to the others, before or after the end; the agent does not see it.
+
+    Args:
+        message_id: what it shall be known by; said before under this id, it is not said again.
 
     Returns:
         the request object as it then stands.
@@ -137,10 +145,10 @@ def comment(*, actor: Actor, reader: Reader, request_id: UUID, text: str) -> byt
     """
     read.for_person(reader=reader, request_id=request_id)
     with pool().connection() as conn:
-        with conn.transaction():
+        with contextlib.suppress(*_SAID_BEFORE[: message_id is not None]), conn.transaction():
             held = hold(conn, reader.workspace_id, request_id)
             held.check_kept()
-            said = _Said("comment", reader.person_id, text, [], None)
+            said = _Said("comment", reader.person_id, text, [], None, message_id)
             _write(conn, actor, reader.workspace_id, request_id, held, said)
         row = read.rows(conn, [request_id])[0]
     failpoints.hit("after_commit_before_nudge")
@@ -155,6 +163,7 @@ class _Said:
     text: str
     evidence: list[JSON]
     waiting: WaitingOn | None
+    id: UUID | None = None
 
 
 def _say(
@@ -174,7 +183,7 @@ def _write(
     counted = conn.execute(_COUNT, {"request": request}).fetchone()
     if counted is not None and counted[0] >= MAX_MESSAGES:
         raise conflict("too_many_messages", f"A request has at most {MAX_MESSAGES} messages.")
-    message_id = ids.uuid7()
+    message_id = said.id or ids.uuid7()
     kind, shown = (
         MessageAdded if said.person is None else CommentAdded,
         ids.encode("msg", message_id),

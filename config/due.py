@@ -18,12 +18,12 @@ from callbacks.sql import DELIVER
 from core.due import Handler
 from escalations.expiry import expire_due
 from escalations.permits import lapse_due, result_due
-from notifications.mail.sending import Mail
+from notifications.mail.sending import Gathering, Mail
 from notifications.others.sending import Others
 from notifications.push.sending import Push
 from notifications.singly import Singly
 from notifications.slack.lanes import SlackSender
-from notifications.sql import EMAIL, OTHER, PUSH, SLACK, TELL
+from notifications.sql import DIGEST, EMAIL, OTHER, PUSH, SLACK, TELL
 from oversight.anchors import keeping
 from oversight.anchors.targets import ANCHOR
 from oversight.exports import keeping as exports
@@ -42,6 +42,7 @@ HANDLERS: dict[str, Handler] = {
     TELL: tell_due,
     SLACK: SlackSender(cards.cards).take,
     EMAIL: Singly(cards.cards, Mail()).take,
+    DIGEST: Gathering(cards.cards).take,
     PUSH: Singly(cards.cards, Push()).take,
     OTHER: Singly(cards.cards, Others()).take,
     exports.EXPORT: exports.keep,

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from api import errors
 from api.answers import problem_answer, told
+from api.views import slack
 from api.views.permits import KeySet
 from config import health
 from core.problems import method_not_allowed
@@ -37,6 +38,9 @@ urlpatterns = [
     path("readyz", health_view(health.ready)),
     path(".well-known/jwks.json", KeySet.as_view(), name="jwks"),
     path("api/", include("api.urls")),
+    path("slack/interactions", slack.interactions, name="slack_interactions"),
+    path("slack/events", slack.events, name="slack_events"),
+    path("slack/commands", slack.commands, name="slack_commands"),
     path("", include("pages.urls")),
 ]
 

@@ -30,12 +30,14 @@ from celery.beat import Service
 from celery.exceptions import WorkerShutdown
 from celery.worker import WorkController
 
+from api.slack.sockets import Sockets
 from config.celery import CONCURRENCY, EMBEDDED, app, send_nudge
 from config.due import deliverer
 from config.embedded import Beat, Listener
 from config.tasks import stopping
 from core import addresses, db, durations, failpoints
 from core.nudge import nudger
+from notifications.mail import client
 from runtime import parent
 
 logger = logging.getLogger("config.worker")
@@ -69,6 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
         pass  # the signal came before or after Celery's own care for it
     finally:
         deliverer.close()
+        client.close()
         nudger.close(0.5)
         db.close()
     return 0
@@ -90,6 +93,8 @@ def _work(*, beat: bool) -> None:
         app.steps["worker"].add(Beat)
     if EMBEDDED:
         app.steps["worker"].add(Listener)
+    slack = threading.Thread(target=Sockets().run, args=(stopping,), name="slack", daemon=True)
+    slack.start()
     worker = WorkController(
         app=app,
         pool_cls="threads",

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -19,10 +18,10 @@ from psycopg import Connection
 
 from core import ids
 from core.due import INSERT_DUE, Promise, due_rows
-from notifications import routes
 from notifications.card import RISKS
-from notifications.routes import Reach, Tried
-from notifications.sql import DIGEST, KIND_OF_CHANNEL, SLACK, TELL
+from notifications.lining_up import Changes, New, Sent, Told, World, line_up
+from notifications.routes import Reach
+from notifications.sql import DIGEST, KIND_OF_CHANNEL, SLACK
 
 _REACH: Final = """
 SELECT p.id, p.workspace_id, u.email <> '' AND %(mail)s, EXISTS (
@@ -40,7 +39,7 @@ SELECT p.id, p.workspace_id, u.email <> '' AND %(mail)s, EXISTS (
 """
 _SENT: Final = """
 SELECT n.id, n.request_id, n.kind, n.channel, n.person_id, n.role, n.revision, n.stage, n.state,
-       n.failing_since, n.lane_id, n.other_id, n.wanted, n.digest
+       n.failing_since, n.lane_id, n.other_id, n.wanted, n.digest, n.under_id, n.message_id
   FROM notifications_notification n
  WHERE n.request_id = ANY(%(requests)s)
  ORDER BY n.id
@@ -67,15 +66,18 @@ _WRITE: Final = f"""
 WITH made AS (
     INSERT INTO notifications_notification (
         id, workspace_id, request_id, kind, channel, person_id, role, revision, stage, priority, lane_id,
-        other_id, digest, wanted, due_at, state, reason, tries, reference, shown, text, created_at)
+        other_id, digest, wanted, due_at, under_id, message_id, text, state, reason, tries, reference, shown,
+        created_at)
     SELECT n.id, n.workspace, n.request, n.kind, n.channel, n.person, n.role, n.revision, n.stage, n.priority,
-           n.lane, n.other, n.digest, n.wanted, n.due, 'pending', '', 0, '', 0, '', clock_timestamp()
+           n.lane, n.other, n.digest, n.wanted, n.due, n.under, n.message, n.text, 'pending', '', 0, '', 0,
+           clock_timestamp()
       FROM unnest(%(id)s::uuid[], %(workspace)s::uuid[], %(request)s::uuid[], %(kind)s::text[],
                   %(channel)s::text[], %(person)s::uuid[], %(role)s::text[], %(revision)s::int[],
                   %(stage)s::smallint[], %(priority)s::smallint[], %(lane)s::uuid[], %(other)s::uuid[],
-                  %(digest)s::bool[], %(wanted)s::int[], %(due)s::timestamptz[])
+                  %(digest)s::bool[], %(wanted)s::int[], %(due)s::timestamptz[], %(under)s::uuid[],
+                  %(message)s::uuid[], %(text)s::text[])
         AS n (id, workspace, request, kind, channel, person, role, revision, stage, priority, lane, other,
-              digest, wanted, due)
+              digest, wanted, due, under, message, text)
 ),
 raised AS (
     UPDATE notifications_notification n SET wanted = w.sequence
@@ -101,89 +103,6 @@ RETURNING request_id
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """One request as it stands, for those who are to hear of it.
-
-    Attributes:
-        asked: who can decide now and has not, with the roles they are asked in; empty unless it waits
-            for people.
-        places: role names with the Slack channels of their own.
-        owner: who is told how it ended; None while it waits, and where they are not to be told.
-    """
-
-    request: UUID
-    workspace: UUID
-    sequence: int
-    risk: str
-    revision: int
-    stage: int
-    pending: bool
-    expires_at: datetime
-    asked: Mapping[UUID, tuple[str, ...]] = field(default_factory=dict)
-    roles: tuple[str, ...] = ()
-    places: Mapping[str, str] = field(default_factory=dict)
-    owner: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A notification there is."""
-
-    id: UUID
-    request: UUID
-    kind: str
-    channel: str
-    person: UUID | None
-    role: str
-    revision: int
-    stage: int
-    state: str
-    failing_since: datetime | None
-    lane: UUID | None
-    other: UUID | None
-    wanted: int
-    digest: bool
-
-
-@dataclass(slots=True)
-class New:
-    """A notification that is to be sent."""
-
-    told: Told
-    kind: str
-    channel: str
-    due_at: datetime
-    person: UUID | None = None
-    role: str = ""
-    #: (installation, address) in Slack.
-    slack: tuple[UUID, str] | None = None
-    other: UUID | None = None
-    digest: bool = False
-
-
-@dataclass(slots=True)
-class Changes:
-    """What a batch comes to, before it is written."""
-
-    new: list[New] = field(default_factory=list)
-    withdrawn: list[UUID] = field(default_factory=list)
-    again: list[Promise] = field(default_factory=list)
-    unreached: list[Told] = field(default_factory=list)
-    over: list[UUID] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """What there is to tell people by, in the workspaces of a batch."""
-
-    reach: Mapping[UUID, Reach]
-    installations: Mapping[UUID, list[tuple[UUID, str]]]
-    others: Mapping[tuple[UUID, str], list[UUID]]
-    defaults: Mapping[UUID, Mapping[str, Sequence[str]]]
-    now: datetime
-
-
 def tell(
     conn: Connection[Any],
     told: Sequence[Told],
@@ -207,7 +126,7 @@ def tell(
         sent[row[1]].append(Sent(*row))
     changes = Changes()
     for one in told:
-        _line_up(one, sent[one.request], world, changes)
+        line_up(one, sent[one.request], world, changes)
     _write(conn, told, sent, changes, world)
     return _alarmed(conn, changes, world.now)
 
@@ -248,129 +167,6 @@ def _world(
     return World(reach, installations, others, defaults, clock[0])
 
 
-def _line_up(told: Told, sent: Sequence[Sent], world: World, changes: Changes) -> None:
-    """Compare one request with what was sent of it."""
-    now = [one for one in sent if (one.revision, one.stage) == (told.revision, told.stage)]
-    for one in sent:
-        stale = not told.pending or (one.revision, one.stage) != (told.revision, told.stage)
-        gone = one.person is not None and one.person not in told.asked
-        if one.kind == "asked" and one.state == "pending" and (stale or gone):
-            changes.withdrawn.append(one.id)
-    if not told.pending:
-        changes.over.append(told.request)
-        _tell_owner(told, sent, world, changes)
-        return
-    asked = [one for one in now if one.kind == "asked"]
-    _tell_places(told, asked, world, changes)
-    for person, roles in told.asked.items():
-        _tell_person(told, person, roles, asked, world, changes)
-    _look_for_silence(told, asked, world, changes)
-
-
-def _tell_person(
-    told: Told,
-    person: UUID,
-    roles: Sequence[str],
-    asked: Sequence[Sent],
-    world: World,
-    changes: Changes,
-) -> None:
-    reach = world.reach.get(person)
-    if reach is None:
-        return
-    defaults = routes.merged(world.defaults.get(told.workspace, {}), roles)
-    own = [Tried(s.channel, s.state, s.failing_since) for s in asked if s.person == person]
-    for channel in routes.next_channels(reach, defaults, own, world.now):
-        at = routes.told_at(
-            reach,
-            critical=told.risk == "critical",
-            expires_at=told.expires_at,
-            now=world.now,
-        )
-        slot = None
-        if channel == "email" and not own:
-            slot = routes.gathered_at(
-                reach, risk=told.risk, expires_at=told.expires_at, now=world.now
-            )
-        slack = reach.slack[0] if channel == "slack" else None
-        changes.new.append(
-            New(
-                told,
-                "asked",
-                channel,
-                at if slot is None else max(at, slot),
-                person=person,
-                slack=slack,
-                digest=slot is not None,
-            )
-        )
-
-
-def _tell_places(told: Told, asked: Sequence[Sent], world: World, changes: Changes) -> None:
-    """Role channels in Slack, and what else the operator set for a role."""
-    known = {(one.channel, one.role, one.other) for one in asked if one.person is None}
-    for role in told.roles:
-        place = told.places.get(role)
-        installation = _installation(world.installations.get(told.workspace, ()), place or "")
-        if place and installation and ("slack", role, None) not in known:
-            slack = (installation, place.rpartition("/")[2])
-            changes.new.append(New(told, "asked", "slack", world.now, role=role, slack=slack))
-        for other in world.others.get((told.workspace, role), ()):
-            if ("other", role, other) not in known:
-                changes.new.append(New(told, "asked", "other", world.now, role=role, other=other))
-
-
-def _installation(installations: Sequence[tuple[UUID, str]], place: str) -> UUID | None:
-    """The installation of a channel: ``TEAM/CHANNEL`` names its team, a channel alone is the first's."""
-    team = place.rpartition("/")[0]
-    for installation, of in installations:
-        if not team or team == of:
-            return installation
-    return None
-
-
-def _tell_owner(told: Told, sent: Sequence[Sent], world: World, changes: Changes) -> None:
-    if told.owner is None:
-        return
-    reach = world.reach.get(told.owner)
-    if reach is None or not reach.outcomes:
-        return
-    own = [
-        Tried(one.channel, one.state, one.failing_since)
-        for one in sent
-        if one.kind == "outcome" and one.person == told.owner
-    ]
-    later = world.now + timedelta(days=2)
-    at = routes.told_at(reach, critical=False, expires_at=later, now=world.now)
-    for channel in routes.next_channels(reach, (), own, world.now):
-        slack = reach.slack[0] if channel == "slack" else None
-        changes.new.append(New(told, "outcome", channel, at, person=told.owner, slack=slack))
-
-
-def _look_for_silence(told: Told, asked: Sequence[Sent], world: World, changes: Changes) -> None:
-    """Notice a request of which nobody hears, and look again where something has begun to fail."""
-    late = [s for s in asked if s.state == "pending" and s.failing_since is not None]
-    if late:
-        since = max(s.failing_since for s in late if s.failing_since is not None)
-        look = since + routes.TAKEN_OVER_AFTER
-        if look > world.now:
-            changes.again.append(Promise(TELL, told.workspace, told.request, look))
-    if any(new.told is told for new in changes.new) or any(
-        Tried(s.channel, s.state, s.failing_since).works(world.now) for s in asked
-    ):
-        changes.over.append(told.request)
-    elif asked or _could_tell(told, world):
-        changes.unreached.append(told)
-
-
-def _could_tell(told: Told, world: World) -> bool:
-    """Whether anybody in this workspace is told by anything: else it looks at its pages, and knows."""
-    return bool(
-        world.installations.get(told.workspace)
-        or any(one.email or one.push for one in world.reach.values())
-    )
-
-
 def _write(
     conn: Connection[Any],
     told: Sequence[Told],
@@ -403,11 +199,14 @@ def _write(
             "revision": [new.told.revision for _, new in rows],
             "stage": [new.told.stage for _, new in rows],
             "priority": [RISKS.index(new.told.risk) for _, new in rows],
-            "lane": [None if new.slack is None else lanes[new.slack] for _, new in rows],
+            "lane": [new.lane if new.slack is None else lanes[new.slack] for _, new in rows],
             "other": [new.other for _, new in rows],
             "digest": [new.digest for _, new in rows],
             "wanted": [new.told.sequence for _, new in rows],
             "due": [new.due_at for _, new in rows],
+            "under": [new.under for _, new in rows],
+            "message": [new.message for _, new in rows],
+            "text": [new.text for _, new in rows],
             "requests": [one.request for one in behind],
             "sequences": [one.sequence for one in behind],
             "withdrawn": changes.withdrawn,
@@ -434,6 +233,8 @@ def _promise(id: UUID, new: New, lanes: Mapping[tuple[UUID, str], UUID]) -> Prom
     workspace = new.told.workspace
     if new.slack is not None:
         return Promise(SLACK, workspace, lanes[new.slack], new.due_at)
+    if new.lane is not None:
+        return Promise(SLACK, workspace, new.lane, new.due_at)
     if new.digest and new.person is not None:
         return Promise(DIGEST, workspace, new.person, new.due_at)
     return Promise(KIND_OF_CHANNEL[new.channel], workspace, id, new.due_at)

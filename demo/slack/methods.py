@@ -83,9 +83,18 @@ def users_info(state: State, team: Team, given: Arguments) -> dict[str, Any]:
     return {"user": told}
 
 
+def bots_info(state: State, team: Team, given: Arguments) -> dict[str, Any]:
+    """bots.info: which app a bot belongs to."""
+    if given.required("bot") != team.bot_id:
+        raise SlackError("bot_not_found")
+    told = {"id": team.bot_id, "deleted": False, "name": "assentry", "updated": int(state.now())}
+    return {"bot": {**told, "app_id": team.app_id, "user_id": team.bot_user}}
+
+
 #: By name; what else is called is an unknown method.
 METHODS: Final[dict[str, Method]] = {
     "auth.test": auth_test,
+    "bots.info": bots_info,
     "chat.postMessage": chat.post_message,
     "chat.update": chat.update,
     "chat.delete": chat.delete,

@@ -113,7 +113,7 @@ class Gathering:
             rows = conn.execute(_GATHER, {"person": person, "held": HELD}).fetchall()
             held = [Held(*row) for row in rows]
             cards = self._compose(conn, [one.request for one in held if one.request])
-            waiting = [(h, cards[h.request]) for h in held if h.request in cards]
+            waiting = [(h, cards[h.request]) for h in held if h.request and h.request in cards]
             waiting = [(h, card) for h, card in waiting if card.pending]
             over = [h.id for h in held if h.id not in {one.id for one, _ in waiting}]
             conn.execute(_WITHDRAW, {"ids": over})

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from psycopg import Connection
 
 from audit import kinds
@@ -115,7 +116,7 @@ def bind(*, actor: Actor, person: Person, token: str) -> SlackBinding:
         raise conflict("link_over", "This link was used, or is over: ask for another in Slack.")
     if link.workspace_id != person.workspace_id:
         raise not_found()
-    link.used_at = ClockTimestamp()  # type: ignore[assignment]  # the database's clock
+    link.used_at = ClockTimestamp()
     link.save(update_fields=["used_at"])
     # One user is one person, and one person one user, for each installation.
     earlier = SlackBinding.objects.select_for_update().filter(
@@ -171,7 +172,7 @@ def _end(actor: Actor, binding: SlackBinding) -> None:
     )
 
 
-def _live(token: str):  # type: ignore[no-untyped-def]
+def _live(token: str) -> QuerySet[SlackLink]:
     return (
         SlackLink.objects.select_related("installation")
         .filter(token_hash=_hash(token), used_at=None, expires_at__gt=ClockTimestamp())

@@ -208,7 +208,7 @@ def _progress(card: Card) -> list[Block]:
     if card.pending:
         found.append(
             _context(
-                _ours(f":hourglass_flowing_sand: {_when(card.expires_at)}: "),
+                _ours(f":hourglass_flowing_sand: *Until* {when(card.expires_at)}: "),
                 _plain(_line(card.at_deadline)),
             )
         )
@@ -247,9 +247,9 @@ def _open(card: Card, *, primary: bool = False) -> dict[str, Any]:
     return {**button, "style": "primary"} if primary else button
 
 
-def _when(at: datetime) -> str:
+def when(at: datetime) -> str:
     seconds = int(at.timestamp())
-    return f"*Until* <!date^{seconds}^{{date_short_pretty}} {{time}}|{at:%Y-%m-%d %H:%M} UTC>"
+    return f"<!date^{seconds}^{{date_short_pretty}} {{time}}|{at:%Y-%m-%d %H:%M} UTC>"
 
 
 def _safe(ours: str) -> str:

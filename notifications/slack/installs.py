@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from audit import kinds
 from audit.actor import Actor
@@ -131,7 +131,7 @@ def remove(*, actor: Actor, workspace: UUID, installation: UUID, by: str = "hand
         for name in ("bot_token", "signing_secret", "app_token", "earlier_secret"):
             setattr(found, name, None)
         found.earlier_until = None
-        found.changed_at = ClockTimestamp()  # type: ignore[assignment]  # the database's clock
+        found.changed_at = ClockTimestamp()
         found.save()
         record(
             actor=actor,
@@ -149,7 +149,7 @@ def try_out(*, actor: Actor, workspace: UUID, installation: UUID) -> SlackInstal
         Problem: 404; 502 ``slack_refused`` with Slack's own word.
     """
     found = _one(workspace, installation)
-    who = _who(open_(found.id, "bot_token", found.bot_token or b""))
+    who = _who(open_(found.id, "bot_token", bytes(found.bot_token or b"")))
     with transaction.atomic():
         found = _locked(workspace, installation)
         _recover(actor, found)
@@ -213,10 +213,10 @@ def _replace(
         found.bot_user_id = bot_user
         replaced.append("bot_token")
     if wanted.signing_secret and wanted.signing_secret != open_(
-        found.id, "signing_secret", found.signing_secret or b""
+        found.id, "signing_secret", bytes(found.signing_secret or b"")
     ):
         found.earlier_secret = found.signing_secret
-        found.earlier_until = ClockTimestamp() + OVERLAP  # type: ignore[assignment]
+        found.earlier_until = ClockTimestamp() + OVERLAP
         found.signing_secret = seal(found.id, "signing_secret", wanted.signing_secret)
         replaced.append("signing_secret")
     if wanted.app_token is not None:
@@ -233,7 +233,7 @@ def _replace(
         )
     if wanted.bot_token:
         _recover(actor, found)
-    found.changed_at = ClockTimestamp()  # type: ignore[assignment]  # the database's clock
+    found.changed_at = ClockTimestamp()
     found.save()
     found.refresh_from_db()
     return found
@@ -258,7 +258,7 @@ def _fail_what_waits(workspace: UUID, found: SlackInstallation) -> None:
         cursor.execute("SELECT clock_timestamp()")
         (now,) = cursor.fetchone()
         requests = set(waiting.exclude(request_id=None).values_list("request_id", flat=True))
-        promises = [Promise(TELL, workspace, request, now) for request in requests]
+        promises = [Promise(TELL, workspace, one, now) for one in requests if one is not None]
         cursor.execute(f"WITH {INSERT_DUE} SELECT 1", due_rows(promises))
     waiting.update(state=Notification.State.FAILED, reason="removed")
 
@@ -271,12 +271,11 @@ def _one(workspace: UUID, installation: UUID) -> SlackInstallation:
     return _live(SlackInstallation.objects.all(), workspace, installation)
 
 
-def _live(found, workspace: UUID, installation: UUID) -> SlackInstallation:  # type: ignore[no-untyped-def]
-    one = (
-        found.filter(workspace_id=workspace, id=installation)
-        .exclude(state=SlackInstallation.State.REMOVED)
-        .first()
-    )
+def _live(
+    known: QuerySet[SlackInstallation], workspace: UUID, installation: UUID
+) -> SlackInstallation:
+    found = known.filter(workspace_id=workspace, id=installation)
+    one = found.exclude(state=SlackInstallation.State.REMOVED).first()
     if one is None:
         raise not_found()
     return one

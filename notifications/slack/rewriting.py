@@ -15,7 +15,7 @@ from notifications import sending
 from notifications.card import Card
 from notifications.sending import Compose, Shown
 from notifications.slack import blocks, client, turns
-from notifications.slack.client import AppRefused, Later, SlackFailure
+from notifications.slack.client import TIMEOUT_S, App, AppRefused, Later, SlackFailure
 from notifications.slack.turns import Turn
 
 #: What fails is looked at again after this, whatever else waits.
@@ -79,8 +79,12 @@ def rewrite(turn: Turn, copies: Sequence[Copy], compose: Compose) -> None:
             return
 
 
-def _rewrite(turn: Turn, copy: Copy, card: Card) -> bool:
-    """Rewrite one; false where the others need not be tried now."""
+def show(app: App, copy: Copy, card: Card, *, timeout_s: float = TIMEOUT_S) -> None:
+    """Show the request as it stands in one message, and note that it does.
+
+    Raises:
+        SlackFailure: it does not.
+    """
     deciding = card.deciding
     asks = deciding is not None and (deciding.revision, deciding.stage) == (
         copy.revision,
@@ -89,8 +93,16 @@ def _rewrite(turn: Turn, copy: Copy, card: Card) -> bool:
     rendered = blocks.render(card, copy.id, asks=asks)
     channel, _, ts = copy.reference.partition(":")
     arguments = {"channel": channel, "ts": ts, "text": rendered.text, "blocks": rendered.blocks}
+    client.call(app, "chat.update", arguments, timeout_s=timeout_s)
+    digest = card.digest("slack") if asks else None
+    with pool().connection() as conn:
+        sending.sent(conn, [Shown(copy.id, copy.reference, card.sequence, digest)])
+
+
+def _rewrite(turn: Turn, copy: Copy, card: Card) -> bool:
+    """Rewrite one; false where the others need not be tried now."""
     try:
-        client.call(turn.app, "chat.update", arguments)
+        show(turn.app, copy, card)
     except AppRefused as failure:
         with pool().connection() as conn:
             turns.app_refused(conn, turn.installation, turn.workspace, str(failure))
@@ -103,10 +115,6 @@ def _rewrite(turn: Turn, copy: Copy, card: Card) -> bool:
         return failure.after is None
     except SlackFailure as failure:
         _note(_LEAVE, {"id": copy.id, "reason": str(failure)[:200]})
-        return True
-    digest = card.digest("slack") if asks else None
-    with pool().connection() as conn:
-        sending.sent(conn, [Shown(copy.id, copy.reference, card.sequence, digest)])
     return True
 
 

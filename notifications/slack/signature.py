@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -99,6 +100,12 @@ def verified(
     return signed
 
 
+def named(origin: Origin) -> list[Installed]:
+    """The installations that a payload names which came over a connection of their app's own."""
+    with pool().connection() as conn:
+        return [installed for installed, _ in _candidates(conn, origin)]
+
+
 def _signs(
     secret: Callable[[], str], body: bytes, timestamp: str, signature: str, clock: Clock | None
 ) -> bool:
@@ -113,11 +120,11 @@ def _candidates(
     conn: Connection[Any], origin: Origin
 ) -> list[tuple[Installed, Sequence[Callable[[], str]]]]:
     values = {"app": origin.app, "team": origin.team, "enterprise": origin.enterprise}
-    found = []
+    found: list[tuple[Installed, Sequence[Callable[[], str]]]] = []
     for row in conn.execute(_CANDIDATES, values).fetchall():
         id, workspace, team, enterprise, bot_user, secret, earlier = row
         sealed = [one for one in (secret, earlier) if one is not None]
-        opened = [lambda id=id, one=one: open_(id, "signing_secret", one) for one in sealed]
+        opened = [partial(open_, id, "signing_secret", one) for one in sealed]
         found.append((Installed(id, workspace, team, enterprise, bot_user), opened))
     return found
 

@@ -1,0 +1,1 @@
+"""Slack's inbound calls: signed requests over HTTP, or envelopes over Socket Mode, handled alike."""
