@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from runtime import ports
 from runtime.folder import write_private
 from runtime.options import ROOT, Options
 
@@ -31,7 +31,8 @@ class Demo:
         """What the command line asks for; None without ``--demo``."""
         if "--demo" not in arguments:
             return None
-        return cls("--scripted" in arguments, _port(options.port + 1))
+        (port,) = ports.free(options.port + 1)
+        return cls("--scripted" in arguments, port)
 
     def seeded(self, data: Path) -> bool:
         """Whether its workspace was made here before."""
@@ -70,15 +71,3 @@ class Demo:
             for one in said["people"]
         ]
         return "\n".join([*lines, ""])
-
-
-def _port(wanted: int) -> int:
-    """The port after the product's, or any that is free."""
-    for port in (wanted, 0):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except (OSError, OverflowError):
-                continue
-            return int(probe.getsockname()[1])
-    return wanted

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 
+from runtime import mail as mail_module
 from runtime import options as options_module
 from runtime import schema, welcome
 from runtime.children import Child, GaveUp, parent_pipe
@@ -26,6 +27,7 @@ from runtime.demo import PROGRAM, Demo
 from runtime.errors import Refused
 from runtime.folder import ensure_keys, make_private
 from runtime.locks import FileLock
+from runtime.mail import Mail
 from runtime.options import ROOT, Options
 from runtime.postgres import EmbeddedPostgres
 
@@ -54,7 +56,7 @@ class Supervisor:
 
     `web` and `worker` are the commands to keep running; `--fd N` is appended to `web`.
     `manage` is the command line for migrations and the demo.  `demo`, where it is wanted, runs
-    `demo_program`.
+    `demo_program`, and `mail` is the mailbox, where mails go to no server.
     """
 
     def __init__(
@@ -66,8 +68,10 @@ class Supervisor:
         manage: Sequence[str] = MANAGE,
         demo: Demo | None = None,
         demo_program: Sequence[str] = PROGRAM,
+        mail: Mail | None = None,
     ) -> None:
         self._options = options
+        self._mail = mail
         self._demo = demo
         self._demo_program = demo_program
         self._web = web
@@ -75,7 +79,7 @@ class Supervisor:
         self._manage = manage
         self._began = time.monotonic()
         self._lock = FileLock(options.data / "up.lock")
-        self._environment = options.environment()
+        self._environment = {**options.environment(), **(mail.environment() if mail else {})}
         self._postgres: EmbeddedPostgres | None = None
         self._children: list[Child] = []
         self._later: list[Child] = []
@@ -137,6 +141,7 @@ class Supervisor:
             )
         self._lock.note(f"{self._options.base_url}, process {os.getpid()}")
         ensure_keys(self._options.data)
+        mail_module.tell(self._options.data, self._mail)
 
     def _prepare_database(self) -> None:
         options = self._options
@@ -188,6 +193,9 @@ class Supervisor:
         first.start(self._parent_fd)
 
     def _start_the_rest(self) -> None:
+        if self._mail is not None:
+            command = self._mail.command(self._options)
+            self._later.append(self._child("mailbox", command, {}, [], vital=False))
         if self._demo is not None:
             command = self._demo.command(self._options, self._demo_program)
             more = self._demo.environment()
@@ -220,7 +228,9 @@ class Supervisor:
                 if self._answers():
                     self._announced = True
                     self._start_the_rest()
-                    say(welcome.text(self._options, time.monotonic() - self._began))
+                    seconds = time.monotonic() - self._began
+                    mailbox = self._mail.address if self._mail is not None else None
+                    say(welcome.text(self._options, seconds, mailbox))
                     if self._demo is not None:
                         say(self._demo.text(self._options))
                 elif time.monotonic() > give_up:
@@ -301,7 +311,7 @@ def main(arguments: Sequence[str] = (), **commands: Sequence[str]) -> int:
     try:
         options = options_module.read()
         demo = Demo.read(list(arguments), options)
-        return Supervisor(options, demo=demo, **commands).run()
+        return Supervisor(options, demo=demo, mail=Mail.read(options), **commands).run()
     except Refused as reason:
         sys.stderr.write(f"{reason}\n")
         return 1

@@ -27,8 +27,11 @@ def load(data: Path) -> dict[str, Any] | None:
     return found
 
 
-def text(options: Options, seconds: float) -> str:
-    """The lines to print once the product answers; `seconds` is how long the start took."""
+def text(options: Options, seconds: float, mailbox: str | None = None) -> str:
+    """The lines to print once the product answers.
+
+    `seconds` is how long the start took, `mailbox` the address of the page that shows its mails.
+    """
     lines = ["", f"Assentry is running at {options.base_url} (ready after {seconds:.1f} s)."]
     known = load(options.data)
     if known:
@@ -48,6 +51,8 @@ def text(options: Options, seconds: float) -> str:
             "",
             said["curl"],
         ]
+    if mailbox:
+        lines += ["", f"  Mail   {mailbox}  (every mail lands there, and goes nowhere else)"]
     if options.development:
         lines += ["", "  Callbacks may go to this machine (ASSENTRY_EGRESS_ALLOW)."]
     lines += ["", f"  Data in {options.data}. Ctrl-C ends everything.", ""]

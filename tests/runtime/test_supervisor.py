@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
+import smtplib
 import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -177,6 +181,43 @@ def test_the_demo_runs_beside_and_ends_with_it(data: Path) -> None:
     again.process.kill()
     again.ended()
     helpers.wait_for(lambda: not again.left(), 8)
+
+
+def test_mail_works_without_an_account_and_ends_with_it(data: Path) -> None:
+    up = Up(data).ready()
+    (page,) = re.findall(r"Mail   (http://127\.0\.0\.1:\d+/)", up.said())
+    told = json.loads((data / "mailbox.json").read_text())
+    assert told["page"] == page
+    helpers.wait_for(lambda: len(up.noted("web")) == 2 and len(up.noted("worker")) == 1)
+    for pid in (*up.noted("web"), *up.noted("worker")):
+        assert psutil.Process(pid).environ()["ASSENTRY_SMTP_URL"] == told["smtp_url"]
+    address = urlsplit(told["smtp_url"])
+    helpers.wait_for(lambda: _connects(str(address.hostname), address.port or 0))
+    with smtplib.SMTP(str(address.hostname), address.port or 0) as smtp:
+        smtp.sendmail("a@shop.example", ["ana@shop.example"], "Subject: Refund\r\n\r\nText.\r\n")
+    with urllib.request.urlopen(f"{page}messages.json") as answer:  # noqa: S310 - on loopback
+        (message,) = json.load(answer)["messages"]
+    assert (message["to"], message["subject"]) == (["ana@shop.example"], "Refund")
+    up.process.send_signal(signal.SIGINT)
+    assert up.ended() == 0
+    assert not up.left()
+
+    # With a server of one's own there is no mailbox, and nothing says that there is one.
+    own = Up(data, ASSENTRY_SMTP_URL="smtp://127.0.0.1:2525").ready()
+    helpers.wait_for(lambda: len(own.noted("worker")) == 2)
+    assert "Mail   " not in own.said()
+    assert not (data / "mailbox.json").exists()
+    assert not [each for each in own.left() if "runtime.mailbox" in each.cmdline()]
+    environment = psutil.Process(own.noted("web")[-1]).environ()
+    assert environment["ASSENTRY_SMTP_URL"] == "smtp://127.0.0.1:2525"
+
+
+def _connects(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port)).close()
+    except OSError:
+        return False
+    return True
 
 
 def test_a_process_that_keeps_dying_is_given_up_loudly(data: Path) -> None:
