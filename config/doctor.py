@@ -20,6 +20,7 @@ from django.conf import settings
 from audit.models import Checkpoint, Event, Leaf, Subtree
 from config import environment, health
 from core import db, due
+from notifications.mail import client as mail_client
 from oversight.anchors import files, rollback
 from oversight.anchors.standing import every
 
@@ -30,6 +31,8 @@ OLDEST_POSTGRES: Final = 15
 #: A sweep runs every second; a worker that has asked nothing for so long is not one.
 WORKER_SILENT_S: Final = 10
 OVERDUE_FAILED_S: Final = 60
+#: A mail server that answers later than so may be well, but nobody waits for it here.
+MAIL_S: Final = 3.0
 DISK_WARNING: Final = 1024**3
 DISK_FAILED: Final = 100 * 1024**2
 INSERT_ONLY: Final = tuple(model._meta.db_table for model in (Event, Leaf, Subtree, Checkpoint))
@@ -52,6 +55,7 @@ def examine() -> Iterator[Finding]:
         yield from check()
     yield from _databases()
     yield from _redis()
+    yield from _mail()
 
 
 def _databases() -> Iterator[Finding]:
@@ -169,6 +173,26 @@ def _redis() -> Iterator[Finding]:
         yield Finding("redis", "ok", "answers")
     finally:
         client.close()
+
+
+def _mail() -> Iterator[Finding]:
+    server = settings.SMTP
+    if server is None:
+        yield Finding("mail", "ok", "not set up: nobody is told by mail")
+        return
+    sender = settings.MAIL_FROM
+    try:
+        mail_client.probe(server=server, sender=sender, seconds=MAIL_S)
+    except mail_client.Later as error:
+        todo = "mend ASSENTRY_SMTP_URL, or start the server: until then nobody is told by mail"
+        yield Finding("mail", "failed", f"{server.shown}: {error.detail}", todo)
+    else:
+        detail = f"{server.shown} answers, from {sender.address}"
+        if server.security == "none" and not server.loopback:
+            todo = "add ?starttls=1 to ASSENTRY_SMTP_URL, or write smtps://…"
+            yield Finding("mail", "warning", f"{detail}, in the clear", todo)
+        else:
+            yield Finding("mail", "ok", detail)
 
 
 # -- the database ----------------------------------------------------------------------------------

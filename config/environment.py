@@ -17,6 +17,15 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from core.devmode import dev_value
+from notifications.mail.server import (
+    BadSender,
+    BadServer,
+    Sender,
+    Server,
+    default_sender,
+    parse_sender,
+    parse_server,
+)
 from signing.sealing_keys import BadSealingKey, parse_keys
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -127,6 +136,47 @@ def export_store() -> dict[str, str] | None:
     if urlsplit(endpoint).scheme not in {"http", "https"} or not urlsplit(endpoint).hostname:
         raise ImproperlyConfigured("ASSENTRY_S3_ENDPOINT must be an http or https address")
     return {**found, "prefix": os.environ.get("ASSENTRY_S3_PREFIX", "").strip()}
+
+
+def smtp() -> Server | None:
+    """The server mails go through (``ASSENTRY_SMTP_URL``), else the mailbox of ``./up``; None: no mail.
+
+    The mailbox's own file answers only for a base URL on loopback, as the mailbox itself does.
+
+    Raises:
+        ImproperlyConfigured: the address is none, its login is half, or it would send a password in the clear.
+    """
+    url = os.environ.get("ASSENTRY_SMTP_URL", "").strip() or _mailbox()
+    if not url:
+        return None
+    try:
+        return parse_server(url, password=_secret("", "ASSENTRY_SMTP_PASSWORD_FILE"))
+    except BadServer as error:
+        raise ImproperlyConfigured(f"ASSENTRY_SMTP_URL {error}") from error
+
+
+def _mailbox() -> str:
+    parts = urlsplit(base_url())
+    if parts.scheme != "http" or parts.hostname not in LOOPBACK:
+        return ""
+    try:
+        found: dict[str, str] = json.loads((data_folder() / "mailbox.json").read_text())
+    except (OSError, ValueError):
+        return ""
+    return found["smtp_url"]
+
+
+def mail_from() -> Sender:
+    """Whom mails come from: ``ASSENTRY_MAIL_FROM``, by default ``Assentry <assentry@HOST>`` of the base URL.
+
+    Raises:
+        ImproperlyConfigured: it is not one address.
+    """
+    written = os.environ.get("ASSENTRY_MAIL_FROM", "").strip()
+    try:
+        return parse_sender(written or default_sender(urlsplit(base_url()).hostname or ""))
+    except BadSender as error:
+        raise ImproperlyConfigured(f"ASSENTRY_MAIL_FROM {error}") from error
 
 
 def _secret(variable: str, file: str) -> str:

@@ -19,3 +19,5 @@ PASSWORD_HASHERS = ["tests.hashers.QuickArgon2"]
 
 #: Workers that tests start must not lay down checkpoints where somebody's own instance does.
 ANCHOR_DIR = None
+#: Nor send mail to where somebody's own instance does.
+SMTP = None
