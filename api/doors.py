@@ -40,6 +40,9 @@ from people.models import User
 
 Shape = TypeVar("Shape")
 WORKSPACE_HEADER = "Assentry-Workspace"
+#: A person's session here is the channel of the pages, and proves as much.
+CHANNEL = "web"
+ASSURANCE = "session"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +167,7 @@ def signed(request: Request, slug: str | None = None) -> Signed:
         )
     (one,) = found
     reader = Reader(one.workspace_id, one.person_id, user.id, str(user), one.permissions)
-    return Signed(user, one, reader, Actor.person(one.person_id, channel="web"))
+    return Signed(user, one, reader, Actor.person(one.person_id, channel=CHANNEL))
 
 
 @dataclass(frozen=True, slots=True)

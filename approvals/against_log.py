@@ -21,7 +21,7 @@ from audit.history import Told
 from audit.live import Wrong
 from audit.log import commitment
 from core import ids
-from core.canonical import canonical, digest
+from core.canonical import canonical, digest, show_digest
 
 _ASKED: Final = ("request.submitted", "question.asked")
 _ENDS: Final = {f"request.{status.value}": status.value for status in Status} | {
@@ -43,7 +43,8 @@ SELECT request_id, number, payload, digest, plan, stated FROM approvals_revision
  WHERE request_id = ANY(%(ids)s) AND workspace_id = %(workspace)s ORDER BY number
 """
 _DECISIONS: Final = """
-SELECT request_id, id, revision, stage, verdict, assurance, person_id, void_at IS NOT NULL, comment, answer
+SELECT request_id, id, revision, stage, verdict, assurance, person_id, void_at IS NOT NULL, comment, answer,
+       shown_digest
   FROM approvals_decision WHERE request_id = ANY(%(ids)s) AND workspace_id = %(workspace)s
 """
 _PAGE: Final = """
@@ -232,3 +233,6 @@ def _hold_decision(play: _Play, told: Told, rows: _Rows) -> None:
     answer = None if words["answer"] is None else canonical(words["answer"])
     if (row[8], None if row[9] is None else bytes(row[9])) != (words["comment"], answer):
         play.wrong(f"The words of the decision {name} are not those that were recorded.", told)
+    # Older events commit to no digest, and their rows have none.
+    if (None if row[10] is None else show_digest(row[10])) != words.get("shown_digest"):
+        play.wrong(f"What was shown for the decision {name} is not what was recorded.", told)

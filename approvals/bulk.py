@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from approvals.choices import Choice
 from approvals.decide import decide
 from approvals.frozen import decode
 from approvals.row import Row
+from approvals.shown import row_digest
 from approvals.status import Kind
 from audit.actor import Actor
 from core import paging
@@ -69,7 +70,14 @@ def decide_alike(
     faults = _faults([found[request_id] for request_id in wanted])
     if faults:
         raise invalid(faults, code="not_alike", detail="These are not decided together.")
-    return [_decide(actor, reader, request_id, choice) for request_id, choice in chosen]
+    return [
+        _decide(actor, reader, request_id, _with_shown(found[request_id], choice))
+        for request_id, choice in chosen
+    ]
+
+
+def _with_shown(row: Row, chosen: Choice) -> Choice:
+    return replace(chosen, shown_digest=row_digest(row, chosen.channel))
 
 
 def _decide(actor: Actor, reader: Reader, request_id: UUID, chosen: Choice) -> Outcome:

@@ -19,7 +19,8 @@ class Choice:
     """What a person chose, what they saw when they chose, and how we know it was them.
 
     ``edits`` (with the verdict ``edit``) maps JSON pointers to the values that shall stand there;
-    ``answer`` (with ``answer``) is what a question is answered with.
+    ``answer`` (with ``answer``) is what a question is answered with.  ``shown_digest`` is that of what
+    their channel showed them (`approvals.shown`): with an edit, of what stood there before it.
     """
 
     verdict: Verdict
@@ -30,6 +31,7 @@ class Choice:
     assurance: str
     edits: Mapping[str, JSON] = field(default_factory=dict)
     answer: JSON = None
+    shown_digest: bytes | None = None
 
 
 def choice(
@@ -42,6 +44,7 @@ def choice(
     assurance: str,
     edits: Mapping[str, JSON] | None = None,
     answer: JSON = None,
+    shown_digest: bytes | None = None,
 ) -> Choice:
     """A choice from what a door received.
 
@@ -71,6 +74,7 @@ def choice(
         assurance,
         dict(edits or {}),
         answer,
+        shown_digest,
     )
 
 

@@ -15,6 +15,7 @@ from approvals.dossier import Asked, at
 from audit.dossier import Kept
 from audit.log import rfc3339
 from core import durations, ids
+from core.canonical import show_digest
 from people.sql import NAME_OF
 
 _STAGES: Final = """
@@ -24,7 +25,7 @@ SELECT revision, index, confirm, approvals, rejections, distinct_from_earlier, o
 """
 _DECISIONS: Final = f"""
 SELECT d.id, d.revision, d.stage, d.person_id, {NAME_OF.format(person="d.person_id")} AS person,
-       d.verdict, d.comment, d.answer, d.channel, d.assurance, d.at, d.void_at, d.void_reason
+       d.verdict, d.comment, d.answer, d.channel, d.assurance, d.shown_digest, d.at, d.void_at, d.void_reason
   FROM approvals_decision d WHERE d.request_id = %(request)s AND d.workspace_id = %(workspace)s
  ORDER BY d.at, d.id
 """
@@ -110,6 +111,7 @@ def decisions(
                 "comment": row["comment"],
                 "answer": None if row["answer"] is None else msgspec.Raw(row["answer"]),
                 "shown": then.get("payload_digest"),
+                "shown_digest": row["shown_digest"] and show_digest(row["shown_digest"]),
                 "channel": row["channel"],
                 "assurance": row["assurance"],
                 "at": rfc3339(row["at"]),

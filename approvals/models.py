@@ -263,6 +263,8 @@ class Decision(models.Model):
     answer = models.BinaryField(null=True)
     channel = models.CharField(max_length=10)
     assurance = models.CharField(max_length=10)
+    #: Of what the channel showed (`approvals.shown`); null for older votes, and once erased.
+    shown_digest = models.BinaryField(max_length=32, null=True)
     at = models.DateTimeField()
     void_at = models.DateTimeField(null=True)
     void_reason = models.CharField(max_length=200, null=True)

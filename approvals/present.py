@@ -158,6 +158,7 @@ def _decision(vote: dict[str, Any]) -> shape.DecisionShown:
         assurance=vote["assurance"],
         at=_zulu(vote["at"]),
         void=vote["void"],
+        shown_digest=vote["shown_digest"] and f"sha256:{vote['shown_digest']}",
     )
 
 

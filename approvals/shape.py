@@ -171,6 +171,10 @@ class DecisionShown(Struct, frozen=True):
     assurance: str
     at: str
     void: Annotated[str | None, Meta(description="Why it no longer counts; null: it counts")]
+    shown_digest: Annotated[
+        Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$")] | None,
+        Meta(description="Of what they were shown; null for older votes, and once erased"),
+    ]
 
 
 class PermitShown(Struct, frozen=True):

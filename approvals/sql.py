@@ -99,7 +99,8 @@ REQUEST_FROM = f"""
                    'id', d.id, 'stage', d.stage, 'revision', d.revision, 'person_id', d.person_id,
                    'person', {PERSON_NAME.format(user="du")}, 'verdict', d.verdict, 'comment', d.comment,
                    'answer', convert_from(d.answer, 'UTF8')::json,
-                   'channel', d.channel, 'assurance', d.assurance, 'at', d.at, 'void', d.void_reason
+                   'channel', d.channel, 'assurance', d.assurance,
+                   'shown_digest', encode(d.shown_digest, 'hex'), 'at', d.at, 'void', d.void_reason
                ) ORDER BY d.at, d.id) AS list
           FROM approvals_decision d
           JOIN people_person dp ON dp.id = d.person_id

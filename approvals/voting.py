@@ -47,10 +47,10 @@ RECORD_VOTE = f"""
 WITH voted AS (
     INSERT INTO approvals_decision (
         id, workspace_id, request_id, revision, stage, person_id, verdict, comment, answer, channel,
-        assurance, at)
+        assurance, shown_digest, at)
     VALUES (
         %(decision)s, %(workspace)s, %(request)s, %(revision)s, %(stage)s, %(person)s, %(verdict)s,
-        %(comment)s, %(answer)s, %(channel)s, %(assurance)s, %(at)s)
+        %(comment)s, %(answer)s, %(channel)s, %(assurance)s, %(shown_digest)s, %(at)s)
 ),
 voided AS (
     UPDATE approvals_decision SET void_at = %(at)s, void_reason = %(void_reason)s
@@ -74,10 +74,10 @@ RECORD_WORD = f"""
 WITH voted AS (
     INSERT INTO approvals_decision (
         id, workspace_id, request_id, revision, stage, person_id, verdict, comment, answer, channel,
-        assurance, at, void_at, void_reason)
+        assurance, shown_digest, at, void_at, void_reason)
     VALUES (
         %(decision)s, %(workspace)s, %(request)s, %(revision)s, %(stage)s, %(person)s, %(verdict)s,
-        %(comment)s, %(answer)s, %(channel)s, %(assurance)s, %(at)s, %(void_at)s, %(void_reason)s)
+        %(comment)s, %(answer)s, %(channel)s, %(assurance)s, %(shown_digest)s, %(at)s, %(void_at)s, %(void_reason)s)
 ),
 {INSERT_EVENTS}
 SELECT 1
@@ -217,6 +217,7 @@ def _verdict_values(
         "answer": None if chosen.answer is None else canonical(chosen.answer),
         "channel": chosen.channel,
         "assurance": chosen.assurance,
+        "shown_digest": chosen.shown_digest,
         "at": ballot.now,
     }
 
@@ -262,11 +263,15 @@ def _said(ballot: Ballot, chosen: Choice, actor: Actor) -> bytes:
         for role in ballot.plan.stage(ballot.stage).roles
         if actor.id is not None and (actor.id, role.id) in ballot.seats
     )
+    shown = {}
+    if chosen.shown_digest is not None:
+        shown["shown_digest"] = show_digest(chosen.shown_digest)
     return canonical(
         {
             "answer": chosen.answer,
             "comment": chosen.comment,
             "payload_digest": show_digest(chosen.payload_digest),
             "roles": roles,
+            **shown,
         }
     )

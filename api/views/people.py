@@ -9,6 +9,8 @@ from rest_framework.request import Request
 from agents.authentication import KeyContext
 from api.answers import Answer
 from api.doors import (
+    ASSURANCE,
+    CHANNEL,
     AnyDoor,
     PeopleDoor,
     Signed,
@@ -38,6 +40,7 @@ from approvals import lists, read
 from approvals.choices import choice
 from approvals.decide import decide
 from approvals.present import render
+from approvals.shown import row_digest
 from core import ids
 from core.clock import ClockTimestamp
 from people.models import Role
@@ -140,13 +143,15 @@ class Decisions(PeopleDoor):
         """One person's verdict on exactly what they looked at."""
         who, subject = signed(request), request_uuid(request_id)
         body = body_of(request, DecisionBody)
+        looked_at = read.for_person(reader=who.reader, request_id=subject)
         chosen = choice(
             verdict=body.verdict,
             stage=body.stage,
             payload_digest=body.payload_digest,
             comment=body.comment,
-            channel="web",
-            assurance="session",
+            channel=CHANNEL,
+            assurance=ASSURANCE,
+            shown_digest=row_digest(looked_at, CHANNEL),
             edits=body.edits,
             answer=body.answer,
         )

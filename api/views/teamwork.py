@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from api.answers import instance
-from api.doors import PeopleDoor, answer, body_of, limit_of, listing, signed
+from api.doors import ASSURANCE, CHANNEL, PeopleDoor, answer, body_of, limit_of, listing, signed
 from api.errors import id_of
 from api.hot import request_uuid
 from api.messages import (
@@ -98,8 +98,8 @@ class Alike(PeopleDoor):
                     stage=one.stage,
                     payload_digest=one.payload_digest,
                     comment=body.comment,
-                    channel="web",
-                    assurance="session",
+                    channel=CHANNEL,
+                    assurance=ASSURANCE,
                 ),
             )
             for one in body.requests

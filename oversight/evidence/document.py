@@ -263,6 +263,7 @@ def _decisions(packet: Mapping[str, Any]) -> Section:
             ("Revision and stage", f"{one['revision']}.{one['stage'] + 1}"),
             ("Signed in by", f"{one['channel']}, {one['assurance']}"),
             ("Payload shown (SHA-256)", one["shown"] or "not known any more"),
+            ("All that was shown (SHA-256)", one["shown_digest"] or "not on record"),
             (
                 "Counts",
                 "yes" if void is None else f"no, since {when(void['at'])}: {void['reason']}",

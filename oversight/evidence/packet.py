@@ -263,13 +263,14 @@ def _differences(
 
 
 def _decided(one: Mapping[str, Any]) -> bytes:
-    answer = one["answer"]
+    answer, shown = one["answer"], one["shown_digest"]
     return canonical(
         {
             "answer": None if answer is None else msgspec.json.decode(answer),
             "comment": one["comment"],
             "payload_digest": one["shown"],
             "roles": one["roles"],
+            **({} if shown is None else {"shown_digest": shown}),
         }
     )
 

@@ -22,6 +22,7 @@ from approvals.decide import decide
 from approvals.edit_form import Unreadable
 from approvals.frozen import decode as decode_plan
 from approvals.row import Row
+from approvals.shown import row_digest
 from core.problems import Problem, conflict
 from pages import flash
 from pages.detail import decode
@@ -88,6 +89,7 @@ def decide_view(request: HttpRequest, visitor: Visitor, req_id: str) -> HttpResp
                 comment=form.cleaned_data["comment"],
                 channel=CHANNEL,
                 assurance=ASSURANCE,
+                shown_digest=row_digest(row, CHANNEL),
                 **extra,
             ),
         )

@@ -9,18 +9,23 @@ import threading
 import time
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 import requests
+import yaml
 from django.contrib.auth.models import Group
 from guardian.shortcuts import assign_perm
 
 from agents.services import revoke_key
+from approvals.shape import RequestObject
+from approvals.shown import shown_digest
 from core.problems import TYPE_PREFIX
 from people.here import here
 from people.permissions import permissions_of
 from people.services import create_person
-from tests.api.tenant import Person, Tenant
+from policies.services import apply
+from tests.api.tenant import POLICY, Person, Tenant
 from tests.factories import ACTOR, KeyFactory, bearer
 from tests.server import Live
 
@@ -454,6 +459,30 @@ def test_a_person_decides_once_and_reads_masked(tenant: Tenant) -> None:
     found = refused(reviewer.decide(seen), 409, "request_ended")
     assert found["request"]["status"] == "approved"
     assert tenant.call("GET", f"/requests/{request['id']}").json()["payload"]["secret"] == "hunter2"
+
+
+def test_a_vote_keeps_the_digest_of_what_was_read(tenant: Tenant) -> None:
+    reviewer, request = tenant.person(), tenant.submit(payload={"to": "x", "secret": "hunter2"})
+    read = reviewer.call("GET", f"/requests/{request['id']}")
+    digest = shown_digest(msgspec.json.decode(read.content, type=RequestObject), "web").hex()
+    done = reviewer.decide(read.json()).json()
+    assert [vote["shown_digest"] for vote in done["decisions"]] == [f"sha256:{digest}"]
+
+
+def test_a_session_decides_only_what_is_decided_on_the_web(tenant: Tenant) -> None:
+    text = POLICY.format(one=tenant.one.user.email, two=tenant.two.user.email)
+    document = yaml.safe_load(text)
+    terms = {"stages": [{"any_of": [document["fallback"]]}], "channels": ["slack"]}
+    rule = {"name": "Slack", "action": "mail.send", "effect": "ask", "ask": terms}
+    document["rules"] = [rule, *document.get("rules", ())]
+    apply(actor=ACTOR, workspace=tenant.workspace, text=json.dumps(document))
+    reviewer, request = tenant.person(), tenant.submit()
+    for verdict in ("approve", "reject", "return"):
+        found = refused(reviewer.decide(request, verdict), 403, "channel_not_allowed")
+        assert found["detail"] == (
+            "This is not decided on its page, but in Slack. Nothing was decided."
+        )
+    assert reviewer.call("GET", f"/requests/{request['id']}").json() == request
 
 
 def test_cancelling_by_agent_and_by_owner(tenant: Tenant) -> None:

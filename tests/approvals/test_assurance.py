@@ -230,7 +230,8 @@ def test_together_each_is_looked_at_by_itself() -> None:
                 stage=0,
                 payload_digest=one["payload_digest"],
                 comment="",
-                **SIGNED_IN,
+                channel="web",
+                assurance="session",
             ),
         )
         for one in (on_slack, anywhere)

@@ -17,6 +17,7 @@ from approvals.present import render
 from approvals.read import for_person
 from approvals.returning import say
 from approvals.revising import revise
+from approvals.shown import row_digest
 from approvals.submission import AgentMessage, Revised
 from approvals.submit import ask, submit
 from audit.actor import Actor
@@ -102,7 +103,13 @@ class World:
         comment: str = "because",
         **other: Any,
     ) -> dict[str, Any]:
+        """The verdict of somebody who looked just now; `shown_digest=None` as older votes have it."""
         person, channel = self.people[name], other.get("channel", "web")
+        if "shown_digest" in other:
+            shown = other["shown_digest"]
+        else:
+            row = for_person(reader=self.reader(name), request_id=uuid_of(request))
+            shown = row_digest(row, channel)
         chosen = choice(
             verdict=verdict,
             stage=other.get("stage", request["stage"]),
@@ -112,6 +119,7 @@ class World:
             assurance=other.get("assurance", "session"),
             edits=other.get("edits"),
             answer=other.get("answer"),
+            shown_digest=shown,
         )
         rendered = decide(
             actor=Actor.person(person.id, channel=channel),

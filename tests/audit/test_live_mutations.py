@@ -304,6 +304,16 @@ def m11() -> dict[str, tuple[str, str, str]]:
         "the statement": (request.format("stated = '{}'"), "approved", "request.submitted"),
         "a verdict": (decision.format("verdict = 'approve'"), "rejected", "decision.recorded"),
         "a comment": (decision.format("comment = 'Never.'"), "rejected", "decision.recorded"),
+        "what was shown": (
+            decision.format("shown_digest = sha256('x')"),
+            "rejected",
+            "decision.recorded",
+        ),
+        "that nothing was shown": (
+            decision.format("shown_digest = NULL"),
+            "rejected",
+            "decision.recorded",
+        ),
         "who": (
             decision.format(f"person_id = {OTHER.format('approvals_decision')}"),
             "approved",

@@ -10,7 +10,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from approvals.models import Request
+from approvals.models import Decision, Request
 from audit import checkpoints, sequencer
 from audit.kinds import SubjectErased
 from audit.log import INSERT_EVENTS, Fact, event_rows
@@ -61,6 +61,8 @@ def fault(refused: Any) -> str:
 
 def test_a_request_is_found_nowhere_afterwards(case: Case, deliverer: Any) -> None:
     request, run = whole(case, deliverer)
+    votes = Decision.objects.filter(request_id=uuid_of(request))
+    assert all(len(vote.shown_digest or b"") == 32 for vote in votes)
     assert places(case.needles()) == EVERYWHERE
     looked = erase(case.world, request=uuid_of(request), dry_run=True)
     assert (looked.id, looked.subjects) == (None, [request["id"], run])
@@ -76,6 +78,9 @@ def test_a_request_is_found_nowhere_afterwards(case: Case, deliverer: Any) -> No
     assert shown["erased_at"] is not None
     assert shown["result"]["cost"] == 1.5
     assert {vote["verdict"] for vote in shown["decisions"]} == {"return", "edit"}
+    # It is a digest of what went, and so it would give it away.
+    assert {vote["shown_digest"] for vote in shown["decisions"]} == {None}
+    assert {vote.shown_digest for vote in votes.all()} == {None}
     assert shown["sequence"] > request["sequence"]
     assert "erased" in shown["message"]
     versions = case.call("GET", f"/requests/{request['id']}/revisions")["results"]

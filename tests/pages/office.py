@@ -6,7 +6,10 @@ import json
 from copy import deepcopy
 from typing import Any
 
+from approvals.access import Reader
 from approvals.models import Decision, Request
+from approvals.read import for_person
+from approvals.shown import row_digest
 from core import ids
 from people.models import Person
 from people.permissions import grant_permission
@@ -97,6 +100,12 @@ class Office:
         answer = self.server.call("POST", "/requests", json=body, headers=headers)
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"])
+
+    def shown_to(self, person: Person, request_id: str) -> bytes:
+        """The digest of what the page shows of it to this person."""
+        reader = Reader(self.workspace.id, person.id, person.user_id, person.name)
+        row = for_person(reader=reader, request_id=ids.decode("req", request_id))
+        return row_digest(row, "web")
 
     def browser(self, person: Person) -> Browser:
         """Somebody's browser, signed in."""

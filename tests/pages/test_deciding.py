@@ -36,6 +36,7 @@ def reject(browser: Browser, page: Page, request_id: str, **typed: Any) -> Page:
 def test_approve(office: Office) -> None:
     request_id = office.ask()
     browser, page = open_page(office, office.rita, request_id)
+    shown = office.shown_to(office.rita, request_id)
     answer = browser.submit(
         page.form(f"/requests/{request_id}/decide", verdict="approve"), follow=False
     ).answer
@@ -54,6 +55,7 @@ def test_approve(office: Office) -> None:
         "web",
         "session",
     )
+    assert bytes(vote.shown_digest or b"") == shown
     assert "You approved." not in browser.get(f"/requests/{request_id}").main
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from typing import Any
 
 import pytest
@@ -67,6 +68,8 @@ def test_everything_about_a_request_is_in_it_and_proven(case: Case, receiver: Re
     assert second["author"]["name"] == "bot"
     assert first["stated"]["summary"] == "Broken on arrival"
     assert second["plan"]["rule"] == "Ask two teams"
+    assert second["plan"]["channels"] == ["slack", "email", "web"]
+    assert second["plan"]["assurance"] == "chat"
     assert [one["result"] for one in second["plan"]["trace"]] == ["true"]
 
 
@@ -90,6 +93,17 @@ def test_who_decided_as_what_and_how_long_it_took(case: Case, receiver: Receiver
     assert (ben["void"], cleo["void"]) == (None, None)
     assert ana["shown"] == packet["revisions"][0]["payload_digest"]
     assert cleo["shown"] == packet["revisions"][1]["payload_digest"]
+    for one in (ana, ben, cleo):
+        (event,) = (
+            each
+            for each in packet["events"]
+            if each["event"]["data"].get("decision") == one["id"]
+            and each["event"]["kind"] == "decision.recorded"
+        )
+        said = json.loads(base64.b64decode(event["commitments"]["decision"]["bytes"]))
+        assert one["shown_digest"] == said["shown_digest"]
+        assert re.fullmatch("sha256:[0-9a-f]{64}", one["shown_digest"])
+    assert len({one["shown_digest"] for one in (ana, ben, cleo)}) == 3
     assert (cleo["channel"], cleo["assurance"], cleo["comment"]) == ("web", "session", "Paid.")
     assert all(0 <= one["seconds_to_decide"] < 60 for one in (ana, ben, cleo))
 
@@ -229,6 +243,14 @@ def test_what_was_erased_is_said_as_erased(case: Case, receiver: Receiver) -> No
             "dec_",
         ),
         (
+            "UPDATE approvals_decision SET shown_digest = sha256('x') WHERE request_id = %s AND comment = 'Paid.'",
+            "dec_",
+        ),
+        (
+            "UPDATE approvals_decision SET shown_digest = NULL WHERE request_id = %s AND comment = 'Paid.'",
+            "dec_",
+        ),
+        (
             "UPDATE approvals_message SET text = 'Never.' WHERE request_id = %s AND kind = 'comment'",
             "msg_",
         ),
@@ -237,7 +259,7 @@ def test_what_was_erased_is_said_as_erased(case: Case, receiver: Receiver) -> No
             "There is no msg_",
         ),
     ],
-    ids=["payload", "comment", "message", "message gone"],
+    ids=["payload", "comment", "shown", "shown gone", "message", "message gone"],
 )
 def test_a_row_that_was_changed_past_the_server_is_told(
     case: Case, receiver: Receiver, statement: str, said: str
