@@ -324,7 +324,7 @@ class Notification(models.Model):
     held_until = models.DateTimeField(null=True)
     #: What the provider calls it: ``C024BE91L:1700000000.000100``, a Message-ID.
     reference = models.CharField(max_length=200, blank=True)
-    #: SHA-256 of what is shown there now, and the request's sequence then; ``wanted`` is to be shown.
+    #: SHA-256 of what was last asked there, and the request's sequence as shown; ``wanted`` is to be shown.
     shown_digest = models.BinaryField(max_length=32, null=True)
     shown = models.PositiveIntegerField(default=0)
     wanted = models.PositiveIntegerField(default=0)

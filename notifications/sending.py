@@ -29,7 +29,7 @@ PAUSES: Final = tuple(timedelta(seconds=s) for s in (2, 5, 10, 20, 30, 60, 120, 
 
 _SENT: Final = """
 UPDATE notifications_notification n
-   SET state = 'sent', reference = s.reference, shown = s.shown, shown_digest = s.digest,
+   SET state = 'sent', reference = s.reference, shown = s.shown, shown_digest = coalesce(s.digest, n.shown_digest),
        sent_at = coalesce(n.sent_at, clock_timestamp()), held_until = NULL, failing_since = NULL, reason = ''
   FROM unnest(%(ids)s::uuid[], %(references)s::text[], %(shown)s::int[], %(digests)s::bytea[])
     AS s (id, reference, shown, digest)

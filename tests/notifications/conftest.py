@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 
 from api.slack.afterwards import afterwards
 from demo.slack.double import Double
@@ -14,7 +14,7 @@ from tests.server import Live
 
 
 @pytest.fixture
-def double(server: Live, settings: SettingsWrapper) -> Iterator[Double]:
+def double(server: Live, settings: Settings) -> Iterator[Double]:
     with Double(server.url) as made:
         settings.SLACK_API_URL = made.api_url
         double_with_team(made)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from api.slack.afterwards import afterwards
 from approvals import cards
 from approvals.announcing import tell_due
 from core import due
@@ -100,6 +101,10 @@ class Desk:
         """Tell and post."""
         self.tell(request)
         self.post()
+
+    def settle(self) -> None:
+        """Until what is said in Slack beside an answer was said."""
+        afterwards.wait()
 
     def sent(self, request: dict[str, Any]) -> list[Notification]:
         """What was told of a request, oldest first."""

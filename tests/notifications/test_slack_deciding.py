@@ -34,6 +34,7 @@ def test_a_press_is_a_vote_and_the_card_says_so_at_once(desk: Desk) -> None:
     stored = Decision.objects.get(request_id=uuid_of(request))
     (told,) = [n for n in desk.sent(request) if not n.person_id]
     assert stored.shown_digest == told.shown_digest
+    desk.settle()
     desk.work(request)
     assert "By Ana." in json.dumps(card.blocks)
     assert not [b for b in buttons(card) if b["action_id"] != "assentry.open"]

@@ -31,7 +31,7 @@ DROP FUNCTION approvals_tell();
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("approvals", "0010_erasure"),
+        ("approvals", "0011_shown_digest"),
         ("notifications", "0002_same_workspace"),
         ("core", "0003_functions"),
     ]
