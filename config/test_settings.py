@@ -13,7 +13,7 @@ os.environ.setdefault("DATABASE_URL", "postgresql://assentry@localhost/unset")
 os.environ.setdefault("ASSENTRY_OWNER_URL", "postgresql://assentry_owner@localhost/unset")
 
 from config.settings import *  # noqa: F403
-from notifications.mail.server import Server  # noqa: E402
+from notifications.mail.server import Server
 
 # The work of Argon2 is not under test; its parameters are asserted in tests/people.
 PASSWORD_HASHERS = ["tests.hashers.QuickArgon2"]

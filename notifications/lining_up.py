@@ -96,10 +96,14 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What there is to tell people by, in the workspaces of a batch."""
+    """What there is to tell people by, in the workspaces of a batch.
+
+    ``installations`` are those that work; ``connected`` has the workspaces with any, broken or not.
+    """
 
     reach: Mapping[UUID, Reach]
     installations: Mapping[UUID, list[tuple[UUID, str]]]
+    connected: frozenset[UUID]
     others: Mapping[tuple[UUID, str], list[UUID]]
     defaults: Mapping[UUID, Mapping[str, Sequence[str]]]
     now: datetime
@@ -237,6 +241,6 @@ def _look_for_silence(told: Told, asked: Sequence[Sent], world: World, changes: 
 def _could_tell(told: Told, world: World) -> bool:
     """Whether anybody in this workspace is told by anything: else it looks at its pages, and knows."""
     return bool(
-        world.installations.get(told.workspace)
+        told.workspace in world.connected
         or any(one.email or one.push for one in world.reach.values())
     )

@@ -45,8 +45,9 @@ SELECT n.id, n.request_id, n.kind, n.channel, n.person_id, n.role, n.revision, n
  ORDER BY n.id
 """
 _PLACES: Final = """
-SELECT i.workspace_id, i.id, coalesce(i.team_id, '') FROM notifications_slackinstallation i
- WHERE i.workspace_id = ANY(%(workspaces)s) AND i.state = 'active'
+SELECT i.workspace_id, i.id, coalesce(i.team_id, ''), i.state = 'active'
+  FROM notifications_slackinstallation i
+ WHERE i.workspace_id = ANY(%(workspaces)s) AND i.state <> 'removed'
  ORDER BY i.created_at
 """
 _OTHERS: Final = """
@@ -158,13 +159,16 @@ def _world(
     }
     installations: dict[UUID, list[tuple[UUID, str]]] = defaultdict(list)
     others: dict[tuple[UUID, str], list[UUID]] = defaultdict(list)
-    for workspace, installation, team in conn.execute(_PLACES, {"workspaces": workspaces}):
-        installations[workspace].append((installation, team))
+    connected = set()
+    for workspace, installation, team, works in conn.execute(_PLACES, {"workspaces": workspaces}):
+        connected.add(workspace)
+        if works:
+            installations[workspace].append((installation, team))
     for workspace, role, other in conn.execute(_OTHERS, {"workspaces": workspaces}):
         others[workspace, role].append(other)
     clock = conn.execute("SELECT clock_timestamp()").fetchone()
     assert clock is not None  # noqa: S101  # a SELECT without FROM always answers
-    return World(reach, installations, others, defaults, clock[0])
+    return World(reach, installations, frozenset(connected), others, defaults, clock[0])
 
 
 def _write(

@@ -23,11 +23,26 @@ from notifications.models import Notification, SlackBinding, SlackInstallation
 from notifications.slack import client
 from notifications.slack.client import App, AppRefused, SlackFailure
 from notifications.slack.secrets import open_, seal
-from notifications.sql import TELL
+from notifications.sql import SLACK, TELL
 from people.models import Workspace
 
 #: How long Slack's requests may still be signed with the secret before.
 OVERLAP: Final = timedelta(hours=24)
+#: What has ended meanwhile is withdrawn when its turn comes.
+_AGAIN: Final = """
+WITH again AS (
+    UPDATE notifications_notification n SET state = 'pending', due_at = clock_timestamp()
+      FROM notifications_lane l
+     WHERE l.id = n.lane_id AND l.installation_id = %s AND n.state = 'failed' AND n.kind = 'asked'
+       AND n.reason = %s AND n.created_at > clock_timestamp() - interval '7 days'
+    RETURNING n.lane_id
+)
+SELECT DISTINCT lane_id, clock_timestamp() FROM again
+"""
+_UNREACHED: Final = """
+SELECT request_id, clock_timestamp() FROM notifications_unreached
+ WHERE workspace_id = %s AND over_at IS NULL
+"""
 _BOT_TOKEN: Final = re.compile(r"xoxb-[A-Za-z0-9-]{10,250}")
 _APP_TOKEN: Final = re.compile(r"xapp-[A-Za-z0-9-]{10,250}")
 _SECRET: Final = re.compile(r"[0-9a-zA-Z]{16,128}")
@@ -242,6 +257,7 @@ def _replace(
 def _recover(actor: Actor, found: SlackInstallation) -> None:
     if found.state != SlackInstallation.State.BROKEN:
         return
+    _post_what_failed(found)
     found.state, found.reason = SlackInstallation.State.ACTIVE, ""
     record(
         actor=actor,
@@ -249,6 +265,18 @@ def _recover(actor: Actor, found: SlackInstallation) -> None:
         subject=("sla", found.id),
         data=kinds.SlackRecovered(channel=None),
     )
+
+
+def _post_what_failed(found: SlackInstallation) -> None:
+    """Post what could not be while Slack refused the app, where it still asks something."""
+    with connection.cursor() as cursor:
+        cursor.execute(_AGAIN, [found.id, found.reason])
+        rows = cursor.fetchall()
+        promises = [Promise(SLACK, found.workspace_id, lane, now) for lane, now in rows]
+        cursor.execute(_UNREACHED, [found.workspace_id])
+        unreached = cursor.fetchall()
+        promises += [Promise(TELL, found.workspace_id, one, now) for one, now in unreached]
+        cursor.execute(f"WITH {INSERT_DUE} SELECT 1", due_rows(promises))
 
 
 def _fail_what_waits(workspace: UUID, found: SlackInstallation) -> None:

@@ -9,6 +9,7 @@ from pytest_django import Settings
 
 from api.slack.afterwards import afterwards
 from demo.slack.double import Double
+from tests.demo.slack.conftest import Clock
 from tests.notifications.desk import Desk, double_with_team
 from tests.server import Live
 
@@ -17,6 +18,7 @@ from tests.server import Live
 def double(server: Live, settings: Settings) -> Iterator[Double]:
     with Double(server.url) as made:
         settings.SLACK_API_URL = made.api_url
+        made.state.clock = Clock()
         double_with_team(made)
         yield made
         afterwards.wait()

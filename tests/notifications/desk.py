@@ -84,6 +84,7 @@ class Desk:
     def post(self, most: int = 50) -> None:
         """Let Slack's lanes have their turns, whatever the clock says, until nothing waits in them."""
         for _ in range(most):
+            self.double.state.clock.at += 2  # type: ignore[attr-defined]  # `conftest` set it
             with connection.cursor() as cursor:
                 cursor.execute(
                     "UPDATE notifications_lane SET next_at = clock_timestamp() - interval '1 hour' "
