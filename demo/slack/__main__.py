@@ -41,12 +41,13 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def fill(double: Double, seed: dict[str, Any]) -> None:
+def fill(double: Double, seed: Any) -> None:
     """Add what a seed says.
 
     Raises:
         ValueError: it names the field that is missing or wrong.
     """
+    seed = _fields(seed, "the seed")
     team = _fields(seed.get("team"), "team", "id", "bot_token", "signing_secret")
     made = double.add_team(
         team["id"],
@@ -66,7 +67,7 @@ def fill(double: Double, seed: dict[str, Any]) -> None:
         raise ValueError("users must name at least one, whom the page can be")
 
 
-def _fields(found: Any, where: str, *names: str) -> dict[str, str]:
+def _fields(found: Any, where: str, *names: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError(f"{where} must be an object")
     for name in names:

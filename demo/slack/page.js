@@ -63,31 +63,36 @@ async function ask(address, options) {
     const answer = await fetch(address, options);
     const html = await answer.text();
     if (answer.ok && turn === asked) show(html);
+    return answer.ok;
   } catch {
-    // The server is away; the next turn asks again.
+    return false; // the server is away; the next turn asks again
   }
 }
 
 document.addEventListener("submit", async (event) => {
   event.preventDefault();
   const form = event.target;
+  const action = form.getAttribute("action"); // form.action is a field of that name where there is one
   const body = new URLSearchParams(new FormData(form, event.submitter));
   const buttons = [...form.elements].filter((one) => one.tagName === "BUTTON");
   buttons.forEach((one) => { one.disabled = true; });
-  if (form.getAttribute("action") === "/say") form.elements.text.value = "";
-  if (form.getAttribute("action") === "/home") {
-    await fetch(form.action, { method: "POST", body });
+  const text = form.elements.namedItem("text");
+  const typed = text?.value;
+  if (text) text.value = "";
+  if (action === "/home") {
+    await fetch(action, { method: "POST", body });
     location.assign(`/?${new URLSearchParams([...body].filter(([name]) => name.length <= 4))}`);
     return;
   }
-  await ask(form.action, { method: "POST", body });
+  const went = await ask(action, { method: "POST", body });
+  if (text && !went) text.value = typed;
   form.closest("details.confirm")?.removeAttribute("open");
   buttons.forEach((one) => { one.disabled = false; });
 });
 
 document.addEventListener("click", (event) => {
   const form = event.target.closest("form.link");
-  if (form) ask(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+  if (form) ask(form.getAttribute("action"), { method: "POST", body: new URLSearchParams(new FormData(form)) });
 });
 
 document.addEventListener("keydown", (event) => {

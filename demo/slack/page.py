@@ -54,7 +54,7 @@ class Shown:
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{where} · {escape(self.team.name)} · Slack double</title>
 <link rel="stylesheet" href="/page.css"><script src="/page.js" defer></script></head>
-<body><div class="app">
+<body><div class="shell">
 <nav><h1>{escape(self.team.name)}</h1>{self._people()}{self._places()}</nav>
 <main><header><h2>{where}</h2><p class="hint">A double of Slack on this machine. Nothing leaves it.</p></header>
 <div id="messages" class="messages">{self._inside()}</div>
@@ -169,7 +169,9 @@ class Shown:
 
     def _sent(self) -> str:
         sent = list(enumerate(self.people.sent))[-SENT:]
-        lines = [_keyed("sent", str(number), _line(one), "li") for number, one in reversed(sent)]
+        lines = [
+            _keyed("delivery", str(number), _line(one), "li") for number, one in reversed(sent)
+        ]
         note = f'<p class="error" role="status">{escape(self.note)}</p>'
         return (_keyed("note", self.note, note, "li") if self.note else "") + "".join(lines)
 

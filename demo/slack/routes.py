@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
 from urllib.parse import parse_qs, urlencode
 
 from demo.slack import entries
-from demo.slack.page import FILES, POLICY, Shown
+from demo.slack.page import DIRECT, FILES, HOME, POLICY, Shown
 from demo.slack.people import People
 from demo.slack.server import Page
 from demo.slack.state import Message, Team, User, View
 
 Form = dict[str, list[str]]
+Found = TypeVar("Found")
+
+
+class _Nothing(Exception):
+    """What an address or a form names is not there."""
 
 
 class Routes:
@@ -28,24 +33,30 @@ class Routes:
             if method == "GET":
                 return self._get(path, parse_qs(query))
             return self._post(path, parse_qs(body, keep_blank_values=True))
-        except LookupError:
+        except _Nothing:
             return Page(404, "text/plain; charset=utf-8", "There is nothing here.")
 
     def _get(self, path: str, query: Form) -> Page:
         if path in FILES:
             return Page(200, *FILES[path])
+        if path == "/favicon.ico":
+            return Page(204, "image/x-icon", "")
         if path != "/":
-            raise LookupError(path)
+            raise _Nothing
         if not self.people.state.teams:
             return Page(200, "text/plain; charset=utf-8", "There is no workspace yet.")
         team, user = self._who(query)
         with self.people.held():
-            place = _one(query, "in") or next(iter(team.channels), "dm")
+            place = _one(query, "in") or next(iter(team.channels), DIRECT)
+            if place not in (HOME, DIRECT) and place not in team.channels:
+                raise _Nothing
             shown = Shown(self.people, team, user, place, self.notes.get(user.id, ""))
             return Page(200, "text/html; charset=utf-8", shown.html(), policy=POLICY)
 
     def _post(self, path: str, form: Form) -> Page:
-        act = _ACTS[path]
+        act = _ACTS.get(path)
+        if act is None:
+            raise _Nothing
         team, user = self._who(form)
         self.notes.pop(user.id, None)
         try:
@@ -57,8 +68,8 @@ class Routes:
 
     def _who(self, form: Form) -> tuple[Team, User]:
         teams = self.people.state.teams
-        team = teams[_one(form, "team") or next(iter(teams))]
-        return team, team.users[_one(form, "as") or next(iter(team.users))]
+        team = _find(teams, _one(form, "team") or next(iter(teams)))
+        return team, _find(team.users, _one(form, "as") or next(iter(team.users), ""))
 
 
 def _press(people: People, team: Team, user: User, form: Form) -> None:
@@ -117,12 +128,12 @@ _ACTS: Final[dict[str, Callable[[People, Team, User, Form], None]]] = {
 
 def _where(team: Team, form: Form) -> Message | View:
     if _one(form, "view"):
-        return team.views[_one(form, "view")]
-    return team.channels[_one(form, "channel")].messages[_one(form, "message")]
+        return _find(team.views, _one(form, "view"))
+    return _find(_find(team.channels, _one(form, "channel")).messages, _one(form, "message"))
 
 
 def _own(team: Team, user: User, form: Form) -> View:
-    view = team.views[_one(form, "view")]
+    view = _find(team.views, _one(form, "view"))
     if view.user != user.id:
         raise ValueError("this form is not open before you")
     return view
@@ -131,8 +142,14 @@ def _own(team: Team, user: User, form: Form) -> View:
 def _channel(team: Team, user: User, form: Form) -> str:
     """The channel's id; a person's own stands for their direct message."""
     place = _one(form, "in")
-    return user.id if place == "dm" else team.channels[place].id
+    return user.id if place == DIRECT else _find(team.channels, place).id
 
 
 def _one(form: Form, name: str) -> str:
     return form.get(name, [""])[0]
+
+
+def _find(there: Mapping[str, Found], name: str) -> Found:
+    if name not in there:
+        raise _Nothing
+    return there[name]

@@ -51,7 +51,7 @@ class Sockets:
         self._waiting: dict[str, _Waiting] = {}
         self._turn = itertools.count()
         self._lock = threading.Lock()
-        self._server = serve(self._serve, host, 0)
+        self._server = serve(self._serve, host, 0, close_timeout=1)
         self._base = f"ws://{host}:{self._server.socket.getsockname()[1]}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         api.links = self
@@ -92,6 +92,8 @@ class Sockets:
         told = {"type": "disconnect", "reason": reason, "debug_info": _debug()}
         with self._lock:
             there = list(self._open.get(name, []))
+            if reason != "warning":
+                self._open[name] = []  # no envelope goes to one that is on its way out
         for connection in there:
             with suppress(ConnectionClosed):
                 connection.send(json.dumps(told))
@@ -126,7 +128,7 @@ class Sockets:
         except ConnectionClosed:
             pass
         finally:
-            with self._lock:
+            with self._lock, suppress(ValueError):
                 self._open[team.id].remove(connection)
 
     def _acknowledged(self, text: str | bytes) -> None:

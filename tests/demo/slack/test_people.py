@@ -31,7 +31,7 @@ def button(name: str, **more: Any) -> dict[str, Any]:
     return {"type": "button", "text": plain(name), "action_id": name.lower(), **more}
 
 
-ACTIONS = {
+ACTIONS: dict[str, Any] = {
     "type": "actions",
     "block_id": "decide",
     "elements": [button("Approve", value="req_1", style="primary"), button("Reject")],

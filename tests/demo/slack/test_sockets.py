@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 
 import pytest
@@ -130,7 +129,10 @@ def test_a_signature_cannot_be_forged_where_there_is_none(double: Double, socket
         double.say(TEAM, ANA, ANA, "t", signature="v0=0")
 
 
-def test_it_ends_with_the_double(double: Double, app: App) -> None:
-    double.close()
-    names = [thread.name for thread in threading.enumerate()]
-    assert names
+def test_it_ends_with_the_double(double: Double, sockets: Sockets) -> None:
+    web = WebClient("xapp-sock", base_url=double.api_url)
+    with connect(web.apps_connections_open(app_token="xapp-sock")["url"]) as open_one:
+        open_one.recv(5)
+        double.close()
+        with pytest.raises(ConnectionClosed):
+            open_one.recv(5)
