@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from config import environment
+from notifications.mail.server import Server
 
 BASE_DIR = environment.ROOT
 BASE_URL = environment.base_url()
@@ -15,7 +16,7 @@ SEALING_KEYS = environment.sealing_keys()
 ANCHOR_DIR = environment.anchor_folder()
 EXPORT_STORE = environment.export_store()
 SLACK_API_URL = environment.slack_api_url()
-SMTP = environment.smtp()
+SMTP: Server | None = environment.smtp()
 MAIL_FROM = environment.mail_from()
 DEBUG = False
 HTTPS = BASE_URL.startswith("https://")

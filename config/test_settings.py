@@ -13,7 +13,6 @@ os.environ.setdefault("DATABASE_URL", "postgresql://assentry@localhost/unset")
 os.environ.setdefault("ASSENTRY_OWNER_URL", "postgresql://assentry_owner@localhost/unset")
 
 from config.settings import *  # noqa: F403
-from notifications.mail.server import Server
 
 # The work of Argon2 is not under test; its parameters are asserted in tests/people.
 PASSWORD_HASHERS = ["tests.hashers.QuickArgon2"]
@@ -21,4 +20,4 @@ PASSWORD_HASHERS = ["tests.hashers.QuickArgon2"]
 #: Workers that tests start must not lay down checkpoints where somebody's own instance does.
 ANCHOR_DIR = None
 #: Nor send mail to where somebody's own instance does.
-SMTP: Server | None = None
+SMTP = None
