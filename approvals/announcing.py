@@ -24,14 +24,15 @@ from core import due, failpoints
 from core.db import pool
 from core.due import Claimed
 from notifications import telling
-from notifications.lining_up import Told
+from notifications.lining_up import Told, Words
 from people.sql import IS_ACTIVE, MEMBERSHIP_IS_VALID, NAME_OF, VALID_MEMBERSHIPS
 from policies import active
 from policies.terms import Document
 
-#: One order of locks for everybody: by id.  Ends wait for this, and it waits for them.
+#: One order of locks for everybody: by id.  Ends wait for this, and it for them, and for another that
+#: tells of the same request.
 _HOLD: Final = """
-SELECT id FROM approvals_request WHERE id = ANY(%(ids)s) ORDER BY id FOR SHARE
+SELECT id FROM approvals_request WHERE id = ANY(%(ids)s) ORDER BY id FOR NO KEY UPDATE
 """
 _READ: Final = f"""
 SELECT r.id, r.workspace_id, r.sequence, r.risk, r.revision, coalesce(r.stage, 0), r.status, r.waiting_on,
@@ -71,6 +72,9 @@ SELECT m.request_id, m.id, {NAME_OF.format(person="m.person_id")}, m.kind, m.tex
   FROM approvals_message m WHERE m.request_id = ANY(%(ids)s) ORDER BY m.at, m.id
 """
 
+#: So many requests are held together: nobody can decide on them meanwhile.
+HELD_AT_ONCE: Final = 20
+
 _ACTOR: Final = Actor.system("notifications")
 #: Ends that the agent's owner hears of: by people and by the clock, not by their own hand.
 _HEARD: Final = frozenset({"people", "confirm", "clock", "break_glass"})
@@ -82,6 +86,12 @@ def tell_due(claimed: Sequence[Claimed]) -> None:
     Raises:
         LostLease: somebody else has claimed a row meanwhile; nothing was done.
     """
+    by_subject = sorted(claimed, key=lambda row: row.subject)
+    for begin in range(0, len(by_subject), HELD_AT_ONCE):
+        _tell(by_subject[begin : begin + HELD_AT_ONCE])
+
+
+def _tell(claimed: Sequence[Claimed]) -> None:
     subjects = list({row.subject for row in claimed})
     with pool().connection() as conn, conn.transaction():
         due.finish(conn, claimed)
@@ -102,10 +112,11 @@ def _told(conn: Connection[Any], subjects: Sequence[UUID]) -> list[Told]:
     asked: dict[UUID, dict[UUID, tuple[str, ...]]] = defaultdict(dict)
     for request, person, roles in conn.execute(_ASKED, {"ids": subjects}).fetchall():
         asked[request][person] = tuple(roles)
-    said: dict[UUID, list[tuple[UUID, str]]] = defaultdict(list)
+    said: dict[UUID, list[Words]] = defaultdict(list)
     for request, message, name, kind, text in conn.execute(_SAID, {"ids": subjects}).fetchall():
         to = " to the agent" if kind == "return" else ""
-        said[request].append((message, f"{name or 'The agent'}{to}: {text}"))
+        words = f"{name or 'The agent'}{to}: {text}"
+        said[request].append(Words(message, words, by_agent=kind == "message"))
     rows = conn.execute(_READ, {"ids": subjects}).fetchall()
     found = []
     for row in rows:

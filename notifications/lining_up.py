@@ -14,6 +14,15 @@ from notifications.sql import TELL
 
 
 @dataclass(frozen=True, slots=True)
+class Words:
+    """One message of the conversation, with whose words they are."""
+
+    id: UUID
+    text: str
+    by_agent: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """One request as it stands, for those who are to hear of it.
 
@@ -22,7 +31,7 @@ class Told:
             for people.
         places: role names with the Slack channels of their own.
         owner: who is told how it ended; None while it waits, and where they are not to be told.
-        said: the conversation, as id and words, which stands under cards in channels.
+        said: the conversation, which stands under cards in channels; the agent's part under all.
     """
 
     request: UUID
@@ -37,7 +46,7 @@ class Told:
     roles: tuple[str, ...] = ()
     places: Mapping[str, str] = field(default_factory=dict)
     owner: UUID | None = None
-    said: tuple[tuple[UUID, str], ...] = ()
+    said: tuple[Words, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,15 +139,19 @@ def line_up(told: Told, sent: Sequence[Sent], world: World, changes: Changes) ->
 
 
 def _say_under(told: Told, sent: Sequence[Sent], world: World, changes: Changes) -> None:
-    """Put what was said under the cards that stand in channels, once each."""
+    """Put what was said under the cards that stand in Slack, once each.
+
+    People among themselves talk in a role's channel; that the agent has answered, everybody hears.
+    """
     stands = {(one.under, one.message) for one in sent if one.kind == "reply"}
     for card in sent:
-        if (card.kind, card.channel, card.state, card.person) != ("asked", "slack", "sent", None):
+        if (card.kind, card.channel, card.state) != ("asked", "slack", "sent"):
             continue
-        for message, text in told.said:
-            if (card.id, message) not in stands:
+        for words in told.said:
+            heard = words.by_agent or card.person is None
+            if heard and (card.id, words.id) not in stands:
                 reply = New(told, "reply", "slack", world.now, role=card.role, lane=card.lane)
-                reply.under, reply.message, reply.text = card.id, message, text
+                reply.under, reply.message, reply.text = card.id, words.id, words.text
                 changes.new.append(reply)
 
 

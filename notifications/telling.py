@@ -21,6 +21,8 @@ from core.due import INSERT_DUE, Promise, due_rows
 from notifications.card import RISKS
 from notifications.lining_up import Changes, New, Sent, Told, World, line_up
 from notifications.routes import Reach
+from notifications.slack import places as lanes
+from notifications.slack.places import Wanted
 from notifications.sql import DIGEST, KIND_OF_CHANNEL, SLACK
 
 _REACH: Final = """
@@ -53,16 +55,6 @@ SELECT i.workspace_id, i.id, coalesce(i.team_id, ''), i.state = 'active'
 _OTHERS: Final = """
 SELECT workspace_id, role, id FROM notifications_otherchannel WHERE workspace_id = ANY(%(workspaces)s)
 """
-#: The lanes that calls need, made where they are not there yet.
-_LANES: Final = """
-INSERT INTO notifications_lane (id, workspace_id, installation_id, kind, address, channel, reason)
-SELECT core_uuid7(), w.workspace, w.installation, w.kind, w.address, '', ''
-  FROM (SELECT DISTINCT * FROM unnest(%(workspaces)s::uuid[], %(installations)s::uuid[], %(kinds)s::text[],
-                                      %(addresses)s::text[]) AS w (workspace, installation, kind, address)
-         ORDER BY 2, 3, 4) AS w
-ON CONFLICT (installation_id, kind, address) DO UPDATE SET address = excluded.address
-RETURNING installation_id, kind, address, id
-"""
 _WRITE: Final = f"""
 WITH made AS (
     INSERT INTO notifications_notification (
@@ -84,6 +76,7 @@ raised AS (
     UPDATE notifications_notification n SET wanted = w.sequence
       FROM unnest(%(requests)s::uuid[], %(sequences)s::int[]) AS w (request, sequence)
      WHERE n.request_id = w.request AND n.channel = 'slack' AND n.kind = 'asked' AND n.wanted < w.sequence
+       AND n.id <> ALL(%(withdrawn)s)
 ),
 withdrawn AS (
     UPDATE notifications_notification SET state = 'withdrawn'
@@ -186,9 +179,9 @@ def _write(
             for s in sent[one.request]
         )
     ]
-    lanes = _lanes(conn, changes.new)
+    places = _lanes(conn, changes.new)
     rows = [(ids.uuid7(), new) for new in changes.new]
-    promises = [_promise(id, new, lanes) for id, new in rows] + changes.again
+    promises = [_promise(id, new, places) for id, new in rows] + changes.again
     promises += _rewrites(conn, behind, world)
     conn.execute(
         _WRITE,
@@ -203,7 +196,7 @@ def _write(
             "revision": [new.told.revision for _, new in rows],
             "stage": [new.told.stage for _, new in rows],
             "priority": [RISKS.index(new.told.risk) for _, new in rows],
-            "lane": [new.lane if new.slack is None else lanes[new.slack] for _, new in rows],
+            "lane": [new.lane if new.slack is None else places[new.slack] for _, new in rows],
             "other": [new.other for _, new in rows],
             "digest": [new.digest for _, new in rows],
             "wanted": [new.told.sequence for _, new in rows],
@@ -221,22 +214,15 @@ def _write(
 
 
 def _lanes(conn: Connection[Any], new: Sequence[New]) -> dict[tuple[UUID, str], UUID]:
-    wanted = [(one.told.workspace, *one.slack) for one in new if one.slack is not None]
-    if not wanted:
-        return {}
-    values = {
-        "workspaces": [one[0] for one in wanted],
-        "installations": [one[1] for one in wanted],
-        "kinds": ["post" for _ in wanted],
-        "addresses": [one[2] for one in wanted],
-    }
-    return {(row[0], row[2]): row[3] for row in conn.execute(_LANES, values).fetchall()}
+    wanted = [Wanted(one.told.workspace, *one.slack) for one in new if one.slack is not None]
+    found = lanes.find(conn, wanted)
+    return {(one.installation, one.address): lane for one, lane in found.items()}
 
 
-def _promise(id: UUID, new: New, lanes: Mapping[tuple[UUID, str], UUID]) -> Promise:
+def _promise(id: UUID, new: New, places: Mapping[tuple[UUID, str], UUID]) -> Promise:
     workspace = new.told.workspace
     if new.slack is not None:
-        return Promise(SLACK, workspace, lanes[new.slack], new.due_at)
+        return Promise(SLACK, workspace, places[new.slack], new.due_at)
     if new.lane is not None:
         return Promise(SLACK, workspace, new.lane, new.due_at)
     if new.digest and new.person is not None:
@@ -256,17 +242,11 @@ def _rewrites(conn: Connection[Any], behind: Sequence[Told], world: World) -> li
         """,
         {"requests": [one.request for one in behind]},
     ).fetchall()
-    if not found:
-        return []
-    values = {
-        "workspaces": [row[0] for row in found],
-        "installations": [row[1] for row in found],
-        "kinds": ["update" for _ in found],
-        "addresses": ["" for _ in found],
-    }
-    of = {row[1]: row[0] for row in found}
-    lanes = conn.execute(_LANES, values).fetchall()
-    return [Promise(SLACK, of[row[0]], row[3], world.now) for row in lanes]
+    wanted = [Wanted(row[0], row[1], "", "update") for row in found]
+    return [
+        Promise(SLACK, one.workspace, lane, world.now)
+        for one, lane in lanes.find(conn, wanted).items()
+    ]
 
 
 def _alarmed(conn: Connection[Any], changes: Changes, now: datetime) -> list[Told]:

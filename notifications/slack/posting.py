@@ -14,8 +14,9 @@ from core.db import pool
 from core.due import INSERT_DUE, Promise, due_rows
 from notifications import sending
 from notifications.sending import Compose, Shown
-from notifications.slack import blocks, client, turns
+from notifications.slack import blocks, client, places, turns
 from notifications.slack.client import AppRefused, Later, PlaceRefused, SlackFailure
+from notifications.slack.places import Wanted
 from notifications.slack.turns import Turn
 from notifications.sql import SLACK
 
@@ -43,12 +44,6 @@ UPDATE notifications_notification SET state = 'withdrawn', held_until = NULL
  WHERE id = %(id)s AND state = 'pending'
 """
 _CHANNEL: Final = "UPDATE notifications_lane SET channel = %(channel)s WHERE id = %(lane)s"
-_UPDATE_LANE: Final = """
-INSERT INTO notifications_lane (id, workspace_id, installation_id, kind, address, channel, reason)
-VALUES (core_uuid7(), %(workspace)s, %(installation)s, 'update', '', '', '')
-ON CONFLICT (installation_id, kind, address) DO UPDATE SET address = excluded.address
-RETURNING id, clock_timestamp()
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +109,11 @@ QUIET: Final[dict[str, Any]] = {
 
 def promise_rewrite(conn: Connection[Any], workspace: UUID, installation: UUID) -> None:
     """Have the copies of this installation looked at, in the caller's transaction."""
-    values = {"workspace": workspace, "installation": installation}
-    row = conn.execute(_UPDATE_LANE, values).fetchone()
-    assert row is not None  # noqa: S101  # the upsert always answers
-    promise = Promise(SLACK, workspace, row[0], row[1])
+    wanted = Wanted(workspace, installation, "", "update")
+    lane = places.find(conn, [wanted])[wanted]
+    clock = conn.execute("SELECT clock_timestamp()").fetchone()
+    assert clock is not None  # noqa: S101  # a SELECT without FROM always answers
+    promise = Promise(SLACK, workspace, lane, clock[0])
     conn.execute(f"WITH {INSERT_DUE} SELECT 1", due_rows([promise]))
 
 

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from django.db import connection
 
+from approvals.announcing import tell_due
+from approvals.cancel import cancel_by_owner
+from approvals.returning import comment
+from audit.actor import Actor
 from audit.models import Event
 from core import due
 from notifications.models import Lane, SlackInstallation, Unreached
 from notifications.slack import installs
-from notifications.sql import SLACK
+from notifications.sql import SLACK, TELL
+from oversight.kill_switch import Order, run
 from people.services import deactivate_person
 from tests.approvals.world import TEST, uuid_of
 from tests.notifications.desk import DESK, TEAM, Desk
+from tests.together import together
 
 
 def kinds(desk: Desk) -> list[str]:
@@ -240,3 +247,94 @@ def put(payload: dict[str, Any], kept: dict[str, Any]) -> None:
     """Press what a client kept instead of what stands there."""
     payload["actions"][0]["action_id"] = kept["action_id"]
     payload["actions"][0]["value"] = kept["value"]
+
+
+def test_telling_twice_at_once_tells_once(desk: Desk) -> None:
+    request = desk.world.submit()
+    promise(desk, request)
+    claimed = due.take(TELL, [uuid_of(request)])
+    assert len(claimed) == 2
+    came = together([partial(tell_due, [row]) for row in claimed])
+    assert came == [None, None]
+    assert len(desk.sent(request)) == 3
+
+
+@pytest.mark.parametrize("round", range(10))
+def test_what_is_decided_while_people_are_told_leaves_no_card_that_asks(
+    desk: Desk, round: int
+) -> None:
+    request = desk.world.submit()
+    claimed = due.take(TELL, [uuid_of(request)])
+    together([partial(tell_due, claimed), partial(desk.world.decide, "ana", request)])
+    desk.post()
+    desk.work(request)
+    assert desk.world.seen("ana", request)["status"] == "approved"
+    for card in [*desk.in_channel(), *desk.direct("U0ANA"), *desk.direct("U0BEN")]:
+        assert "assentry.approve" not in json.dumps(card.blocks)
+    assert "pending" not in {one.state for one in desk.sent(request)}
+
+
+def test_words_of_people_stand_under_the_channels_card_and_the_agents_under_every_one(
+    desk: Desk,
+) -> None:
+    request = desk.world.submit()
+    desk.work(request)
+    comment(
+        actor=Actor.person(desk.world.people["ben"].id, channel="web"),
+        reader=desk.world.reader("ben"),
+        request_id=uuid_of(request),
+        text="Looks odd <!channel>",
+    )
+    desk.work(request)
+    desk.world.decide("ana", request, "return", comment="Which order?")
+    desk.world.say(request, "Order 7.")
+    desk.work(request)
+    desk.work(request)
+    (card,) = desk.in_channel()
+    under = [m.text for m in desk.double.messages(TEAM, DESK) if m.thread_ts == card.ts]
+    assert under == [
+        "Ben: Looks odd &lt;!channel&gt;",
+        "Ana to the agent: Which order?",
+        "The agent: Order 7.",
+    ]
+    (direct,) = desk.direct("U0ANA")[:1]
+    assert [m.text for m in desk.direct("U0ANA") if m.thread_ts] == ["The agent: Order 7."]
+    assert not direct.thread_ts
+
+
+def test_the_agents_owner_hears_how_it_ended_and_not_what_they_ended_themselves(desk: Desk) -> None:
+    desk.bind("olivia", "U0EVE")
+    approved, withdrawn = desk.world.submit(), desk.world.submit()
+    desk.work(approved)
+    desk.work(withdrawn)
+    desk.world.decide("ana", approved)
+    cancel_by_owner(
+        actor=Actor.person(desk.world.people["olivia"].id, channel="web"),
+        reader=desk.world.reader("olivia"),
+        request_id=uuid_of(withdrawn),
+        reason="",
+    )
+    desk.work(approved)
+    desk.work(withdrawn)
+    (told,) = desk.direct("U0EVE")
+    assert "Approved" in json.dumps(told.blocks)
+    assert [one.kind for one in desk.sent(withdrawn) if one.person_id is not None].count(
+        "outcome"
+    ) == 0
+
+
+def test_an_answer_of_the_kill_switch_rewrites_every_copy(desk: Desk) -> None:
+    request = desk.world.submit()
+    desk.work(request)
+    run(
+        actor=TEST,
+        order=Order(
+            workspace=desk.world.workspace.id,
+            scope="agent",
+            target=desk.world.agent.id,
+            reason="drill",
+        ),
+    )
+    desk.work(request)
+    (card,) = desk.in_channel()
+    assert "Stopped by the kill switch" in json.dumps(card.blocks)
