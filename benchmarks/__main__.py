@@ -4,7 +4,7 @@
     .venv/bin/python -m benchmarks all --json figures.json
 
 Names: submit, roundtrip, waiters, streams, expiry, steps, client, callbacks, hanging, permits, consume,
-kill, export, verify, sequence, memory, cold_start.  `--quick` does next to nothing, to see that all of it works.
+kill, export, verify, sequence, slack, memory, cold_start.  `--quick` does next to nothing, to see that all of it works.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from benchmarks import (
     rest,
     roundtrip,
     sequencing,
+    slack,
     streams,
     submit,
     waiters,
@@ -53,6 +54,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "export": log.export,
     "verify": log.verify,
     "sequence": sequencing.measure,
+    "slack": slack.measure,
 }
 
 QUICK: dict[str, Benchmark] = {
@@ -75,6 +77,7 @@ QUICK: dict[str, Benchmark] = {
     "sequence": lambda product: sequencing.measure(
         product, sequencing.Scale(2, 0.5, 1, stored=1_000, waiting=200, proofs=10)
     ),
+    "slack": lambda product: slack.measure(product, slack.Scale(presses=5, decided=2, burst=4)),
 }
 
 

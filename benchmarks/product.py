@@ -90,6 +90,8 @@ class Product:
         self.origin = f"http://{HOST}:{self.port}"
         #: Headers of the agent's calls and of the reviewer's.
         self.agent = self.reviewer = b""
+        #: What the environment of its processes has besides, from the next start on.
+        self.more: dict[str, str] = {}
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -120,6 +122,7 @@ class Product:
             "ASSENTRY_BASE_URL": self.origin,
             "ASSENTRY_EGRESS_ALLOW": "127.0.0.0/8",  # the receivers of callbacks
             "PYTHONFAULTHANDLER": "1",  # a process that dies under load shall say where
+            **self.more,
         }
 
     def start(self) -> None:
