@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
 
-from django.conf import settings
 from psycopg import Connection
 
 from approvals.status import Status, WaitingOn
@@ -101,7 +100,6 @@ def _tell(claimed: Sequence[Claimed]) -> None:
         unreached = telling.tell(
             conn,
             [_placed(one, documents.get(one.workspace)) for one in told],
-            mail=settings.SMTP is not None,
             defaults={one: _defaults(document) for one, document in documents.items()},
         )
         failpoints.hit("tell_before_last_statement")

@@ -273,6 +273,8 @@ class Notification(models.Model):
         REPLY = "reply"
         #: An administrator tries a channel.
         TEST = "test"
+        #: Administrators hear that a channel does not work, or that a request told nobody.
+        ALARM = "alarm"
 
     class Channel(models.TextChoices):
         SLACK = "slack"
@@ -289,7 +291,7 @@ class Notification(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7)
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_index=False)
-    #: None for a test.
+    #: None for a test and an alarm.
     request_id = models.UUIDField(null=True)
     kind = models.CharField(max_length=10, choices=Kind)
     channel = models.CharField(max_length=10, choices=Channel)
@@ -308,7 +310,7 @@ class Notification(models.Model):
         Lane, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, null=True
     )
     under_id = models.UUIDField(null=True)
-    #: The words of a reply or a test; of the conversation, which of them.
+    #: The words of a reply, a test or an alarm; of the conversation, which of them.
     message_id = models.UUIDField(null=True)
     text = models.TextField(blank=True)
     #: One of several in a gathering mail.
@@ -361,8 +363,8 @@ class Notification(models.Model):
                 name="notification_reply_once",
             ),
             models.CheckConstraint(
-                condition=Q(kind="test", request_id=None)
-                | (~Q(kind="test") & Q(request_id__isnull=False)),
+                condition=Q(kind__in=["test", "alarm"], request_id=None)
+                | (~Q(kind__in=["test", "alarm"]) & Q(request_id__isnull=False)),
                 name="notification_about_a_request",
             ),
             models.CheckConstraint(

@@ -20,6 +20,9 @@ from notifications import sending
 from notifications.card import Card
 from notifications.sending import HELD, Compose, Shown
 
+#: Kinds that are about no request.
+ABOUT_NOTHING: Final = frozenset({"test", "alarm"})
+
 _SETTLE: Final = f"WITH {SETTLE_DUE} SELECT count(*) FROM kept"
 _HOLD: Final = """
 UPDATE notifications_notification n
@@ -87,7 +90,7 @@ class Carrier(Protocol):
     name: str
 
     def carry(self, held: Held, card: Card | None) -> Came:
-        """Send it; no connection of the database is held meanwhile.  ``card`` is None for a test."""
+        """Send it; no connection of the database is held meanwhile.  ``card`` is None for a test and an alarm."""
 
 
 class Singly:
@@ -122,7 +125,7 @@ class Singly:
     def _send(self, held: Held, card: Card | None) -> datetime | None:
         """Send one; when to try again, where that is to be done."""
         over = card is not None and held.kind == "asked" and not card.pending
-        if over or (card is None and held.kind != "test"):
+        if over or (card is None and held.kind not in ABOUT_NOTHING):
             with pool().connection() as conn:
                 conn.execute(_WITHDRAW, {"id": held.id})
             return None

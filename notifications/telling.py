@@ -14,31 +14,18 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from django.conf import settings
 from psycopg import Connection
 
 from core import ids
 from core.due import INSERT_DUE, Promise, due_rows
+from notifications import alarms, reaching
 from notifications.card import RISKS
 from notifications.lining_up import Changes, New, Sent, Told, World, line_up
-from notifications.routes import Reach
 from notifications.slack import places as lanes
 from notifications.slack.places import Wanted
 from notifications.sql import DIGEST, KIND_OF_CHANNEL, SLACK
 
-_REACH: Final = """
-SELECT p.id, p.workspace_id, u.email <> '' AND %(mail)s, EXISTS (
-           SELECT 1 FROM notifications_pushsubscription s WHERE s.user_id = u.id),
-       (SELECT json_agg(json_build_array(b.installation_id, b.user_id) ORDER BY b.created_at)
-          FROM notifications_slackbinding b
-          JOIN notifications_slackinstallation i ON i.id = b.installation_id AND i.state = 'active'
-         WHERE b.person_id = p.id AND b.ended_at IS NULL),
-       pref.channels, pref.quiet_from, pref.quiet_until, coalesce(pref.timezone, 'UTC'),
-       coalesce(pref.digest, 'none'), coalesce(pref.outcomes, true)
-  FROM people_person p
-  JOIN people_user u ON u.id = p.user_id
-  LEFT JOIN notifications_preference pref ON pref.person_id = p.id
- WHERE p.id = ANY(%(people)s) AND p.active AND u.is_active
-"""
 _SENT: Final = """
 SELECT n.id, n.request_id, n.kind, n.channel, n.person_id, n.role, n.revision, n.stage, n.state,
        n.failing_since, n.lane_id, n.other_id, n.wanted, n.digest, n.under_id, n.message_id
@@ -101,20 +88,18 @@ def tell(
     conn: Connection[Any],
     told: Sequence[Told],
     *,
-    mail: bool,
     defaults: Mapping[UUID, Mapping[str, Sequence[str]]],
 ) -> list[Told]:
     """Write what is still to be told of these requests, in the caller's transaction.
 
     Args:
         told: the requests, locked against ending meanwhile.
-        mail: whether this server sends mail.
         defaults: by workspace and role, how members are told unless they chose themselves.
 
     Returns:
         those that wait although nobody could be told, noticed now for the first time.
     """
-    world = _world(conn, told, mail=mail, defaults=defaults)
+    world = _world(conn, told, defaults)
     sent: dict[UUID, list[Sent]] = defaultdict(list)
     for row in conn.execute(_SENT, {"requests": [one.request for one in told]}).fetchall():
         sent[row[1]].append(Sent(*row))
@@ -128,28 +113,12 @@ def tell(
 def _world(
     conn: Connection[Any],
     told: Sequence[Told],
-    *,
-    mail: bool,
     defaults: Mapping[UUID, Mapping[str, Sequence[str]]],
 ) -> World:
     people = {person for one in told for person in one.asked}
     people |= {one.owner for one in told if one.owner is not None}
     workspaces = list({one.workspace for one in told})
-    reach = {
-        row[0]: Reach(
-            person=row[0],
-            slack=tuple((UUID(pair[0]), pair[1]) for pair in row[4] or ()),
-            email=row[2],
-            push=row[3],
-            chosen=tuple(row[5]) if row[5] else None,
-            quiet_from=row[6],
-            quiet_until=row[7],
-            timezone=row[8],
-            digest=row[9],
-            outcomes=row[10],
-        )
-        for row in conn.execute(_REACH, {"people": list(people), "mail": mail}).fetchall()
-    }
+    reach = reaching.of(conn, list(people))
     installations: dict[UUID, list[tuple[UUID, str]]] = defaultdict(list)
     others: dict[tuple[UUID, str], list[UUID]] = defaultdict(list)
     connected = set()
@@ -258,4 +227,10 @@ def _alarmed(conn: Connection[Any], changes: Changes, now: datetime) -> list[Tol
         "at": [now for _ in changes.unreached],
     }
     new = {row[0] for row in conn.execute(_UNREACHED, values).fetchall()}
-    return [one for one in changes.unreached if one.request in new]
+    found = [one for one in changes.unreached if one.request in new]
+    for workspace in {one.workspace for one in found}:
+        about = [ids.encode("req", one.request) for one in found if one.workspace == workspace]
+        said = f"{len(about)} requests wait" if len(about) > 1 else f"Request {about[0]} waits"
+        text = f"{said}, and nobody could be told. Open the page of channels: {settings.BASE_URL}/channels"
+        alarms.tell(conn, workspace, text, now=now)
+    return found

@@ -148,6 +148,11 @@ def test(text: str) -> Rendered:
     return _mail("test", "A test of Assentry's mail", said=said(text, MOST_WORDS))
 
 
+def alarm(text: str) -> Rendered:
+    """That something does not work, to those who can mend it."""
+    return _mail("alarm", "Assentry needs you", said=said(text, MOST_WORDS))
+
+
 def said(text: str, most: int) -> Said:
     """Words of several lines, of at most so many characters as they are shown."""
     shown, left = cut(text, most)

@@ -72,7 +72,7 @@ class Mail:
             token = links.token_of(held.id, password=to.password, generation=to.generation)
             links.keep(conn, held.id, token)
         if card is None:
-            rendered = render.test(held.text)
+            rendered = render.test(held.text) if held.kind == "test" else render.alarm(held.text)
         elif held.kind == "outcome":
             rendered = render.outcome(card, card.url, held.now)
         else:

@@ -116,7 +116,8 @@ class Push:
 def _message(held: Held, card: Card | None) -> tuple[bytes, dict[str, str]]:
     """The text for the browser (JSON) and the headers of a push message (RFC 8030, 5)."""
     if card is None:
-        shown = {"title": "Assentry", "body": "Notifications work here.", "url": settings.BASE_URL}
+        body = held.text if held.kind == "alarm" else "Notifications work here."
+        shown = {"title": "Assentry", "body": body, "url": settings.BASE_URL}
         return msgspec.json.encode(shown), {"TTL": "3600", "Urgency": "normal"}
     left = card.expires_at - held.now
     if card.pending:

@@ -121,8 +121,8 @@ def _message(
     conn: Connection[Any], held: Held, compose: Compose
 ) -> tuple[dict[str, Any], int, bytes | None] | None:
     """What to post, the request's sequence and the digest shown; None: there is nothing to tell any more."""
-    if held.kind == "test":
-        return {"text": held.text}, 0, None
+    if held.kind in ("test", "alarm"):
+        return blocks.reply(held.text), 0, None
     if held.kind == "reply":
         under = conn.execute(_UNDER, {"id": held.under}).fetchone()
         if under is None:

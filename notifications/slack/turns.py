@@ -7,12 +7,13 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
+from django.conf import settings
 from psycopg import Connection
 
 from audit.actor import Actor
 from audit.kinds import SlackBroken, SlackRecovered
 from audit.log import INSERT_EVENTS, Fact, event_rows
-from notifications import sending
+from notifications import alarms, sending
 from notifications.slack.client import App
 
 ACTOR: Final = Actor.system("notifications")
@@ -62,6 +63,10 @@ class Turn:
     app: App
 
 
+def _mend() -> str:
+    return f"Mend it on the page of channels: {settings.BASE_URL}/channels"
+
+
 def pause(conn: Connection[Any], turn: Turn, method: str, after: timedelta) -> None:
     """Call this method of this app not before: every process heeds it."""
     values = {"installation": turn.installation, "method": method, "after": after}
@@ -81,6 +86,10 @@ def app_refused(conn: Connection[Any], installation: UUID, workspace: UUID, reas
         conn.execute(_BREAK, {**values, **event_rows([fact], row[1])})
         waiting = conn.execute(_WAITING, values).fetchall()
         sending.failed(conn, waiting, workspace=workspace, now=row[1], reason=reason)
+        said = (
+            f"Slack refuses the app ({reason[:60]}): people are told by other channels meanwhile."
+        )
+        alarms.tell(conn, workspace, f"{said} {_mend()}", now=row[1])
 
 
 def place_refused(conn: Connection[Any], turn: Turn, role: str, reason: str) -> None:
@@ -91,6 +100,8 @@ def place_refused(conn: Connection[Any], turn: Turn, role: str, reason: str) -> 
             data = SlackBroken(reason=reason[:60], channel=turn.address)
             fact = Fact(turn.workspace, ACTOR, ("sla", turn.installation), data)
             conn.execute(f"WITH {INSERT_EVENTS} SELECT 1", event_rows([fact], row[0]))
+            said = f"Slack takes no posts in the channel of {role} ({reason[:60]}): its people are told one by one."
+            alarms.tell(conn, turn.workspace, f"{said} {_mend()}", now=row[0])
 
 
 def place_is_well(conn: Connection[Any], turn: Turn, role: str) -> None:

@@ -16,10 +16,11 @@ from approvals.returning import comment
 from audit.actor import Actor
 from audit.models import Event
 from core import due
-from notifications.models import Lane, SlackInstallation, Unreached
+from notifications.models import Lane, Notification, SlackInstallation, Unreached
 from notifications.slack import installs
 from notifications.sql import SLACK, TELL
 from oversight.kill_switch import Order, run
+from people.permissions import grant_permission
 from people.services import deactivate_person
 from tests.approvals.world import TEST, uuid_of
 from tests.notifications.desk import DESK, TEAM, Desk
@@ -338,3 +339,22 @@ def test_an_answer_of_the_kill_switch_rewrites_every_copy(desk: Desk) -> None:
     desk.work(request)
     (card,) = desk.in_channel()
     assert "Stopped by the kill switch" in json.dumps(card.blocks)
+
+
+def test_administrators_hear_that_slack_refuses_the_app_by_what_still_works(desk: Desk) -> None:
+    grant_permission(
+        actor=TEST,
+        workspace=desk.world.workspace,
+        person=desk.world.people["olivia"],
+        permission="administer",
+    )
+    desk.bind("olivia", "U0EVE")
+    desk.double.archive_channel(TEAM, DESK)
+    request = desk.world.submit()
+    desk.work(request)
+    desk.work(desk.world.submit())
+    (alarm,) = Notification.objects.filter(workspace=desk.world.workspace, kind="alarm")
+    assert (alarm.channel, alarm.person_id) == ("slack", desk.world.people["olivia"].id)
+    assert "in the channel of lead (is_archived)" in alarm.text
+    (said,) = desk.direct("U0EVE")
+    assert "is_archived" in json.dumps(said.blocks)
