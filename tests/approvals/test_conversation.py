@@ -171,7 +171,10 @@ def test_the_new_plan_may_only_shorten_the_time(world) -> None:
     assert revised["expires_at"] < request["expires_at"]
     later = world.revise(request, amount=60)
     assert later["expires_at"] == revised["expires_at"]
-    promises = rows("SELECT due_at FROM core_due WHERE subject = %s", uuid_of(request))
+    promises = rows(
+        "SELECT due_at FROM core_due WHERE subject = %s AND kind = 'request.expire'",
+        uuid_of(request),
+    )
     assert len(promises) == 1
     travel(uuid_of(request), minutes=61)
     due.run(EXPIRE, expire_due)
