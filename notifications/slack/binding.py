@@ -41,6 +41,7 @@ SELECT b.person_id, b.workspace_id, p.user_id, coalesce(nullif(u.name, ''), u.em
  WHERE b.installation_id = ANY(%(installations)s) AND b.user_id = %(user)s AND b.ended_at IS NULL
 """
 _LINK: Final = """
+WITH old AS (DELETE FROM notifications_slacklink WHERE expires_at < clock_timestamp() - interval '1 day')
 INSERT INTO notifications_slacklink (
     id, workspace_id, installation_id, team_id, user_id, user_name, token_hash, expires_at)
 VALUES (%(id)s, %(workspace)s, %(installation)s, %(team)s, %(user)s, %(name)s, %(hash)s,
