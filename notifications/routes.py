@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Final, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -125,11 +125,18 @@ def _quiet_end(there: datetime, begin: time, end: time) -> datetime | None:
 
 
 def _next(there: datetime, clock: time) -> datetime:
-    """The next instant at which clocks there show this time."""
-    today = there.replace(
-        hour=clock.hour, minute=clock.minute, second=clock.second, microsecond=0, fold=0
-    )
-    return today if today > there else today + timedelta(days=1)
+    """The next instant at which clocks there show this time, in UTC.
+
+    Two times of one zone compare by what clocks show, which is not their order in the hour that comes
+    twice; hence UTC.  A time that no clock shows that day counts as if clocks had not been changed.
+    """
+    now = there.astimezone(UTC)
+    today = there.replace(hour=clock.hour, minute=clock.minute, second=clock.second, microsecond=0)
+    for pass_ in (0, 1):
+        instant = today.replace(fold=pass_).astimezone(UTC)
+        if instant > now:
+            return instant
+    return (today.replace(fold=0) + timedelta(days=1)).astimezone(UTC)
 
 
 def _zone(name: str) -> ZoneInfo:
