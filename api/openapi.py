@@ -66,6 +66,7 @@ from api.messages import (
     StepList,
 )
 from api.operations import ERRORS, OPERATIONS, Operation
+from api.own_messages import BrowserBody, BrowserList, BrowserShown, SlackUserList
 from approvals.consuming import Consumed
 from approvals.permits import Issued
 from approvals.results import ToolResult
@@ -73,6 +74,7 @@ from approvals.shape import Preview, RecordShown, RequestObject
 from approvals.status import Basis, Kind, Status, Verdict, WaitingOn
 from approvals.submission import AgentMessage, Question, Recorded, ResultTold, Revised, Submission
 from core.problems import CONTENT_TYPE, TYPE_PREFIX
+from notifications.preferences import DIGESTS, Preferences
 from oversight.erasure import ErasureShown
 from oversight.evidence.packet import Packet
 from oversight.exports.asking import ExportShown
@@ -111,6 +113,7 @@ STRUCTS: Final = (
     *(CheckpointShown, EventShown, InclusionShown, ConsistencyShown, Packet, AccessReview),
     *(ErasureBody, ErasureShown, ErasureList, HoldBody, LiftBody, HoldShown, HoldList),
     *(ExportAsked, ExportShown),
+    *(Preferences, SlackUserList, BrowserBody, BrowserShown, BrowserList),
     *(RunDeclared, RunEnd, RunShown, RunList, StepsReported, StepsTaken, StepList),
 )
 RISKS: Final = ["low", "medium", "high", "critical"]
@@ -232,6 +235,7 @@ def _words() -> dict[str, dict[str, list[str]]]:
         "DecisionBody": {"verdict": Verdict.values},
         "Preview": {"effect": ["allow", "ask", "deny"], "risk": RISKS},
         "PersonMe": {"kind": ["person"]},
+        "Preferences": {"digest": list(DIGESTS)},
         "AgentMe": {"kind": ["agent"], "state": ["active", "suspended", "retired"]},
     }
 

@@ -14,6 +14,7 @@ from api.views import (
     events,
     exports,
     kill_switch,
+    own,
     people,
     permits,
     policy,
@@ -127,4 +128,9 @@ urlpatterns = [
     path("docs", docs.docs_page, name="api_docs"),
     path("v1/session", session.SessionDoor.as_view(), name="api_session"),
     path("v1/me", people.Me.as_view(), name="api_me"),
+    path("v1/me/preferences", own.MyPreferences.as_view(), name="api_my_preferences"),
+    path("v1/me/slack", own.MySlack.as_view(), name="api_my_slack"),
+    path("v1/me/slack/<str:binding_id>", own.MySlackUser.as_view(), name="api_my_slack_user"),
+    path("v1/me/browsers", own.MyBrowsers.as_view(), name="api_my_browsers"),
+    path("v1/me/browsers/<str:browser_id>", own.MyBrowser.as_view(), name="api_my_browser"),
 ]

@@ -43,6 +43,7 @@ PREFIXES: Final[Mapping[str, str]] = MappingProxyType(
         "ers": "erasure",
         "hld": "legal hold",
         "sla": "Slack installation",
+        "slu": "Slack user of a person",
         "psh": "push subscription",
         "oth": "channel that only tells",
     }

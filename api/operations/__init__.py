@@ -8,6 +8,7 @@ from api.operations.agents import AGENTS
 from api.operations.audit import AUDIT
 from api.operations.endpoints import ENDPOINTS
 from api.operations.erasures import ERASURES
+from api.operations.own import OWN
 from api.operations.people import PEOPLE
 from api.operations.permits import PERMITS
 from api.operations.policies import POLICIES
@@ -21,6 +22,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *PERMITS,
     *RUNS,
     *PEOPLE,
+    *OWN,
     *TEAMWORK,
     *POLICIES,
     *ENDPOINTS,

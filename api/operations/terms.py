@@ -69,7 +69,7 @@ ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
                 "not_for_questions",
             ),
             *("permit_consumed", "permit_not_consumed", "permit_revoked", "permit_lapsed"),
-            *("endpoint_exists", "too_many_endpoints", "endpoint_disabled"),
+            *("endpoint_exists", "too_many_endpoints", "endpoint_disabled", "too_many_browsers"),
             *("callback_pending", "kill_undone", "not_sequenced"),
             *("callback_erased", "request_erased", "on_hold", "already_held", "hold_lifted"),
             *("too_many_exports", "export_not_ready", "export_failed"),

@@ -69,10 +69,17 @@ def public_key() -> str:
         return encryption.encoded(encryption.public_bytes(server_key(conn).public_key()))
 
 
+def subscriptions(*, person: Person) -> list[PushSubscription]:
+    """The browsers that this person is notified in, in whichever workspace they asked for it."""
+    return list(PushSubscription.objects.filter(user_id=person.user_id).order_by("-id"))
+
+
 def subscribe(
     *, actor: Actor, person: Person, endpoint: str, key: str, secret: str, browser: str
 ) -> PushSubscription:
     """Notify this browser from now on; one that another user subscribed is theirs no more.
+
+    Looks the push service's name up, and takes up to four seconds where that does not answer.
 
     Args:
         endpoint, key, secret: as ``PushSubscription.toJSON()`` has them.
@@ -134,7 +141,7 @@ def _checked(endpoint: str, key: str, secret: str) -> tuple[bytes, bytes]:
         )
     else:
         try:
-            http.origin(endpoint)
+            http.check(endpoint)
         except http.Refused as error:
             faults.append(FieldError("/endpoint", "address_refused", str(error)))
     raw_key = raw_secret = b""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -67,9 +67,25 @@ class Offered:
 
     link: UUID
     workspace: UUID
+    installation: UUID
     team: str
     user: str
     user_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A Slack user that a person connected; ``name`` is what Slack called them then, where it is known."""
+
+    id: UUID
+    installation: UUID
+    place: str
+    team: str
+    user: str
+    name: str
+    #: Whether the app there works at the moment.
+    works: bool
+    since: datetime
 
 
 def bound(conn: Connection[Any], installations: list[UUID], user: str) -> list[Bound]:
@@ -101,8 +117,14 @@ def offered(token: str) -> Offered | None:
     link = _live(token).first()
     if link is None:
         return None
-    team = link.installation.name
-    return Offered(link.id, link.workspace_id, team, link.user_id, link.user_name)
+    return Offered(
+        link=link.id,
+        workspace=link.workspace_id,
+        installation=link.installation_id,
+        team=link.installation.name,
+        user=link.user_id,
+        user_name=link.user_name,
+    )
 
 
 @transaction.atomic
@@ -141,6 +163,31 @@ def bind(*, actor: Actor, person: Person, token: str) -> SlackBinding:
         commits={"user": Commitment(named)},
     )
     return made
+
+
+def connected(*, person: Person) -> list[Connected]:
+    """The Slack users that a person is, the newest first."""
+    rows = (
+        SlackBinding.objects.select_related("installation")
+        .filter(person=person, ended_at=None)
+        .order_by("-created_at", "-id")
+    )
+    return [_connected(row) for row in rows]
+
+
+def _connected(row: SlackBinding) -> Connected:
+    links = SlackLink.objects.filter(installation=row.installation, user_id=row.user_id)
+    used = links.filter(used_at__isnull=False).order_by("-used_at").first()
+    return Connected(
+        id=row.id,
+        installation=row.installation_id,
+        place=row.installation.name,
+        team=row.team_id,
+        user=row.user_id,
+        name=used.user_name if used else "",
+        works=row.installation.state == SlackInstallation.State.ACTIVE,
+        since=row.created_at,
+    )
 
 
 @transaction.atomic

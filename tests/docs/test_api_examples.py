@@ -100,7 +100,7 @@ def test_the_api_is_shown_by_example() -> None:
 
 def test_every_endpoint_is_described() -> None:
     text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
-    told = re.findall(r"\b(GET|POST|PATCH|DELETE) (/[\w/{}.-]+)", text)
+    told = re.findall(r"\b(GET|POST|PUT|PATCH|DELETE) (/[\w/{}.-]+)", text)
     described = {(method, path.removeprefix("/api/v1")) for method, path in told}
     for path, operations in document()["paths"].items():
         for method in operations:

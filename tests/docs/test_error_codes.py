@@ -17,6 +17,7 @@ FOLDERS = (
     "callbacks",
     "config",
     "core",
+    "notifications/push",
     "oversight",
     "pages",
     "people",

@@ -1,0 +1,50 @@
+// Shows what this server pushes, and leads to it. It answers no request and keeps no page: what people
+// decide on is always fetched anew.
+
+const HOME = new URL("/", self.location.origin).href;
+
+/** Where a notification leads: a page of this server, whatever the message says. */
+function ours(text) {
+  try {
+    const url = new URL(String(text), HOME);
+    return url.origin === self.location.origin ? url.href : HOME;
+  } catch {
+    return HOME;
+  }
+}
+
+function read(data) {
+  try {
+    const told = data.json();
+    return told && typeof told === "object" ? told : {};
+  } catch {
+    return {};
+  }
+}
+
+self.addEventListener("install", () => self.skipWaiting());
+self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+
+self.addEventListener("push", (event) => {
+  const told = event.data ? read(event.data) : {};
+  const tag = typeof told.tag === "string" ? told.tag : "";
+  event.waitUntil(self.registration.showNotification(String(told.title || "Assentry"), {
+    body: String(told.body || "Something waits for you."),
+    icon: "/static/assentry/icon-192.png",
+    badge: "/static/assentry/badge-96.png",
+    // A newer message about the same takes the place of the older one, and is heard all the same.
+    tag,
+    renotify: tag !== "",
+    data: { url: ours(told.url) },
+  }));
+});
+
+self.addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  const url = ours(event.notification.data?.url);
+  event.waitUntil((async () => {
+    const open = await self.clients.matchAll({ type: "window" });
+    const there = open.find((client) => client.url === url);
+    return there ? there.focus() : self.clients.openWindow(url);
+  })());
+});
