@@ -22,6 +22,17 @@ from api.audit_messages import (
     ExportAsked,
     InclusionShown,
 )
+from api.channel_messages import (
+    ChannelsShown,
+    NotificationList,
+    SlackBody,
+    SlackList,
+    SlackManifest,
+    SlackPatch,
+    SlackShown,
+    SlackTest,
+    TrialShown,
+)
 from api.hot import ConsumeBody, Nothing, WaitFor
 from api.messages import (
     AgentMe,
@@ -114,6 +125,8 @@ STRUCTS: Final = (
     *(ErasureBody, ErasureShown, ErasureList, HoldBody, LiftBody, HoldShown, HoldList),
     *(ExportAsked, ExportShown),
     *(Preferences, SlackUserList, BrowserBody, BrowserShown, BrowserList),
+    *(ChannelsShown, SlackBody, SlackPatch, SlackTest, SlackShown, SlackList, SlackManifest),
+    *(TrialShown, NotificationList),
     *(RunDeclared, RunEnd, RunShown, RunList, StepsReported, StepsTaken, StepList),
 )
 RISKS: Final = ["low", "medium", "high", "critical"]
@@ -151,7 +164,7 @@ def document() -> dict[str, Any]:
             {"name": "Tools", "description": "Calls that carry a tool's key"},
             {"name": "People", "description": "Calls of a signed-in person"},
             {"name": "Policy", "description": "The document that decides who is asked"},
-            {"name": "Administration", "description": "Endpoints, deliveries, the kill switch"},
+            {"name": "Administration", "description": "Endpoints, channels, the kill switch"},
             {"name": "Log", "description": "The audit log, for auditors and administrators"},
             {"name": "Server", "description": "The server about itself"},
         ],

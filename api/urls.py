@@ -7,6 +7,7 @@ from django.urls import path
 from api.views import (
     agent,
     audit,
+    channels,
     conversation,
     docs,
     endpoints,
@@ -59,6 +60,7 @@ urlpatterns = [
             ("watch", teamwork.Watch),
             ("result", agent.Result),
             ("break_glass", teamwork.BreakGlass),
+            ("notifications", channels.Notifications),
         )
     ),
     path(
@@ -85,6 +87,26 @@ urlpatterns = [
     ),
     path("v1/callbacks/<str:callback_id>", endpoints.CallbackDetail.as_view(), name="api_callback"),
     path("v1/callbacks/<str:callback_id>/replay", endpoints.Replay.as_view(), name="api_replay"),
+    path("v1/channels", channels.Channels.as_view(), name="api_channels"),
+    path("v1/channels/slack", channels.SlackApps.as_view(), name="api_slack_apps"),
+    path(
+        "v1/channels/slack/manifest",
+        channels.SlackManifestDoor.as_view(),
+        name="api_slack_manifest",
+    ),
+    path(
+        "v1/channels/slack/<str:installation_id>",
+        channels.SlackDetail.as_view(),
+        name="api_slack_app",
+    ),
+    *(
+        path(
+            f"v1/channels/slack/<str:installation_id>/{name}",
+            view.as_view(),
+            name=f"api_slack_{name}",
+        )
+        for name, view in (("try", channels.SlackTry), ("test", channels.SlackTestDoor))
+    ),
     path("v1/kill_switch", kill_switch.KillSwitch.as_view(), name="api_kill_switch"),
     path("v1/kill_switch/<str:kill_id>/undo", kill_switch.KillUndo.as_view(), name="api_kill_undo"),
     path("v1/requests/<str:request_id>/evidence", audit.Evidence.as_view(), name="api_evidence"),

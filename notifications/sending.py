@@ -89,13 +89,18 @@ def later(
     now: datetime,
     reason: str,
     after: timedelta | None = None,
-) -> datetime:
+) -> datetime | None:
     """Note that it is to be tried again, and when; meanwhile the next channel is looked for.
+
+    A test of a channel is given up after the last pause: nobody waits for it any more.
 
     Args:
         tries: how often it was tried, this one included.
         after: how long the provider asks to be left alone, where it does.
     """
+    if request is None and tries > len(PAUSES):
+        failed(conn, [(notification, None)], workspace=workspace, now=now, reason=reason)
+        return None
     pause = durations.scaled(PAUSES[min(tries, len(PAUSES)) - 1])
     if after is not None:
         pause = max(pause, after)

@@ -6,6 +6,7 @@ from typing import Final
 
 from api.operations.agents import AGENTS
 from api.operations.audit import AUDIT
+from api.operations.channels import CHANNELS
 from api.operations.endpoints import ENDPOINTS
 from api.operations.erasures import ERASURES
 from api.operations.own import OWN
@@ -26,6 +27,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *TEAMWORK,
     *POLICIES,
     *ENDPOINTS,
+    *CHANNELS,
     *AUDIT,
     *ERASURES,
     *SERVER,

@@ -73,6 +73,7 @@ ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
             *("callback_pending", "kill_undone", "not_sequenced"),
             *("callback_erased", "request_erased", "on_hold", "already_held", "hold_lifted"),
             *("too_many_exports", "export_not_ready", "export_failed"),
+            *("other_app", "slack_broken"),
         ),
     ),
     "Gone": (
@@ -95,6 +96,7 @@ ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
         429,
         ("rate_limited", "too_many_requests", "too_many_streams", "sign_in_throttled"),
     ),
+    "SlackUnreachable": (502, ("slack_unreachable",)),
     "Unavailable": (503, ("database_unavailable", "unavailable", "overloaded", "not_ready")),
 }
 

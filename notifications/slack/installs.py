@@ -161,7 +161,7 @@ def try_out(*, actor: Actor, workspace: UUID, installation: UUID) -> SlackInstal
     """Ask Slack whether it takes the app; one that was marked broken works again then.
 
     Raises:
-        Problem: 404; 502 ``slack_refused`` with Slack's own word.
+        Problem: 404; 422 at ``/bot_token`` or 502 ``slack_unreachable``, with Slack's own word.
     """
     found = _one(workspace, installation)
     who = _who(open_(found.id, "bot_token", bytes(found.bot_token or b"")))

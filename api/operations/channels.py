@@ -1,0 +1,141 @@
+"""Channels, for administrators; what was told of a request, for whoever may see it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from api.operations.terms import (
+    ID,
+    READING,
+    WORKSPACE,
+    WRITING,
+    Operation,
+    Success,
+    named_id,
+    query,
+)
+
+_SLA: Final = named_id("sla", "The installation")
+_APP: Final = Success("The app, without its secrets", "SlackShown")
+
+CHANNELS: Final[tuple[Operation, ...]] = (
+    Operation(
+        "get",
+        "/api/v1/channels",
+        "readChannels",
+        "Administration",
+        "How every channel fares",
+        "session read",
+        {200: Success("All of them", "ChannelsShown")},
+        (*READING, "NotFound"),
+        (WORKSPACE,),
+    ),
+    Operation(
+        "get",
+        "/api/v1/channels/slack",
+        "listSlackApps",
+        "Administration",
+        "The apps in Slack that speak for the workspace",
+        "session read",
+        {200: Success("Those that were taken out last", "SlackList")},
+        (*READING, "NotFound"),
+        (WORKSPACE,),
+    ),
+    Operation(
+        "post",
+        "/api/v1/channels/slack",
+        "connectSlackApp",
+        "Administration",
+        "Connect an app in Slack",
+        "session",
+        {201: _APP},
+        (*WRITING, "NotFound", "SlackUnreachable"),
+        (WORKSPACE,),
+        body="SlackBody",
+        example={
+            "bot_token": "xoxb-1234567890-abcdefghij",
+            "signing_secret": "8f742231b10e8888abcd99yyyzzz85a5",
+        },
+        description="Slack is asked whom the token is of. An app that is connected already has its "
+        "secrets replaced. No answer ever holds them.",
+    ),
+    Operation(
+        "get",
+        "/api/v1/channels/slack/manifest",
+        "readSlackManifest",
+        "Administration",
+        "What an app in Slack is created from",
+        "session read",
+        {200: Success("The manifest, and where to create the app", "SlackManifest")},
+        (*READING, "NotFound", "Invalid"),
+        (
+            query(
+                "socket_mode",
+                "Whether the server opens the connection; default: only where its address is not https",
+                type="boolean",
+            ),
+            WORKSPACE,
+        ),
+    ),
+    Operation(
+        "patch",
+        "/api/v1/channels/slack/{id}",
+        "changeSlackApp",
+        "Administration",
+        "Replace secrets of an app in Slack",
+        "session",
+        {200: _APP},
+        (*WRITING, "NotFound", "Conflict", "SlackUnreachable"),
+        (_SLA, WORKSPACE),
+        body="SlackPatch",
+        example={"signing_secret": "1d6f05e8f1a64cbd9a1ffdcd8f2b1c7e"},
+    ),
+    Operation(
+        "delete",
+        "/api/v1/channels/slack/{id}",
+        "removeSlackApp",
+        "Administration",
+        "Take an app in Slack out",
+        "session",
+        {204: Success("It is out, and its secrets are gone")},
+        (*READING, "NotFound"),
+        (_SLA, WORKSPACE),
+    ),
+    Operation(
+        "post",
+        "/api/v1/channels/slack/{id}/try",
+        "trySlackApp",
+        "Administration",
+        "Ask Slack whether it takes the app again",
+        "session",
+        {200: _APP},
+        (*WRITING, "NotFound", "SlackUnreachable"),
+        (_SLA, WORKSPACE),
+        body="NoBody",
+        body_required=False,
+    ),
+    Operation(
+        "post",
+        "/api/v1/channels/slack/{id}/test",
+        "testSlackApp",
+        "Administration",
+        "Post a test in a channel",
+        "session",
+        {202: Success("What came of it so far; `GET /channels` tells it later", "TrialShown")},
+        (*WRITING, "NotFound", "Conflict"),
+        (_SLA, WORKSPACE),
+        body="SlackTest",
+        example={"channel": "C0123456789"},
+    ),
+    Operation(
+        "get",
+        "/api/v1/requests/{id}/notifications",
+        "listNotifications",
+        "People",
+        "What people were told of a request",
+        "session read",
+        {200: Success("The oldest first", "NotificationList")},
+        (*READING, "NotFound"),
+        (ID, WORKSPACE),
+    ),
+)
