@@ -7,6 +7,7 @@ from django.urls import path
 from pages.views import (
     alike,
     attention,
+    channels,
     deliveries,
     endpoint,
     endpoints,
@@ -55,6 +56,14 @@ urlpatterns = [
     *(
         path(f"endpoints/<str:end_id>/{name.removeprefix('endpoint_')}", view, name=name)
         for name, view in endpoint.VIEWS.items()
+    ),
+    path("channels", channels.channels_page, name="channels"),
+    path("channels/slack", channels.connect_view, name="slack_connect"),
+    path("channels/mail/test", channels.mail_view, name="mail_test"),
+    path("channels/slack/<str:sla_id>/remove", channels.remove_view, name="slack_remove"),
+    *(
+        path(f"channels/slack/<str:sla_id>/{name}", view, name=f"slack_{name}")
+        for name, view in channels.VIEWS.items()
     ),
     path("deliveries/<str:cbk_id>", deliveries.delivery_page, name="delivery"),
     path("deliveries/<str:cbk_id>/replay", deliveries.replay_view, name="delivery_replay"),

@@ -22,6 +22,7 @@ from approvals.access import Reader
 from audit.actor import Actor
 from core.problems import Problem, not_found
 from oversight.access import may_audit, may_stop_any
+from oversight.channels import may_administer
 from people.models import Person, User
 from people.permissions import permissions_of
 
@@ -48,6 +49,8 @@ class Shell:
     may_stop: bool = False
     #: Whether the frame leads to the log.
     audits: bool = False
+    #: Whether it leads to the channels.
+    administers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,10 @@ def visitor(user: User, person: Person, people: tuple[Person, ...]) -> Visitor:
         permissions=permissions_of(user, workspace),
     )
     around = replace(
-        shell(user, person, people), may_stop=may_stop_any(reader), audits=may_audit(reader)
+        shell(user, person, people),
+        may_stop=may_stop_any(reader),
+        audits=may_audit(reader),
+        administers=may_administer(reader),
     )
     return Visitor(user, person, people, reader, around)
 

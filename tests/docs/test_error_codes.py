@@ -17,7 +17,7 @@ FOLDERS = (
     "callbacks",
     "config",
     "core",
-    "notifications/push",
+    "notifications",
     "oversight",
     "pages",
     "people",
@@ -36,8 +36,12 @@ CODES: dict[str, tuple[str | None, int | None]] = {
     "unauthorized": ("code", None),
     "unavailable": ("code", None),
 }
-#: Raised below the API's doors only, or codes of health answers, which operate.md describes.
-ELSEWHERE = {"not_ready", "too_many_requests", "unavailable"}
+#: Raised below the API's doors only, by pages and commands, or codes of health answers, which
+#: operate.md describes.
+ELSEWHERE = {
+    *("not_ready", "too_many_requests", "unavailable"),
+    *("channel_exists", "link_over", "no_mail_server", "too_many_browsers"),
+}
 
 
 def _codes(tree: ast.AST) -> Iterator[str]:
