@@ -64,6 +64,18 @@ class DecisionForm(forms.Form):
         return "The form arrived incomplete. Nothing was decided: look at the request and choose again."
 
 
+class LinkForm(DecisionForm):
+    """What the link of a mail lets somebody say: yes or no, chosen and not preset."""
+
+    verdict = forms.ChoiceField(choices=[("approve", "Approve"), ("reject", "Reject")])
+
+    def said(self) -> str:
+        """The first fault that a person can mend, as one sentence."""
+        if "verdict" in self.errors:
+            return "Choose: approve or reject. Nothing was decided."
+        return super().said()
+
+
 class CancelForm(forms.Form):
     """The owner's withdrawal of their agent's request."""
 

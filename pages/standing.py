@@ -79,12 +79,19 @@ def _roles(plan: FrozenPlan) -> list[FrozenRole]:
     return [role for stage in (*plan.stages, *last) for role in stage.roles]
 
 
-def standing(row: Row, plan: FrozenPlan, reader: Reader, members: Members) -> Seen:
-    """What this reader may do about this request, and why not where they may not."""
+def standing(
+    row: Row, plan: FrozenPlan, reader: Reader, members: Members, *, channel: str = CHANNEL
+) -> Seen:
+    """What this reader may do about this request, and why not where they may not.
+
+    Args:
+        channel: where they would do it.
+    """
     held = members.held_by(reader.person_id)
     why_not = None
     if row.status == Status.PENDING and row.stage is not None:
-        why_not = _why_not(row, plan.stage(row.stage), reader, held) or _elsewhere(plan)
+        why_not = _why_not(row, plan.stage(row.stage), reader, held)
+        why_not = why_not or _elsewhere(plan, channel)
     return Seen(
         person=ids.encode("per", reader.person_id),
         may_decide=row.status == Status.PENDING and why_not is None,
@@ -92,12 +99,12 @@ def standing(row: Row, plan: FrozenPlan, reader: Reader, members: Members) -> Se
         roles=frozenset(role.name for role in _roles(plan) if role.id in held),
         covered=frozenset(plan.sensitive),
         why_not_approve=_why_not_approve(row, plan, reader),
-        places=places(plan, CHANNEL) if len(plan.channels) < len(CHANNELS) else "",
+        places=places(plan, channel) if len(plan.channels) < len(CHANNELS) else "",
     )
 
 
-def _elsewhere(plan: FrozenPlan) -> str | None:
-    return None if decided_in(plan, CHANNEL) else f"It is decided {places(plan)}, not here."
+def _elsewhere(plan: FrozenPlan, channel: str) -> str | None:
+    return None if decided_in(plan, channel) else f"It is decided {places(plan)}, not here."
 
 
 def _why_not_approve(row: Row, plan: FrozenPlan, reader: Reader) -> str | None:

@@ -16,6 +16,7 @@ from pages.views import (
     inbox,
     installing,
     log,
+    mail_link,
     requests,
     runs,
     sessions,
@@ -38,6 +39,7 @@ urlpatterns = [
         path(f"requests/<str:req_id>/{name.replace('_', '-')}", view, name=name)
         for name, view in teamwork.VIEWS.items()
     ),
+    path("m/<str:token>", mail_link.link_page, name="mail_link"),
     path("alike/<str:req_id>", alike.alike_page, name="alike"),
     path("requests/<str:req_id>/log", log.request_log, name="request_log"),
     path("requests/<str:req_id>/evidence", evidence.evidence_page, name="evidence"),

@@ -1,6 +1,6 @@
 """The page of one request, and how a person decides on it.
 
-Looking changes nothing.  Deciding, opening covered values and withdrawing are POSTs of plain forms;
+Looking decides nothing; it is noted with what its reader was told.  Deciding, opening covered values and withdrawing are POSTs of plain forms;
 a refusal shows the request as it stands now, and says that nothing was decided.
 """
 
@@ -24,6 +24,7 @@ from approvals.frozen import decode as decode_plan
 from approvals.row import Row
 from approvals.shown import row_digest
 from core.problems import Problem, conflict
+from notifications.viewing import viewed
 from pages import flash
 from pages.detail import decode
 from pages.forms import CancelForm, DecisionForm
@@ -41,6 +42,8 @@ ASSURANCE = "session"
 def request_page(request: HttpRequest, visitor: Visitor, req_id: str) -> HttpResponse:
     """One request beside the list."""
     visitor, row = locate(request, visitor, req_id)
+    if request.method == "GET":
+        viewed(person=visitor.person.id, request=row.id)
     return page(request, visitor, row, Said())
 
 

@@ -11,6 +11,8 @@ from api.slack.afterwards import afterwards
 from demo.slack.double import Double
 from tests.demo.slack.conftest import Clock
 from tests.notifications.desk import Desk, double_with_team
+from tests.notifications.mail_desk import MailDesk, desk_of, posting
+from tests.notifications.postbox import Postbox
 from tests.server import Live
 
 
@@ -30,3 +32,14 @@ def desk(double: Double) -> Desk:
     made.bind("ana", "U0ANA")
     made.bind("ben", "U0BEN")
     return made
+
+
+@pytest.fixture
+def box(server: Live, settings: Settings) -> Iterator[Postbox]:
+    with posting(settings) as made:
+        yield made
+
+
+@pytest.fixture
+def mail_desk(box: Postbox) -> MailDesk:
+    return desk_of(box)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from pytest_django import Settings
 
 from core import addresses
 from tests.callbacks.receiver import Receiver, receiving
+from tests.notifications.mail_desk import posting
+from tests.notifications.postbox import Postbox
 from tests.pages.office import Office
 from tests.pages.yard import Yard
 from tests.server import Live
@@ -36,3 +39,10 @@ def yard(office: Office, receiver: Receiver) -> Iterator[Yard]:
     one = Yard(office, receiver)
     yield one
     one.nothing_due()
+
+
+@pytest.fixture
+def box(server: Live, settings: Settings) -> Iterator[Postbox]:
+    """A mail server on loopback that the product's mails go to."""
+    with posting(settings) as made:
+        yield made
