@@ -222,7 +222,7 @@ def _address(request: Request, cursor: str | None) -> str | None:
     if cursor is None:
         return None
     kept = [(name, value) for name, value in request.query_params.items() if name != "cursor"]
-    return f"{settings.BASE_URL}{request.path}?{urlencode([*kept, ('cursor', cursor)])}"
+    return f"{settings.BASE_URL}{request.path_info}?{urlencode([*kept, ('cursor', cursor)])}"
 
 
 def agent_of(request: Request) -> KeyContext | None:
@@ -247,7 +247,7 @@ def idempotency_of(request: Request) -> Idempotency | None:
     key = idempotency_key(request.headers.get("Idempotency-Key"))
     if key is None:
         return None
-    told = f"{request.method} {request.path}\n".encode() + canonical(request.data)
+    told = f"{request.method} {request.path_info}\n".encode() + canonical(request.data)
     return Idempotency(key, hashlib.sha256(told).digest())
 
 

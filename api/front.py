@@ -63,9 +63,20 @@ class Front:
     """The ASGI application of one web process."""
 
     def __init__(
-        self, django: Wsgi, sources: Sources, health: Mapping[str, Callable[[], Answer]]
+        self,
+        django: Wsgi,
+        sources: Sources,
+        health: Mapping[str, Callable[[], Answer]],
+        *,
+        prefix: str = "",
     ) -> None:
-        """`health` maps paths to functions that look at this process and what it needs."""
+        """An application that is not started yet.
+
+        Args:
+            health: maps paths to functions that look at this process and what it needs.
+            prefix: the path of the base address, ``/assentry``; empty at the root of a host.
+        """
+        self._prefix = prefix
         self._django = django
         self._sources = sources
         self._health = health
@@ -78,7 +89,7 @@ class Front:
             await self._live(receive, send)
         elif scope["type"] == "http":
             with contextlib.suppress(Left):
-                await self._serve(scope, receive, send)
+                await self._serve(below(scope, self._prefix), receive, send)
 
     # -- life --------------------------------------------------------------------------------------
     async def _live(self, receive: Receive, send: Send) -> None:
@@ -251,6 +262,19 @@ def warm() -> None:
     _ = get_resolver().url_patterns
     gc.collect()
     gc.freeze()  # what was loaded stays: the collector need not look at it again
+
+
+def below(scope: Any, prefix: str) -> Any:
+    """The scope as if the product stood at the root, whether or not a proxy took the prefix off already.
+
+    No path of ours begins with the prefix (`config.checks`), so what does has not lost it yet.
+    """
+    # The prefix is plain ASCII (`config.environment`): written otherwise, it is none.
+    raw, begin = scope["raw_path"], prefix.encode()
+    if not prefix or not (raw == begin or raw.startswith(begin + b"/")):
+        return scope
+    path = scope["path"][len(prefix) :]
+    return {**scope, "path": path or "/", "raw_path": raw[len(begin) :] or b"/"}
 
 
 def carries_key(headers: dict[str, str]) -> bool:

@@ -8,6 +8,7 @@ from uuid import UUID
 from config.wsgi import application as django  # first: it makes Django ready for the others
 
 # isort: split
+from django.conf import settings
 from django.db import close_old_connections
 
 from agents.alive import alive_keys
@@ -42,4 +43,5 @@ application = Front(
         visible=read.still_visible,
     ),
     {"/healthz": told(health.alive), "/readyz": told(health.ready)},
+    prefix=settings.FORCE_SCRIPT_NAME or "",
 )

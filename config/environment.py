@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,6 +35,8 @@ DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8750
 #: Hosts on which plain http and development switches are acceptable.
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+#: A path below which the product may stand: nothing that is written in more than one way.
+_PREFIX = re.compile(r"(?:/[A-Za-z0-9_-]+)*")
 
 
 def data_folder() -> Path:
@@ -200,6 +203,11 @@ def base_url() -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ImproperlyConfigured(
             f"ASSENTRY_BASE_URL must be an http or https address, not {url!r}"
+        )
+    if _PREFIX.fullmatch(parts.path) is None or parts.query or parts.fragment or parts.username:
+        raise ImproperlyConfigured(
+            f"ASSENTRY_BASE_URL must be scheme, host and, if need be, a path of letters, digits, - and _, "
+            f"such as https://example.org/assentry, not {url!r}"
         )
     if (
         parts.scheme == "http"

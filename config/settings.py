@@ -24,6 +24,9 @@ _base = urlsplit(BASE_URL)
 ALLOWED_HOSTS = sorted(
     {_base.hostname or "localhost", *(environment.LOOPBACK if not HTTPS else ())}
 )
+#: Below which path of its host the product is, ``/assentry``; None at the root.  Links and redirects begin
+#: with it, and the front (`api.front`) takes it off what comes in.
+FORCE_SCRIPT_NAME = _base.path or None
 CSRF_TRUSTED_ORIGINS = [f"{_base.scheme}://{_base.netloc}"]
 
 INSTALLED_APPS = [
@@ -107,8 +110,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
-LOGIN_URL = "/sign-in"
-LOGIN_REDIRECT_URL = "/"
+LOGIN_URL = "sign_in"
+LOGIN_REDIRECT_URL = "inbox"
 
 # -- cookies and headers -------------------------------------------------------------------------
 # The __Host- prefix and Secure go together, and browsers refuse both on plain http.
@@ -162,7 +165,7 @@ REST_FRAMEWORK: dict[str, Any] = {
 }
 
 # -- pages ---------------------------------------------------------------------------------------
-STATIC_URL = "/static/"
+STATIC_URL = f"{_base.path}/static/"
 # Nothing is collected by default: the checkout's own files are served as they are.
 _collected = environment.data_folder() / "static"
 STATIC_ROOT = _collected if _collected.is_dir() else None

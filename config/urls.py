@@ -49,7 +49,7 @@ def by_path(of_api: Handler, of_pages: Handler) -> Handler:
     """One handler for both: the API answers in JSON, pages in HTML."""
 
     def handler(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
-        chosen = of_api if request.path.startswith(("/api/", "/.well-known/")) else of_pages
+        chosen = of_api if request.path_info.startswith(("/api/", "/.well-known/")) else of_pages
         return chosen(request, *args, **kwargs)
 
     return handler

@@ -159,10 +159,10 @@ def signed_in(
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
-    if request.path.startswith("/fragments/"):
+    if request.path_info.startswith("/fragments/"):
         return HttpResponse("Sign in again.", status=401, content_type="text/plain")
     if request.method == "POST":
         # What was posted is not kept: after signing in they look again, and decide again.
         return HttpResponseRedirect(reverse("sign_in"))
-    there = urlencode({"next": request.get_full_path()}) if request.path != "/" else ""
+    there = urlencode({"next": request.get_full_path()}) if request.path_info != "/" else ""
     return HttpResponseRedirect(reverse("sign_in") + (f"?{there}" if there else ""))

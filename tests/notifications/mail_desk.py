@@ -71,12 +71,13 @@ class MailDesk:
 
     def claim(self, kind: str) -> list[Claimed]:
         """The promises of this workspace alone that are due, as `core.due.claim` takes them."""
+        values: list[Any] = [due.LEASE, self.world.workspace.id, kind]
         with connection.cursor() as cursor:
             cursor.execute(
                 "UPDATE core_due SET fence = fence + 1, ready_at = clock_timestamp() + %s "
                 "WHERE workspace_id = %s AND kind = %s AND ready_at <= clock_timestamp() "
                 "RETURNING id, kind, workspace_id, subject, due_at, fence",
-                [due.LEASE, self.world.workspace.id, kind],
+                values,
             )
             return [Claimed(*row) for row in cursor.fetchall()]
 
@@ -87,7 +88,7 @@ class MailDesk:
 
     def later(self, **by: float) -> None:
         """Let time pass for everything that is still to be told: ``later(hours=2)``."""
-        values = {"by": timedelta(**by), "workspace": self.world.workspace.id}
+        values: dict[str, Any] = {"by": timedelta(**by), "workspace": self.world.workspace.id}
         with connections["owner"].cursor() as cursor:
             cursor.execute(
                 "UPDATE notifications_notification SET due_at = due_at - %(by)s, "
