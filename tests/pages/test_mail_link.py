@@ -6,6 +6,7 @@ EM-02, EM-03, EM-09 and EM-10 of the cases; what is mailed is in tests/notificat
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from tests.factories import PASSWORD
 from tests.notifications.mail_desk import LINK_RULE, MailDesk, desk_of, text_of
 from tests.notifications.postbox import Postbox
 from tests.pages.browser import Browser, Page
+from tests.processes import Web
 from tests.server import Live
 from tests.together import together
 
@@ -480,6 +482,25 @@ def test_no_table_holds_the_token(easy: MailDesk, stranger: Browser) -> None:
             assert cursor.fetchone() == (0,), table
     told = Notification.objects.get(request_id=uuid_of(request), token_used_at__isnull=False)
     assert len(digest(told.token_hash)) == 32
+
+
+def test_no_log_line_holds_the_token(easy: MailDesk, tmp_path: Path) -> None:
+    easy.asked()
+    path = easy.link("ana")
+    web = Web(tmp_path)
+    try:
+        browser = Browser(web.url)
+        assert browser.get(path).status == 200
+        assert browser.post(path, {"verdict": "approve"}).status == 403
+        assert choose(browser.get(path), browser).status == 200
+        assert browser.get(path).status == 410
+    finally:
+        web.kill()
+        web.listener.close()
+    said = web.log.read_text()
+    assert "Forbidden" in said
+    assert "/m/…" in said
+    assert path.removeprefix("/m/") not in said
 
 
 # -- who looked ------------------------------------------------------------------------------------
