@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from slack_sdk import WebClient
-from slack_sdk.signature import SignatureVerifier
+from slack_sdk.signature import Clock, SignatureVerifier
 
 from demo.slack.delivery import sign
 from demo.slack.double import Double
@@ -21,6 +21,16 @@ VECTOR = json.loads(
     (Path(__file__).parents[2] / "vectors" / "slack_signature.json").read_text(encoding="utf-8")
 )
 TEAM, ANA, BEN = "T0ACME", "U0ANA", "U0BEN"
+
+
+class Frozen(Clock):
+    """Always the same second."""
+
+    def __init__(self, at: float) -> None:
+        self.at = at
+
+    def now(self) -> float:
+        return self.at
 
 
 def plain(text: str) -> dict[str, Any]:
@@ -177,8 +187,8 @@ def test_everything_about_a_request_can_be_forged(
     double.press(TEAM, ANA, card, "Approve", signature="")
     assert [came.signed for came in product.came] == [True, *[False] * 5]
     old = product.came[2]
-    at_the_time = SignatureVerifier(SECRET)
-    at_the_time.clock.now = lambda: now - 300  # type: ignore[method-assign]
+    # A clock of its own: the SDK's default is one object, which every other verifier goes by too.
+    at_the_time = SignatureVerifier(SECRET, Frozen(now - 300))
     assert at_the_time.is_valid_request(old.body, old.headers), "only its time was wrong"
     assert "X-Slack-Signature" not in product.came[5].headers
 
