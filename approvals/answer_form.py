@@ -90,9 +90,9 @@ def _read(field: Field, typed: str) -> JSON:
         for (sent, _), value in zip(field.choices, field.values, strict=True):
             if typed == sent:
                 return value
-        raise Unreadable(f"“{field.label}”: choose one.")
+        raise Unreadable(f"“{field.label}”: choose one.", field.name)
     if field.kind == "text":
         if field.required and not typed.strip():
-            raise Unreadable(f"“{field.label}”: type an answer.")
+            raise Unreadable(f"“{field.label}”: type an answer.", field.name)
         return typed
-    return parsed(typed, field.label, field.kind)
+    return parsed(typed, field.label, field.kind, field.name)

@@ -17,7 +17,14 @@ LONG_TEXT: Final = 80
 
 
 class Unreadable(ValueError):
-    """What was typed is not a value of the kind that is there; the message says what to type."""
+    """What was typed is not a value of the kind that is there; the message says what to type.
+
+    ``name`` is the field's, empty where it is none's.
+    """
+
+    def __init__(self, said: str, name: str = "") -> None:
+        super().__init__(said)
+        self.name = name
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +93,10 @@ def _written(value: JSON) -> str:
 def _read(field: Field, typed: str) -> JSON:
     if field.kind in ("text", "long"):
         return typed
-    return parsed(typed, field.label, field.kind)
+    return parsed(typed, field.label, field.kind, field.name)
 
 
-def parsed(typed: str, label: str, kind: str) -> JSON:
+def parsed(typed: str, label: str, kind: str, name: str) -> JSON:
     """A number, yes or no, or any JSON value, read as strictly as a request's body.
 
     Raises:
@@ -99,9 +106,9 @@ def parsed(typed: str, label: str, kind: str) -> JSON:
     try:
         value = strict_json.loads(typed.strip().encode())
     except (Problem, UnicodeEncodeError):
-        raise Unreadable(f"“{label}”: type {wanted}.") from None
+        raise Unreadable(f"“{label}”: type {wanted}.", name) from None
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if (kind == "number" and not number) or (kind == "yesno" and not isinstance(value, bool)):
-        raise Unreadable(f"“{label}”: type {wanted}.")
+        raise Unreadable(f"“{label}”: type {wanted}.", name)
     found: JSON = value
     return found

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, Final
 from uuid import UUID
 
 from approvals import cards
 from core import db
 from core.db import pool
-from notifications.slack import blocks, client
-from notifications.slack.client import SlackFailure
+from notifications.slack import blocks, client, turns
+from notifications.slack.client import App, Later, SlackFailure
 from notifications.slack.rewriting import Copy, show
 from notifications.slack.secrets import apps
 
@@ -48,9 +49,25 @@ class Afterwards:
         """One call of Slack's API, soon."""
         self.do(lambda: _call(installation, method, arguments))
 
-    def whisper(self, installation: UUID, channel: str, user: str, text: str) -> None:
-        """Tell one person something that only they see."""
-        said = {"channel": channel, "user": user, "text": blocks.escape(text)}
+    def whisper(
+        self,
+        installation: UUID,
+        channel: str,
+        user: str,
+        text: str,
+        *,
+        link: tuple[str, str] | None = None,
+        thread: str = "",
+    ) -> None:
+        """Tell one person something that only they see.
+
+        Args:
+            link: what stands on a button beneath, and where it leads.
+            thread: the message under which it is said.
+        """
+        said = {"channel": channel, "user": user, **blocks.told(text, link)}
+        if thread:
+            said["thread_ts"] = thread
         self.call(installation, "chat.postEphemeral", said)
 
     def rewrite(self, installation: UUID, copy: Copy) -> None:
@@ -65,18 +82,32 @@ class Afterwards:
 
 
 def _call(installation: UUID, method: str, arguments: Mapping[str, Any]) -> None:
-    with pool().connection() as conn:
-        app = apps(conn, [installation]).get(installation)
-    if app is not None:
-        client.call(app, method, arguments, timeout_s=TIMEOUT_S)
+    with _app(installation, method) as app:
+        if app is not None:
+            client.call(app, method, arguments, timeout_s=TIMEOUT_S)
 
 
 def _rewrite(installation: UUID, copy: Copy) -> None:
+    with _app(installation, "chat.update") as app:
+        with pool().connection() as conn:
+            card = cards.cards(conn, [copy.request]).get(copy.request)
+        if app is not None and card is not None:
+            show(app, copy, card, timeout_s=TIMEOUT_S)
+
+
+@contextmanager
+def _app(installation: UUID, method: str) -> Iterator[App | None]:
+    """The app to call with; None where Slack asked not to be called so soon.  A new wish is kept."""
     with pool().connection() as conn:
-        app = apps(conn, [installation]).get(installation)
-        card = cards.cards(conn, [copy.request]).get(copy.request)
-    if app is not None and card is not None:
-        show(app, copy, card, timeout_s=TIMEOUT_S)
+        paused = turns.is_paused(conn, installation, method)
+        app = None if paused else apps(conn, [installation]).get(installation)
+    try:
+        yield app
+    except Later as failure:
+        if failure.after is not None:
+            with pool().connection() as conn:
+                turns.pause(conn, installation, method, failure.after)
+        raise
 
 
 def _quietly(work: Callable[[], None]) -> None:

@@ -7,9 +7,10 @@ from typing import Any, Final
 
 import msgspec
 
-from api.slack import modals, people, pressed
+from api.slack import forms, modals, people, pressed
 from api.slack.afterwards import afterwards
 from api.slack.pressed import Forged, Pressed, card_of
+from api.slack.reading import part, text
 from approvals import answer_form, read
 from approvals.choices import choice
 from approvals.decide import decide
@@ -21,10 +22,10 @@ from core.problems import Problem
 from notifications.card import Card
 from notifications.slack import binding
 from notifications.slack.binding import Bound
-from notifications.slack.blocks import APPROVE, OPEN
+from notifications.slack.blocks import APPROVE, OPEN, REJECT
 from notifications.slack.signature import Installed
 
-#: What a modal has to be opened within, after a press; Slack says three seconds.
+#: What somebody did, said to them.
 _DONE: Final = {
     "approve": "You approved.",
     "reject": "You rejected.",
@@ -40,74 +41,96 @@ def press(payload: Mapping[str, Any], installed: Sequence[Installed]) -> None:
     Raises:
         Forged: it is no button of ours.
     """
-    for action in payload.get("actions", []):
-        if action.get("action_id") == OPEN:
-            return
-        if action.get("action_id") in modals.TITLES:
-            _press(payload, action, installed)
-            return
-    raise Forged
+    actions = payload.get("actions")
+    action = actions[0] if isinstance(actions, list) and actions else None
+    kind = text(action, "action_id") if isinstance(action, dict) else ""
+    if kind == OPEN:
+        return
+    if not isinstance(action, dict) or kind not in modals.TITLES:
+        raise Forged
+    _press(payload, action, installed)
 
 
 def _press(
     payload: Mapping[str, Any], action: Mapping[str, Any], installed: Sequence[Installed]
 ) -> None:
-    container = payload.get("container", {})
-    channel = str(container.get("channel_id") or payload.get("channel", {}).get("id", ""))
-    place = f"{channel}:{container.get('message_ts', '')}"
-    found = pressed.find(installed, action.get("value"), place)
-    user = payload.get("user", {})
+    container = part(payload, "container")
+    channel = text(container, "channel_id") or text(part(payload, "channel"), "id")
+    place = f"{channel}:{text(container, 'message_ts')}"
+    value = text(action, "value")
+    found = pressed.find(installed, value, place)
+    user = text(part(payload, "user"), "id")
     who = _known(found, installed, payload, channel)
     if who is None:
         return
-    reader = people.reader_of(who)
     try:
-        row = read.for_person(reader=reader, request_id=found.copy.request)
+        row = read.for_person(reader=people.reader_of(who), request_id=found.copy.request)
     except Problem as problem:
-        afterwards.whisper(found.installation, channel, user["id"], pressed.sentence(problem))
+        afterwards.whisper(found.installation, channel, user, pressed.sentence(problem))
         return
     card = card_of(row)
+    kind = text(action, "action_id")
+    pressed.check_offered(kind, card)
     with pool().connection() as conn:
         people.viewed(conn, found.copy.id)
-    kind = action["action_id"]
-    why_not = pressed.why_not(found, card, agrees=kind in pressed.AGREES)
-    if why_not is not None:
-        afterwards.whisper(found.installation, channel, user["id"], why_not)
-        afterwards.rewrite(found.installation, found.copy)
-        return
+    why_not = _why_not(found, card, row, who, kind)
     deciding = card.deciding
-    if kind != APPROVE or (deciding is not None and deciding.comment_on_approve):
-        view = modals.view(kind, card, row, str(action["value"]))
-        opening = {"trigger_id": str(payload.get("trigger_id", "")), "view": view}
+    if why_not is None and (kind != APPROVE or (deciding and deciding.comment_on_approve)):
+        view = modals.view(kind, card, row, value)
+        opening = {"trigger_id": text(payload, "trigger_id"), "view": view}
         afterwards.call(found.installation, "views.open", opening)
         return
-    said = _decide(found, card, who, "approve", comment="")
-    afterwards.whisper(found.installation, channel, user["id"], said)
+    said = why_not or _decide_at_once(found, card, who)
+    link = None if said in _DONE.values() else pressed.page(card)
+    afterwards.whisper(found.installation, channel, user, said, link=link)
     afterwards.rewrite(found.installation, found.copy)
+
+
+def _why_not(found: Pressed, card: Card, row: Row, who: Bound, kind: str) -> str | None:
+    """What to tell whoever pressed, in the place of deciding; None where it can be decided."""
+    verdict = modals.VERDICTS[kind]
+    if kind == APPROVE and _voted(found, who, verdict):
+        # Slack repeats a press that it heard no answer to: the vote that stands is the answer.
+        return _DONE[verdict]
+    if kind in (APPROVE, REJECT) and card.pending and not card.decidable_in("slack"):
+        # No card has this button.  Whoever sent it anyway is refused where everybody is, on record.
+        return _decide_at_once(found, card, who, verdict)
+    why_not = pressed.why_not(found, card, agrees=kind in pressed.AGREES)
+    if why_not is None and not forms.fits(kind, row):
+        return "Nothing was decided: not all of it fits in Slack. Open it, and do it there."
+    return why_not
+
+
+def _decide_at_once(found: Pressed, card: Card, who: Bound, verdict: str = "approve") -> str:
+    """A verdict without words; what is to be said of it."""
+    try:
+        return _decide(found, card, who, verdict, comment="")
+    except Problem as problem:
+        return pressed.sentence(problem)
 
 
 def _known(
     found: Pressed, installed: Sequence[Installed], payload: Mapping[str, Any], channel: str
 ) -> Bound | None:
     """Who pressed; None where they were told why that is nobody who may."""
-    user = payload.get("user", {})
-    id = str(user.get("id", ""))
+    user = part(payload, "user")
+    id = text(user, "id")
     own = [one for one in installed if one.id == found.installation]
-    bound = people.bound(own, id)
+    bound = people.bound(own, id, text(user, "team_id"))
     if bound and bound[0].active:
         return bound[0]
     if bound:
         said = "Nothing was decided: your account here is not active any more."
+        afterwards.whisper(found.installation, channel, id, said)
     else:
-        said = _introduction(own[0], id, payload)
-    afterwards.whisper(found.installation, channel, id, said)
+        _introduce(own[0], id, payload, channel)
     return None
 
 
-def _introduction(installed: Installed, user: str, payload: Mapping[str, Any]) -> str:
-    told = payload.get("user", {})
-    team = str(told.get("team_id") or payload.get("team", {}).get("id") or installed.team or "")
-    name = str(told.get("name") or told.get("username") or user)
+def _introduce(installed: Installed, user: str, payload: Mapping[str, Any], channel: str) -> None:
+    told = part(payload, "user")
+    team = text(told, "team_id") or text(part(payload, "team"), "id") or installed.team or ""
+    name = text(told, "name") or text(told, "username") or user
     link = binding.link_for(
         workspace=installed.workspace,
         installation=installed.id,
@@ -115,10 +138,11 @@ def _introduction(installed: Installed, user: str, payload: Mapping[str, Any]) -
         user=user,
         user_name=name,
     )
-    return (
-        "Nothing was decided: Assentry does not know who you are. Connect your Slack user, once: "
-        f"{link} (for you alone, for ten minutes)"
+    said = (
+        "Nothing was decided: Assentry does not know who you are. Connect your Slack user, once, "
+        "by this link, while you are signed in. It is for you alone, and lasts ten minutes."
     )
+    afterwards.whisper(installed.id, channel, user, said, link=("Connect", link))
 
 
 def _decide(
@@ -150,7 +174,6 @@ def _decide(
     except Problem as problem:
         if problem.status == 422:
             raise
-        # Slack repeats a press that it heard no answer to: the vote that stands is the answer.
         if problem.code == "already_voted" and _voted(found, who, verdict):
             return _DONE[verdict]
         return pressed.sentence(problem)
@@ -175,13 +198,14 @@ def submit(payload: Mapping[str, Any], installed: Sequence[Installed]) -> dict[s
     Raises:
         Forged: it is no modal of ours.
     """
-    view = payload.get("view", {})
-    action = view.get("callback_id")
+    view = part(payload, "view")
+    action = text(view, "callback_id")
     if action not in modals.TITLES:
         raise Forged
-    found = pressed.find(installed, view.get("private_metadata"))
+    found = pressed.find(installed, text(view, "private_metadata"))
     own = [one for one in installed if one.id == found.installation]
-    bound = people.bound(own, str(payload.get("user", {}).get("id", "")))
+    user = part(payload, "user")
+    bound = people.bound(own, text(user, "id"), text(user, "team_id"))
     if not bound or not bound[0].active:
         return _update("Nothing was decided: Assentry does not know who you are.")
     who = bound[0]
@@ -190,10 +214,11 @@ def submit(payload: Mapping[str, Any], installed: Sequence[Installed]) -> dict[s
     except Problem as problem:
         return _update(pressed.sentence(problem))
     card = card_of(row)
+    pressed.check_offered(action, card)
     why_not = pressed.why_not(found, card, agrees=action in pressed.AGREES)
     if why_not is not None:
-        return _update(why_not)
-    given = modals.typed(view.get("state", {}).get("values", {}))
+        return _update(why_not, card)
+    given = forms.typed(part(part(view, "state"), "values"))
     return _submitted(found, card, row, who, action, given)
 
 
@@ -203,39 +228,33 @@ def _submitted(
     verdict = modals.VERDICTS[action]
     try:
         extra = _extra(verdict, row, given)
-        said = _decide(found, card, who, verdict, comment=modals.comment_of(given), **extra)
+        said = _decide(found, card, who, verdict, comment=forms.comment_of(given), **extra)
     except Unreadable as error:
-        return _errors({_first_field(given): str(error)})
+        return _errors({forms.block_of_name(verdict, row, error.name): str(error)})
     except Problem as problem:
-        detail = problem.errors[0].detail if problem.errors else problem.detail
-        words = problem.errors and problem.errors[0].pointer == "/comment"
-        return _errors({modals.COMMENT if words else _first_field(given): detail})
+        return _errors(forms.errors_of(verdict, row, problem))
     afterwards.rewrite(found.installation, found.copy)
-    return None if said == _DONE[verdict] else _update(said)
+    return None if said == _DONE[verdict] else _update(said, card)
 
 
 def _extra(verdict: str, row: Row, given: Mapping[str, str]) -> dict[str, Any]:
     if verdict == "edit":
-        offered = modals.edits_of(row)
+        offered = forms.edits_of(row)
         form = {one.name: given.get(f"f{at}", "") for at, one in enumerate(offered)}
         edits = read_edits(form, offered)
         if not edits:
             raise Unreadable("You changed nothing: approve it as it is, or change a value.")
         return {"edits": edits}
     if verdict == "answer":
-        asked = modals.questions_of(row)
-        form = {one.name: given.get(f"f{at}", "") for at, one in enumerate(asked)}
+        form = forms.answers_of(row, given)
         return {"answer": answer_form.read(form, msgspec.json.decode(row.payload))}
     return {}
-
-
-def _first_field(given: Mapping[str, str]) -> str:
-    return next((block for block in given if block.startswith("f")), modals.COMMENT)
 
 
 def _errors(errors: Mapping[str, str]) -> dict[str, Any]:
     return {"response_action": "errors", "errors": dict(errors)}
 
 
-def _update(text: str) -> dict[str, Any]:
-    return {"response_action": "update", "view": modals.said("Assentry", text)}
+def _update(text: str, card: Card | None = None) -> dict[str, Any]:
+    link = None if card is None else pressed.page(card)
+    return {"response_action": "update", "view": modals.said("Assentry", text, link)}

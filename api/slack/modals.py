@@ -5,30 +5,25 @@ Source of the limits: https://docs.slack.dev/reference/views/modal-views
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any, Final
 
-import msgspec
-from msgspec import Raw
-
+from api.slack.forms import (
+    COMMENT,
+    MOST_COMMENT,
+    REASON,
+    VALUE,
+    edits_of,
+    questions_of,
+)
 from approvals import answer_form, edit_form
-from approvals.frozen import FrozenFact, decode
-from approvals.present import masked
 from approvals.row import Row
 from approvals.words import REASONS
-from core.canonical import JSON
 from core.visible import plain
 from notifications.card import Card
-from notifications.slack.blocks import ANSWER, APPROVE, EDIT, REJECT, RETURN
+from notifications.slack.blocks import ANSWER, APPROVE, EDIT, REJECT, RETURN, told
 
-#: block_id of the words that go with a verdict, and of the reason that is chosen.
-COMMENT: Final = "comment"
-REASON: Final = "reason"
-VALUE: Final = "value"
-MOST_COMMENT: Final = 3_000
-#: Slack shows so many inputs beside what a view also holds.
-MOST_FIELDS: Final = 80
+MOST_OPTIONS: Final = 100
 
 TITLES: Final = {
     APPROVE: ("Approve", "Approve"),
@@ -77,60 +72,14 @@ def view(action: str, card: Card, row: Row, value: str) -> dict[str, Any]:
     }
 
 
-def said(title: str, text: str) -> dict[str, Any]:
-    """A modal that only says something."""
+def said(title: str, text: str, link: tuple[str, str] | None = None) -> dict[str, Any]:
+    """A modal that only says something; ``link`` as `notifications.slack.blocks.told` has it."""
     return {
         "type": "modal",
         "title": _plain(title),
         "close": _plain("Close"),
-        "blocks": [_text(_cut(text, 2_900))],
+        "blocks": told(text, link)["blocks"],
     }
-
-
-def edits_of(row: Row) -> list[edit_form.Field]:
-    """What may be changed, as the edit modal offers it."""
-    shown = _shown(row)
-    labels = {fact.pointer: fact.label for fact in shown.facts}
-    covered = frozenset(shown.covered)
-    return edit_form.fields(shown.payload, shown.editable, labels, covered)[:MOST_FIELDS]
-
-
-def questions_of(row: Row) -> list[answer_form.Field]:
-    """What is asked, as the answer modal offers it."""
-    return answer_form.fields(msgspec.json.decode(row.payload))[:MOST_FIELDS]
-
-
-def typed(values: Mapping[str, Any]) -> dict[str, str]:
-    """What was typed or chosen, by block."""
-    found = {}
-    for block, actions in values.items():
-        for state in actions.values() if isinstance(actions, dict) else ():
-            option = state.get("selected_option") or {}
-            found[block] = str(state.get("value") or option.get("value") or "")
-    return found
-
-
-def comment_of(given: Mapping[str, str]) -> str:
-    """The reason that was chosen, and the words beside it."""
-    chosen = dict(REASONS).get(given.get(REASON, ""), "")
-    return ". ".join(part for part in (chosen, given.get(COMMENT, "").strip()) if part)
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What the edit modal needs of a request: its payload with sensitive values covered."""
-
-    payload: JSON
-    facts: tuple[FrozenFact, ...]
-    editable: tuple[str, ...]
-    covered: tuple[str, ...]
-
-
-def _shown(row: Row) -> Shown:
-    plan = decode(row.plan)
-    payload = masked(row.payload, plan.sensitive)
-    plain_payload = msgspec.json.decode(payload) if isinstance(payload, Raw) else payload
-    return Shown(plain_payload, plan.facts, plan.editable, plan.sensitive)
 
 
 def _reasons() -> dict[str, Any]:
@@ -167,7 +116,7 @@ def _field(block: str, field: edit_form.Field) -> dict[str, Any]:
         "action_id": VALUE,
         "multiline": field.kind in ("long", "json"),
     }
-    if field.value and len(field.value) <= MOST_COMMENT:
+    if field.value:
         element["initial_value"] = field.value
     hint = "Hidden here: leave it empty to keep it." if field.covered else ""
     return _input(block, label, element, optional=True, hint=hint)
@@ -179,10 +128,10 @@ def _asked(block: str, field: answer_form.Field) -> dict[str, Any]:
     element: dict[str, Any]
     if field.kind == "choice":
         options = [
-            {"text": _plain(_cut(plain(words, one_line=True), 75)), "value": _cut(code, 150)}
-            for code, words in field.choices
+            {"text": _plain(_cut(plain(words, one_line=True), 75)), "value": str(at)}
+            for at, (_, words) in enumerate(field.choices)
         ]
-        element = {"type": "static_select", "action_id": VALUE, "options": options}
+        element = {"type": "static_select", "action_id": VALUE, **_grouped(options)}
     elif field.kind == "yesno":
         element = _choice(("true", "false"), "")
     else:
@@ -192,6 +141,20 @@ def _asked(block: str, field: answer_form.Field) -> dict[str, Any]:
             "multiline": field.kind in ("text", "json"),
         }
     return _input(block, label, element, optional=not field.required, hint=hint)
+
+
+def _grouped(options: list[dict[str, Any]]) -> dict[str, Any]:
+    """Options as a select takes them: a hundred at most, more in groups of a hundred."""
+    if len(options) <= MOST_OPTIONS:
+        return {"options": options}
+    groups = [
+        {
+            "label": _plain(f"From {start + 1}"),
+            "options": options[start : start + MOST_OPTIONS],
+        }
+        for start in range(0, len(options), MOST_OPTIONS)
+    ]
+    return {"option_groups": groups}
 
 
 def _choice(choices: Sequence[str], chosen: str) -> dict[str, Any]:

@@ -21,10 +21,10 @@ CHANNEL = "slack"
 ASSURANCE = "chat"
 
 
-def bound(installed: Sequence[Installed], user: str) -> list[Bound]:
-    """Who this user is, in the workspaces that the request speaks for."""
+def bound(installed: Sequence[Installed], user: str, team: str = "") -> list[Bound]:
+    """Who this user, of this team where it is said, is in the workspaces that the request speaks for."""
     with pool().connection() as conn:
-        return binding.bound(conn, [one.id for one in installed], user)
+        return binding.bound(conn, [one.id for one in installed], user, team or None)
 
 
 def reader_of(who: Bound) -> Reader:

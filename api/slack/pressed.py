@@ -40,7 +40,7 @@ class Pressed:
     digest: bytes
 
 
-def find(installed: Sequence[Installed], value: object, place: str = "") -> Pressed:
+def find(installed: Sequence[Installed], value: str, place: str = "") -> Pressed:
     """The message that a button belongs to.
 
     Args:
@@ -51,7 +51,7 @@ def find(installed: Sequence[Installed], value: object, place: str = "") -> Pres
         Forged: it is none of these installations', or another message's.
     """
     try:
-        notification, digest = blocks.read_button(str(value))
+        notification, digest = blocks.read_button(value)
     except ValueError:
         raise Forged from None
     with pool().connection() as conn:
@@ -68,6 +68,20 @@ def card_of(row: Row) -> Card:
     return cards.card(row)
 
 
+def check_offered(action: str, card: Card) -> None:
+    """Whether any card of this request could have had such a button.
+
+    Raises:
+        Forged: none could.
+    """
+    question = card.kind == "question"
+    fixed = card.deciding is not None and not card.deciding.may_edit
+    if (action == ANSWER) != question and action in AGREES:
+        raise Forged
+    if action == EDIT and fixed:
+        raise Forged
+
+
 def why_not(pressed: Pressed, card: Card, *, agrees: bool) -> str | None:
     """Why what was pressed cannot be decided on as it stands; None where it can.
 
@@ -81,15 +95,20 @@ def why_not(pressed: Pressed, card: Card, *, agrees: bool) -> str | None:
             "Nothing was decided: it was changed since you looked. Look at it again, as it is now."
         )
     if not card.decidable_in("slack"):
-        return f"Nothing was decided: this is not decided in Slack. Open it: {card.url}"
+        return "Nothing was decided: this is not decided in Slack. Open it, and decide there."
     if agrees and not blocks.render(card, pressed.copy.id).whole:
-        return f"Nothing was decided: not all of it fits in Slack. Open it: {card.url}"
+        return "Nothing was decided: not all of it fits in Slack. Open it, and decide there."
     return None
+
+
+def page(card: Card) -> tuple[str, str]:
+    """A button to the request's page: what stands on it, and where it leads."""
+    return (f"Open the {card.kind}", card.url)
 
 
 def sentence(problem: Problem) -> str:
     """A refusal in words for whoever pressed."""
     if problem.status == 404:
         return "Nothing was decided: this request is not yours to see."
-    said = problem.detail
+    said = problem.errors[0].detail if problem.errors else problem.detail
     return said if "Nothing was decided" in said else f"Nothing was decided. {said}"

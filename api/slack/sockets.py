@@ -16,6 +16,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import close_old_connections
 from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.socket_mode import SocketModeClient
 from slack_sdk.socket_mode.client import BaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
@@ -23,7 +24,7 @@ from slack_sdk.socket_mode.response import SocketModeResponse
 
 from api.slack import dispatch, reading
 from api.slack.dispatch import Forged
-from api.slack.reading import Kind, Received
+from api.slack.reading import Kind, Unreadable
 from core import db
 from core.db import pool
 from notifications.slack import signature
@@ -70,7 +71,11 @@ class Sockets:
                 self._clients.pop(app)[1].close()
         for app, (id, token) in wanted.items():
             if app not in self._clients:
-                self._open(app, id, token)
+                try:
+                    self._open(app, id, token)
+                except (SlackClientError, OSError) as error:
+                    # The others are looked after all the same, and this one again soon.
+                    logger.warning("Slack opens no connection for app %s: %s", app, _said(error))
 
     def close(self) -> None:
         """End every connection."""
@@ -100,8 +105,8 @@ def _handle(app: str, client: BaseSocketModeClient, request: SocketModeRequest) 
     try:
         if request.type in _KINDS:
             said = _answer(app, request)
-    except Forged:
-        logger.warning("an envelope of Slack's held a button that is none of ours")
+    except (Forged, Unreadable):
+        logger.warning("an envelope of Slack's held what is none of ours")
     finally:
         close_old_connections()
     payload = None if said is None else dict(said)
@@ -111,11 +116,14 @@ def _handle(app: str, client: BaseSocketModeClient, request: SocketModeRequest) 
 
 
 def _answer(app: str, request: SocketModeRequest) -> Mapping[str, Any] | None:
-    origin = reading.origin_of(request.payload)
-    if origin.app != app:
+    received = reading.envelope(cast("Kind", request.type), request.payload)
+    if received.origin.app != app:
         return None
-    installed = signature.named(origin)
-    if not installed:
-        return None
-    received = Received(cast("Kind", request.type), request.payload, origin)
-    return dispatch.answer(received, installed)
+    installed = signature.named(received.origin)
+    return dispatch.answer(received, installed) if installed else None
+
+
+def _said(error: Exception) -> str:
+    """Slack's word for it, without what it was asked with."""
+    answer = error.response if isinstance(error, SlackApiError) else None
+    return str(answer.get("error", "")) if answer is not None else type(error).__name__

@@ -3,26 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
+from api.slack import people
 from approvals import cards, lists
-from approvals.access import Reader
 from core.visible import plain
 from notifications.card import RISKS, Card
 from notifications.slack import blocks
+from notifications.slack.binding import Bound
 
-#: As many as are looked at; a view holds a hundred blocks.
+#: So many are listed in App Home: a view holds a hundred blocks, and each takes two.
 MOST: Final = 40
+#: So many are looked at, the most urgent first.
 MOST_LOOKED_AT: Final = 100
 
 
-def of(reader: Reader, words: str = "") -> list[Card]:
-    """The requests that ask this person now, the most critical and the most urgent first."""
-    page = lists.inbox(reader=reader, view="mine", order="urgency", limit=MOST_LOOKED_AT)
-    found = [cards.card(row) for row in page.items]
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits for somebody, the most urgent first; ``more``: others were not looked at."""
+
+    cards: Sequence[Card]
+    more: bool
+
+    @property
+    def count(self) -> str:
+        """How many, as far as they were looked at."""
+        return f"{'More than ' if self.more else ''}{len(self.cards)}"
+
+
+def of_all(known: Sequence[Bound], words: str = "") -> Waiting:
+    """The requests that ask a Slack user now, in every workspace in which they are somebody.
+
+    Args:
+        words: each must stand somewhere in the request.
+    """
+    found: list[Card] = []
+    more = False
+    for who in known:
+        page = lists.inbox(
+            reader=people.reader_of(who), view="mine", order="urgency", limit=MOST_LOOKED_AT
+        )
+        found += [cards.card(row) for row in page.items]
+        more = more or page.next is not None
     wanted = words.casefold().split()
     kept = [card for card in found if all(word in _text(card) for word in wanted)]
-    return sorted(kept, key=lambda card: (RISKS.index(card.risk), card.expires_at))[:MOST]
+    kept.sort(key=lambda card: (RISKS.index(card.risk), card.expires_at))
+    return Waiting(kept, more)
 
 
 def listed(found: Sequence[Card]) -> list[dict[str, Any]]:
@@ -35,12 +62,7 @@ def listed(found: Sequence[Card]) -> list[dict[str, Any]]:
             {
                 "type": "section",
                 "text": {"type": "plain_text", "text": line or " ", "emoji": False},
-                "accessory": {
-                    "type": "button",
-                    "text": {"type": "plain_text", "text": "Open", "emoji": False},
-                    "action_id": blocks.OPEN,
-                    "url": card.url,
-                },
+                "accessory": blocks.link_button("Open", card.url),
             }
         )
         about = f"{blocks.RISKS[card.risk]} · until {blocks.when(card.expires_at)}"
@@ -57,18 +79,27 @@ def listed(found: Sequence[Card]) -> list[dict[str, Any]]:
     return made
 
 
-def home(found: Sequence[Card], *, known: bool) -> dict[str, Any]:
+def left(count: int) -> dict[str, Any]:
+    """How many more there are than are listed."""
+    said = f"{count} more: open the inbox, or search with other words."
+    return {"type": "context", "elements": [{"type": "mrkdwn", "text": said}]}
+
+
+def home(found: Waiting, *, known: bool) -> dict[str, Any]:
     """App Home: what waits, or how to connect."""
     if not known:
         said = (
             "Assentry does not know who you are yet: type */assentry connect*, and open the link."
         )
-    elif not found:
+    elif not found.cards:
         said = "Nothing waits for you."
     else:
-        said = f"*{len(found)}* wait for you, the most critical first."
-    made = [{"type": "section", "text": {"type": "mrkdwn", "text": said}}, *listed(found)]
-    return {"type": "home", "blocks": made[:100]}
+        said = f"*{found.count}* wait for you, the most critical first."
+    shown = found.cards[:MOST]
+    made = [{"type": "section", "text": {"type": "mrkdwn", "text": said}}, *listed(shown)]
+    if len(found.cards) > MOST:
+        made.append(left(len(found.cards) - MOST))
+    return {"type": "home", "blocks": made}
 
 
 def _text(card: Card) -> str:

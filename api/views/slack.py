@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable
 from http import HTTPStatus
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
@@ -28,9 +28,12 @@ def _door(read: Callable[[bytes], Received]) -> Callable[[HttpRequest], HttpResp
     @csrf_exempt
     @require_POST
     def view(request: HttpRequest) -> HttpResponse:
-        if int(request.headers.get("Content-Length") or 0) > MOST_BYTES:
+        try:
+            body = request.read(MOST_BYTES + 1)
+        except UnreadablePostError:
+            return _refused(HTTPStatus.BAD_REQUEST, "The body did not come whole.")
+        if len(body) > MOST_BYTES:
             return _refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large.")
-        body = request.body
         try:
             received = read(body)
         except Unreadable:

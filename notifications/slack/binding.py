@@ -38,7 +38,9 @@ SELECT b.person_id, b.workspace_id, p.user_id, coalesce(nullif(u.name, ''), u.em
   FROM notifications_slackbinding b
   JOIN people_person p ON p.id = b.person_id
   JOIN people_user u ON u.id = p.user_id
+  JOIN notifications_slackinstallation i ON i.id = b.installation_id
  WHERE b.installation_id = ANY(%(installations)s) AND b.user_id = %(user)s AND b.ended_at IS NULL
+   AND (%(team)s::text IS NULL OR b.team_id = %(team)s OR i.enterprise_id IS NOT NULL)
 """
 _LINK: Final = """
 WITH old AS (DELETE FROM notifications_slacklink WHERE expires_at < clock_timestamp() - interval '1 day')
@@ -88,9 +90,17 @@ class Connected:
     since: datetime
 
 
-def bound(conn: Connection[Any], installations: list[UUID], user: str) -> list[Bound]:
-    """Who this Slack user is, in the workspaces that these installations speak for."""
-    rows = conn.execute(_BOUND, {"installations": installations, "user": user}).fetchall()
+def bound(
+    conn: Connection[Any], installations: list[UUID], user: str, team: str | None = None
+) -> list[Bound]:
+    """Who this Slack user is, in the workspaces that these installations speak for.
+
+    Args:
+        team: the team the user belongs to, where it is said: in a channel shared with another
+            company its people act too.  Inside one Grid organisation an id is one person's everywhere.
+    """
+    values = {"installations": installations, "user": user, "team": team or None}
+    rows = conn.execute(_BOUND, values).fetchall()
     return [Bound(*row) for row in rows]
 
 

@@ -86,6 +86,24 @@ def reply(text: str) -> dict[str, Any]:
     return {"text": escape(plain(text)), "blocks": [_section(_cut(plain(text), SECTION))]}
 
 
+def told(text: str, link: tuple[str, str] | None = None) -> dict[str, Any]:
+    """A sentence to somebody, whoever else's words are in it: as text that is not read for markup.
+
+    Args:
+        link: what stands on a button beneath, and where it leads.
+    """
+    whole = text if link is None else f"{text} {link[1]}"
+    blocks = [_section(_cut(plain(text), SECTION))]
+    if link is not None:
+        blocks.append({"type": "actions", "elements": [link_button(*link)]})
+    return {"text": escape(plain(whole)), "blocks": blocks}
+
+
+def link_button(label: str, url: str) -> dict[str, Any]:
+    """A button that only opens a page."""
+    return {"type": "button", "text": _plain(label), "action_id": OPEN, "url": url}
+
+
 def escape(text: str) -> str:
     """Text for a place in which Slack would read links and mentions (&, < and > are all it takes)."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
@@ -243,7 +261,7 @@ def _button(label: str, action: str, value: str, style: str = "") -> dict[str, A
 
 def _open(card: Card, *, primary: bool = False) -> dict[str, Any]:
     label = "Open the request" if card.kind == "request" else "Open the question"
-    button = {"type": "button", "text": _plain(label), "action_id": OPEN, "url": card.url}
+    button = link_button(label, card.url)
     return {**button, "style": "primary"} if primary else button
 
 

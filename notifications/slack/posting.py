@@ -156,7 +156,7 @@ def _not_posted(turn: Turn, held: Held, failure: SlackFailure) -> None:
             case Later(after=after):
                 with conn.transaction():
                     if after is not None:
-                        turns.pause(conn, turn, "chat.postMessage", after)
+                        turns.pause(conn, turn.installation, "chat.postMessage", after)
                     sending.later(
                         conn,
                         held.id,

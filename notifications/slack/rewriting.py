@@ -110,7 +110,7 @@ def _rewrite(turn: Turn, copy: Copy, card: Card) -> bool:
     except Later as failure:
         with pool().connection() as conn:
             if failure.after is not None:
-                turns.pause(conn, turn, "chat.update", failure.after)
+                turns.pause(conn, turn.installation, "chat.update", failure.after)
             conn.execute(_AGAIN, {"id": copy.id, "pause": failure.after or PAUSE})
         return failure.after is None
     except SlackFailure as failure:

@@ -25,12 +25,12 @@ _TIMESTAMP: Final = re.compile(r"[0-9]{1,12}")
 _SIGNATURE: Final = re.compile(r"v0=[0-9a-f]{64}")
 
 _CANDIDATES: Final = """
-SELECT i.id, i.workspace_id, i.team_id, i.enterprise_id, i.bot_user_id, i.signing_secret,
+SELECT i.id, i.workspace_id, w.name, i.team_id, i.enterprise_id, i.bot_user_id, i.signing_secret,
        CASE WHEN i.earlier_until > clock_timestamp() THEN i.earlier_secret END
-  FROM notifications_slackinstallation i
+  FROM notifications_slackinstallation i JOIN people_workspace w ON w.id = i.workspace_id
  WHERE i.state <> 'removed' AND i.signing_secret IS NOT NULL
    AND (%(app)s::text IS NULL OR i.app_id = %(app)s)
-   AND (%(app)s::text IS NULL
+   AND (%(anywhere)s
         OR i.team_id = %(team)s
         OR (i.team_id IS NULL AND i.enterprise_id = %(enterprise)s))
 """
@@ -50,7 +50,10 @@ class NotSlack(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What the body says it comes from; all None for what comes from no team (a URL's verification)."""
+    """What the body says it comes from.
+
+    Commands of old apps name no app.  All None is what comes from no team: a URL's verification.
+    """
 
     app: str | None = None
     team: str | None = None
@@ -63,6 +66,7 @@ class Installed:
 
     id: UUID
     workspace: UUID
+    workspace_name: str
     team: str | None
     enterprise: str | None
     bot_user: str
@@ -119,13 +123,18 @@ def _signs(
 def _candidates(
     conn: Connection[Any], origin: Origin
 ) -> list[tuple[Installed, Sequence[Callable[[], str]]]]:
-    values = {"app": origin.app, "team": origin.team, "enterprise": origin.enterprise}
+    values = {
+        "app": origin.app,
+        "team": origin.team,
+        "enterprise": origin.enterprise,
+        "anywhere": origin == Origin(),
+    }
     found: list[tuple[Installed, Sequence[Callable[[], str]]]] = []
     for row in conn.execute(_CANDIDATES, values).fetchall():
-        id, workspace, team, enterprise, bot_user, secret, earlier = row
+        *told, secret, earlier = row
         sealed = [one for one in (secret, earlier) if one is not None]
-        opened = [partial(open_, id, "signing_secret", one) for one in sealed]
-        found.append((Installed(id, workspace, team, enterprise, bot_user), opened))
+        opened = [partial(open_, told[0], "signing_secret", one) for one in sealed]
+        found.append((Installed(*told), opened))
     return found
 
 

@@ -23,6 +23,11 @@ INSERT INTO notifications_slackpause (id, installation_id, method, until)
 VALUES (core_uuid7(), %(installation)s, %(method)s, clock_timestamp() + %(after)s)
 ON CONFLICT (installation_id, method) DO UPDATE SET until = greatest(notifications_slackpause.until, excluded.until)
 """
+_IS_PAUSED: Final = """
+SELECT EXISTS (SELECT 1 FROM notifications_slackpause
+                WHERE installation_id = %(installation)s AND method = %(method)s
+                  AND until > clock_timestamp())
+"""
 _BREAK: Final = f"""
 WITH broken AS (
     UPDATE notifications_slackinstallation
@@ -67,10 +72,16 @@ def _mend() -> str:
     return f"Mend it on the page of channels: {settings.BASE_URL}/channels"
 
 
-def pause(conn: Connection[Any], turn: Turn, method: str, after: timedelta) -> None:
+def pause(conn: Connection[Any], installation: UUID, method: str, after: timedelta) -> None:
     """Call this method of this app not before: every process heeds it."""
-    values = {"installation": turn.installation, "method": method, "after": after}
-    conn.execute(_PAUSE, values)
+    conn.execute(_PAUSE, {"installation": installation, "method": method, "after": after})
+
+
+def is_paused(conn: Connection[Any], installation: UUID, method: str) -> bool:
+    """Whether Slack asked not to call this method of this app yet."""
+    values = {"installation": installation, "method": method}
+    row = conn.execute(_IS_PAUSED, values).fetchone()
+    return row is not None and bool(row[0])
 
 
 def app_refused(conn: Connection[Any], installation: UUID, workspace: UUID, reason: str) -> None:

@@ -10,7 +10,7 @@ from pytest_django import Settings
 from api.slack.afterwards import afterwards
 from demo.slack.double import Double
 from tests.demo.slack.conftest import Clock
-from tests.notifications.desk import Desk, double_with_team
+from tests.notifications.desk import Desk, double_with_team, forget_apps
 from tests.notifications.mail_desk import MailDesk, desk_of, posting
 from tests.notifications.postbox import Postbox
 from tests.server import Live
@@ -22,6 +22,7 @@ def double(server: Live, settings: Settings) -> Iterator[Double]:
         settings.SLACK_API_URL = made.api_url
         made.state.clock = Clock()
         double_with_team(made)
+        forget_apps()
         yield made
         afterwards.wait()
 

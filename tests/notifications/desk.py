@@ -41,6 +41,16 @@ def double_with_team(double: Double) -> None:
     double.add_channel(TEAM, DESK, "desk")
 
 
+def forget_apps() -> None:
+    """Take out what earlier tests connected: the same team with the same secret."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE notifications_slackinstallation SET state = 'removed', bot_token = NULL, "
+            "signing_secret = NULL, app_token = NULL, earlier_secret = NULL, earlier_until = NULL "
+            "WHERE state <> 'removed'"
+        )
+
+
 class Desk:
     """A workspace with the double's app, and the turns of its workers taken one by one."""
 
