@@ -41,6 +41,11 @@ SELECT count(DISTINCT s.user_id), count(*)
   JOIN people_user u ON u.id = s.user_id AND u.is_active
   JOIN people_person p ON p.user_id = s.user_id AND p.active AND p.workspace_id = %(workspace)s
 """
+_ANY_OTHER: Final = """
+SELECT EXISTS (SELECT 1 FROM notifications_otherchannel WHERE workspace_id = %(workspace)s)
+    OR EXISTS (SELECT 1 FROM notifications_pushsubscription s
+                 JOIN people_person p ON p.user_id = s.user_id AND p.workspace_id = %(workspace)s)
+"""
 _OTHERS: Final = """
 SELECT id, name, role, created_at FROM notifications_otherchannel
  WHERE workspace_id = %(workspace)s ORDER BY name
@@ -138,6 +143,29 @@ def standing(*, workspace: UUID) -> Standing:
             others=tuple(others(conn, workspace)),
             unreached=tuple((row[0], row[1]) for row in unreached),
             failures=tuple(Failures(*row) for row in failed),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What is needed to say whether anything is wrong; ``any_other``: a browser, or another service."""
+
+    apps: tuple[SlackApp, ...]
+    lanes: dict[tuple[UUID, str], PostLane]
+    unreached: int
+    any_other: bool
+
+
+def brief(*, workspace: UUID) -> Brief:
+    """The same in short, for what stands beside every inbox."""
+    with pool().connection() as conn:
+        listed = {"workspace": workspace, "most": MOST_LISTED}
+        found = conn.execute(_ANY_OTHER, {"workspace": workspace}).fetchone()
+        return Brief(
+            apps=tuple(apps(conn, workspace)),
+            lanes=lanes(conn, workspace),
+            unreached=len(conn.execute(_UNREACHED, listed).fetchall()),
+            any_other=found is not None and bool(found[0]),
         )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from approvals import unsettled
 from approvals.access import Reader
 from callbacks import lists
 from callbacks.lists import Disabled
+from oversight.channels import Trouble, trouble
 from oversight.endpoints import owner_of
 
 
@@ -22,15 +23,17 @@ class Attention:
     disabled: Sequence[Disabled]
     lapsed: int
     untold: int
+    #: Of channels, for administrators.
+    channels: Trouble = field(default_factory=Trouble)
 
     def __bool__(self) -> bool:
-        return bool(self.disabled or self.lapsed or self.untold)
+        return bool(self.disabled or self.lapsed or self.untold or self.channels)
 
 
 def attention(*, reader: Reader) -> Attention:
     """What this person ought to look at, of the last seven days."""
     lapsed, untold = unsettled.count(reader=reader)
-    return Attention(disabled(reader=reader), lapsed, untold)
+    return Attention(disabled(reader=reader), lapsed, untold, trouble(reader=reader))
 
 
 def disabled(*, reader: Reader) -> list[Disabled]:

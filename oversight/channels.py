@@ -17,7 +17,7 @@ from approvals.access import Reader
 from core.db import pool
 from core.problems import conflict, forbidden, not_found
 from notifications import channels, trials
-from notifications.channels import SlackApp, Standing
+from notifications.channels import Brief, SlackApp, Standing
 from notifications.slack.advice import todo
 from notifications.trials import Trial
 from people.models import Person
@@ -107,7 +107,7 @@ def mail_server() -> MailServer | None:
     return None if server is None else MailServer(server.shown, settings.MAIL_FROM.address)
 
 
-def role_channels(workspace: UUID, found: Standing) -> tuple[RoleChannel, ...]:
+def role_channels(workspace: UUID, found: Standing | Brief) -> tuple[RoleChannel, ...]:
     """The Slack channels that the active policy names, and whether each takes posts."""
     with pool().connection() as conn:
         document = active.document_of(conn, workspace)
@@ -117,7 +117,7 @@ def role_channels(workspace: UUID, found: Standing) -> tuple[RoleChannel, ...]:
     return tuple(_role_channel(role.name, role.title, role.slack or "", found) for role in named)
 
 
-def _role_channel(role: str, title: str, place: str, found: Standing) -> RoleChannel:
+def _role_channel(role: str, title: str, place: str, found: Standing | Brief) -> RoleChannel:
     """As `notifications.lining_up` chooses: ``TEAM/CHANNEL`` names its team, a channel alone is the first's."""
     team, _, address = place.rpartition("/")
     apps = [app for app in found.apps if app.state != "removed" and team in ("", app.team)]
@@ -133,6 +133,41 @@ def _role_channel(role: str, title: str, place: str, found: Standing) -> RoleCha
     if lane.broken_at is not None:
         return RoleChannel(role, title, place, app.id, "broken", lane.broken_at, lane.reason)
     return RoleChannel(role, title, place, app.id, "works")
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What is wrong with channels; ``none``: not one is set up, which is not wrong, but worth saying."""
+
+    apps: tuple[SlackApp, ...] = ()
+    roles: tuple[RoleChannel, ...] = ()
+    unreached: int = 0
+    none: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.apps or self.roles or self.unreached)
+
+
+def trouble(*, reader: Reader) -> Trouble:
+    """What an administrator ought to mend; nothing for everybody else."""
+    if not may_administer(reader):
+        return Trouble()
+    found = channels.brief(workspace=reader.workspace_id)
+    broken = tuple(app for app in found.apps if app.state == "broken")
+    named = role_channels(reader.workspace_id, found)
+    apps = {app.id for app in broken}
+    return Trouble(
+        apps=broken,
+        roles=tuple(
+            one
+            for one in named
+            if one.state in ("broken", "no_app") and one.installation not in apps
+        ),
+        unreached=found.unreached,
+        none=not (
+            settings.SMTP or found.any_other or any(app.state != "removed" for app in found.apps)
+        ),
+    )
 
 
 def unreached_titles(*, reader: Reader, found: Standing) -> Mapping[UUID, str]:
@@ -166,7 +201,7 @@ def try_slack(*, reader: Reader, installation: UUID, channel: str) -> Trial:
         Problem: 403; 404; 409 ``slack_broken``; 422 at ``/channel``.
     """
     must_administer(reader)
-    named = role_channels(reader.workspace_id, channels.standing(workspace=reader.workspace_id))
+    named = role_channels(reader.workspace_id, channels.brief(workspace=reader.workspace_id))
     roles = [
         one.role
         for one in named

@@ -31,7 +31,13 @@ _ROLE_STATES: Final = {
     "no_app": ("nay", "no app of this team is connected"),
 }
 _TRIAL_STATES: Final = {"pending": ("back", "is on its way"), "sent": ("yes", "arrived")}
-_FIELDS: Final = ("bot_token", "signing_secret", "app_token", "channel")
+_SECRETS: Final = frozenset({"bot_token", "signing_secret", "app_token"})
+#: What the forms of this page let people type; the others only have a button.
+_FIELDS: Final[Mapping[str, frozenset[str]]] = {
+    "connect": _SECRETS,
+    "secrets": _SECRETS,
+    "test": frozenset({"channel"}),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,11 @@ class App:
     def removed(self) -> bool:
         """Whether it was taken out."""
         return self.state == "removed"
+
+    @property
+    def place(self) -> str:
+        """The channel that a test is offered for: the first role's, without its team."""
+        return self.roles[0].channel.rpartition("/")[2] if self.roles else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,11 +221,9 @@ def wanted_of(form: QueryDict, *, change: bool) -> Wanted:
 
 
 def faults(problem: Problem, form: str, channel: str = "") -> Typed:
-    """What was refused, by field."""
-    errors = {
-        one.pointer.removeprefix("/"): one.detail
-        for one in problem.errors
-        if one.pointer.removeprefix("/") in _FIELDS
-    }
-    said = "" if errors else problem.detail
+    """What was refused, by field where the form has it."""
+    fields = _FIELDS.get(form.partition(" ")[0], frozenset())
+    told = {one.pointer.removeprefix("/"): one.detail for one in problem.errors}
+    errors = {name: detail for name, detail in told.items() if name in fields}
+    said = "" if errors else " ".join(told.values()) or problem.detail
     return Typed(form, said, errors, channel)

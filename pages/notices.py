@@ -12,8 +12,11 @@ from django.urls import reverse
 from approvals.unsettled import MOST_COUNTED, Unsettled
 from callbacks.lists import MOST_HELD, Disabled
 from core import ids
+from notifications.channels import MOST_LISTED
 from oversight.attention import attention
+from oversight.channels import RoleChannel, Trouble
 from pages.endpoints import REASONS
+from pages.templatetags.assentry import bare
 from pages.visitor import Visitor
 
 #: Endpoints that the inbox names one by one; of more it only says how many.
@@ -74,7 +77,29 @@ def notices(visitor: Visitor) -> Notices:
     if found.untold:
         said = _many(found.untold, "permit was used", "permits were used")
         lines.append((f"{said} without a result", f"{there}#untold"))
+    lines += channel_lines(found.channels)
     return Notices(tuple(stopped(one) for one in found.disabled[:MOST_NAMED]), tuple(lines))
+
+
+def channel_lines(found: Trouble) -> list[tuple[str, str]]:
+    """What is wrong with channels, and where it is mended."""
+    there = reverse("channels")
+    lines = [
+        (f"Slack refuses the app of {bare(app.name)}: {app.reason}", f"{there}#slack")
+        for app in found.apps
+    ]
+    lines += [
+        (f"The Slack channel of {bare(one.title)} takes no posts: {_why(one)}", f"{there}#slack")
+        for one in found.roles
+    ]
+    if found.unreached:
+        said = _many(found.unreached, "request that waits", "requests that wait", most=MOST_LISTED)
+        lines.append((f"{said} told nobody", f"{there}#silent"))
+    return lines
+
+
+def _why(one: RoleChannel) -> str:
+    return one.reason or "no app of its team is connected"
 
 
 def stopped(one: Disabled) -> Stopped:
