@@ -17,7 +17,7 @@ from approvals.row import Row
 from approvals.words import REASONS
 from core.canonical import JSON
 from core.problems import Problem
-from notifications.slack.blocks import ANSWER, EDIT
+from notifications.slack.blocks import EDIT
 
 #: block_id of the words that go with a verdict, and of the reason that is chosen.
 COMMENT: Final = "comment"
@@ -29,13 +29,11 @@ MOST_FIELDS: Final = 80
 
 
 def fits(action: str, row: Row) -> bool:
-    """Whether a modal can hold all that there is to fill in or change."""
-    if action == EDIT:
-        offered = _edits_of(row)
-        return len(offered) <= MOST_FIELDS and all(
-            len(one.value) <= MOST_COMMENT for one in offered
-        )
-    return action != ANSWER or len(_questions_of(row)) <= MOST_FIELDS
+    """Whether the edit modal can hold all that may be changed: what is left out of it would be lost."""
+    if action != EDIT:
+        return True
+    offered = _edits_of(row)
+    return len(offered) <= MOST_FIELDS and all(len(one.value) <= MOST_COMMENT for one in offered)
 
 
 def edits_of(row: Row) -> list[edit_form.Field]:
@@ -45,7 +43,7 @@ def edits_of(row: Row) -> list[edit_form.Field]:
 
 def questions_of(row: Row) -> list[answer_form.Field]:
     """What is asked, as the answer modal offers it."""
-    return _questions_of(row)[:MOST_FIELDS]
+    return answer_form.fields(msgspec.json.decode(row.payload))[:MOST_FIELDS]
 
 
 def typed(values: Mapping[str, Any]) -> dict[str, str]:
@@ -114,10 +112,6 @@ def _edits_of(row: Row) -> list[edit_form.Field]:
     shown = _shown(row)
     labels = {fact.pointer: fact.label for fact in shown.facts}
     return edit_form.fields(shown.payload, shown.editable, labels, frozenset(shown.covered))
-
-
-def _questions_of(row: Row) -> list[answer_form.Field]:
-    return answer_form.fields(msgspec.json.decode(row.payload))
 
 
 def _shown(row: Row) -> Shown:

@@ -23,8 +23,6 @@ from core.visible import plain
 from notifications.card import Card
 from notifications.slack.blocks import ANSWER, APPROVE, EDIT, REJECT, RETURN, told
 
-MOST_OPTIONS: Final = 100
-
 TITLES: Final = {
     APPROVE: ("Approve", "Approve"),
     REJECT: ("Reject", "Reject"),
@@ -131,7 +129,7 @@ def _asked(block: str, field: answer_form.Field) -> dict[str, Any]:
             {"text": _plain(_cut(plain(words, one_line=True), 75)), "value": str(at)}
             for at, (_, words) in enumerate(field.choices)
         ]
-        element = {"type": "static_select", "action_id": VALUE, **_grouped(options)}
+        element = {"type": "static_select", "action_id": VALUE, "options": options}
     elif field.kind == "yesno":
         element = _choice(("true", "false"), "")
     else:
@@ -141,20 +139,6 @@ def _asked(block: str, field: answer_form.Field) -> dict[str, Any]:
             "multiline": field.kind in ("text", "json"),
         }
     return _input(block, label, element, optional=not field.required, hint=hint)
-
-
-def _grouped(options: list[dict[str, Any]]) -> dict[str, Any]:
-    """Options as a select takes them: a hundred at most, more in groups of a hundred."""
-    if len(options) <= MOST_OPTIONS:
-        return {"options": options}
-    groups = [
-        {
-            "label": _plain(f"From {start + 1}"),
-            "options": options[start : start + MOST_OPTIONS],
-        }
-        for start in range(0, len(options), MOST_OPTIONS)
-    ]
-    return {"option_groups": groups}
 
 
 def _choice(choices: Sequence[str], chosen: str) -> dict[str, Any]:

@@ -64,7 +64,11 @@ def render(card: Card, notification: UUID, *, asks: bool = True) -> Rendered:
     blocks = [
         {"type": "header", "text": _plain(_cut(_line(_title(card)), HEADER))},
         _state(card, asks=asks),
-        *([] if len(_line(_title(card))) <= HEADER else [_section(_line(card.title))]),
+        *(
+            []
+            if len(_line(_title(card))) <= HEADER
+            else [_section(_cut(_line(card.title), SECTION))]
+        ),
         *facts,
     ]
     if not whole:
@@ -157,11 +161,11 @@ def _facts(lines: Sequence[Line]) -> tuple[list[Block], bool]:
     fields: list[dict[str, Any]] = []
     for line in lines[:shown]:
         label, value = _pair(line)
-        if len(value) > FIELD or "\n" in value:
+        if _alone(line):
             blocks += _flush(fields)
             blocks.append(_section(_cut(f"{label}:\n{value}", SECTION)))
             continue
-        fields += [_plain(_cut(label, FIELD)), _plain(value or "(empty)")]
+        fields += [_plain(label), _plain(value or "(empty)")]
         if len(fields) == FIELDS_OF_SECTION:
             blocks += _flush(fields)
     blocks += _flush(fields)
@@ -174,12 +178,17 @@ def _shown(lines: Sequence[Line]) -> int:
     left = MOST_CHARACTERS
     alone = 0
     for number, line in enumerate(lines):
-        written = _written(line)
-        alone += "\n" in written or len(written) > FIELD
-        left -= min(len(written), SECTION)
+        alone += _alone(line)
+        left -= min(len(_written(line)), SECTION)
         if number >= MOST_LINES or left < 0 or alone > MOST_ALONE:
             return number
     return len(lines)
+
+
+def _alone(line: Line) -> bool:
+    """Whether a value takes a section of its own: several lines, or too long to stand beside its label."""
+    label, value = _pair(line)
+    return "\n" in value or len(value) > FIELD or len(label) > FIELD
 
 
 def _written(line: Line) -> str:

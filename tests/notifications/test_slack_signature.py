@@ -7,7 +7,6 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -302,7 +301,7 @@ def test_the_check_of_an_address_is_answered_only_where_it_is_signed(desk: Desk)
     right = desk.double.verify_url(TEAM)
     assert (right.status, right.json) == (200, {"challenge": right.payload["challenge"]})
     for how in ({"signature": "v0=" + "0" * 64}, {"signature": ""}, {"timestamp": 1531420618}):
-        wrong = desk.double.verify_url(TEAM, **how)  # type: ignore[arg-type]
+        wrong = desk.double.verify_url(TEAM, **how)
         assert wrong.status == 401
         assert right.payload["challenge"] not in wrong.body
 
@@ -336,9 +335,9 @@ def test_only_while_they_overlap_do_both_secrets_count(desk: Desk) -> None:
     assert (taken(new), taken(SECRET)) == (200, 200)
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE notifications_slackinstallation SET earlier_until = earlier_until - %s "
-            "WHERE id = %s",
-            [timedelta(hours=24), desk.installation.id],
+            "UPDATE notifications_slackinstallation "
+            "SET earlier_until = earlier_until - interval '24 hours' WHERE id = %s",
+            [desk.installation.id],
         )
     assert (taken(new), taken(SECRET)) == (200, 401)
 
@@ -367,13 +366,15 @@ def test_no_address_in_a_body_is_ever_called(desk: Desk, listener: tuple[str, li
     here, came = listener
     request, card = asked(desk)
     places = [here, "http://169.254.169.254/latest", "https://hooks.slack.com.evil.io/x"]
-    for place in places:
 
-        def put(payload: dict[str, Any], place: str = place) -> None:
-            payload |= {"response_url": place, "response_urls": [{"response_url": place}]}
+    def put(payload: dict[str, Any]) -> None:
+        urls = [{"response_url": place} for place in places]
+        payload |= {"response_url": places[0], "response_urls": urls}
 
+    for _ in range(len(places)):
         assert desk.double.press(TEAM, "U0EVE", card, "Approve", change=put).status == 200
         assert desk.double.command(TEAM, "U0ANA", "C0DESK", "/assentry", change=put).status == 200
+        places.append(places.pop(0))
     assert desk.double.press(TEAM, "U0ANA", card, "Reject…", change=put).status == 200
     desk.settle()
     view = desk.double.view(TEAM, "U0ANA")
