@@ -128,7 +128,7 @@ def text_of(mail: postbox.Mail) -> str:
     """The text of a mail."""
     body = mail.message.get_body(("plain",))
     assert body is not None
-    return str(body.get_content())
+    return str(body.get_content()).replace("\r\n", "\n")
 
 
 def whole(mail: postbox.Mail) -> str:
