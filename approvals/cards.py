@@ -79,9 +79,8 @@ def _lines(shown: RequestObject, covered: frozenset[str]) -> tuple[Line, ...]:
 
 
 def _why(shown: RequestObject) -> str:
-    rule = shown.plan.rule
-    named = f"Rule “{rule}” (policy version {shown.plan.version})." if rule else ""
-    return " ".join(part for part in (shown.plan.why, named, *shown.plan.notes) if part)
+    version = f"Policy version {shown.plan.version}."
+    return " ".join(part for part in (shown.plan.why, version, *shown.plan.notes) if part)
 
 
 def _open(shown: RequestObject) -> StageShown | None:
