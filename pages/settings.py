@@ -38,12 +38,16 @@ DIGESTS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A channel, and what it means for this person now; `dot` repeats in colour what `said` says."""
+    """A channel, and what it means for this person now; `dot` repeats in colour what `said` says.
+
+    ``turn`` says when it is used, beside the others.
+    """
 
     name: str
     said: str
     dot: str
     hint: str = ""
+    turn: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +136,13 @@ def ways(
     wanted = chosen.channels or CHANNELS
     order = [one for one in dict.fromkeys((*wanted, *CHANNELS)) if one in ORDERS]
     told = {"slack": _slack(person, connected), "email": _mail(person)}
-    return [*(told[one] for one in order), _browsers(browsers)]
+    first, then = (told[one] for one in order)
+    besides = "besides" if "push" in wanted else "if nothing else works"
+    return [
+        replace(first, turn="first"),
+        replace(then, turn="then"),
+        replace(_browsers(browsers), turn=besides),
+    ]
 
 
 def _slack(person: Person, connected: Sequence[Connected]) -> Way:
@@ -160,9 +170,10 @@ def _mail(person: Person) -> Way:
 
 def _browsers(browsers: Sequence[PushSubscription]) -> Way:
     if not browsers:
-        return Way("Browsers", "in none yet", "void", "Switch it on below, in the browser itself.")
+        hint = "Switch it on below, in the browser itself."
+        return Way("Browsers", "none notifies you", "void", hint)
     count = len(browsers)
-    return Way("Browsers", "in one" if count == 1 else f"in {count}", "yes")
+    return Way("Browsers", "one notifies you" if count == 1 else f"{count} notify you", "yes")
 
 
 def roles_say(person: Person) -> list[tuple[str, str]]:

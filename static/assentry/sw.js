@@ -5,8 +5,9 @@ const HOME = new URL("/", self.location.origin).href;
 
 /** Where a notification leads: a page of this server, whatever the message says. */
 function ours(text) {
+  if (typeof text !== "string") return HOME;
   try {
-    const url = new URL(String(text), HOME);
+    const url = new URL(text, HOME);
     return url.origin === self.location.origin ? url.href : HOME;
   } catch {
     return HOME;
