@@ -40,7 +40,8 @@ FRAME_POLICY: Final = (
     "frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
 )
 STYLE: Final = """\
-:root { color-scheme: light dark; --line: #8884; --mute: #777; }
+:root { color-scheme: light dark; --line: #8884; --mute: #63676d; }
+@media (prefers-color-scheme: dark) { :root { --mute: #a5aab1; } }
 body { font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 1080px; padding: 24px 20px; }
 h1 { font-size: 22px; margin: 0 0 4px; overflow-wrap: anywhere; } h2 { font-size: 15px; margin: 26px 0 8px; }
 .hint { color: var(--mute); font-size: 13px; }
