@@ -141,6 +141,12 @@ def test_a_mail_has_text_and_html_and_belongs_to_its_thread() -> None:
     assert modern["Date"].datetime == datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
 
 
+def test_half_of_a_surrogate_pair_is_no_reason_to_send_nothing() -> None:
+    plain, rich = parsed(made(text="a\ud800b\n", html="<p>a\ud800b</p>\n"))[0].iter_parts()
+    assert plain.get_content() == "a?b\r\n"
+    assert rich.get_content() == "<p>a?b</p>\r\n"
+
+
 @pytest.mark.parametrize("thread", [None, "", "<one@shop.example>"])
 def test_the_first_mail_of_a_thread_answers_nothing(thread: str | None) -> None:
     modern, _old = parsed(made(thread=thread))

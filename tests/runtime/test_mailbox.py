@@ -228,6 +228,14 @@ def test_the_newest_are_kept_and_what_a_kill_left_half_is_not(tmp_path: Path) ->
     assert (tmp_path / "mail" / "notes.eml").exists()
 
 
+def test_only_its_own_files_are_read(tmp_path: Path) -> None:
+    (tmp_path / "secret.eml").write_text("Subject: secret\r\n\r\n")
+    letters = Letters(tmp_path / "mail")
+    (tmp_path / "mail" / "notes.eml").write_text("Subject: not ours\r\n\r\n")
+    for name in ("../secret", "notes", "", "..", "1795750752200726-000001/../notes"):
+        assert letters.read(name) is None, name
+
+
 def test_an_envelope_writes_no_lines_of_its_own(tmp_path: Path) -> None:
     letters = Letters(tmp_path)
     name = letters.add(
