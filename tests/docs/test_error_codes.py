@@ -40,7 +40,7 @@ CODES: dict[str, tuple[str | None, int | None]] = {
 #: operate.md describes.
 ELSEWHERE = {
     *("not_ready", "too_many_requests", "unavailable"),
-    *("channel_exists", "link_over", "no_mail_server", "too_many_browsers"),
+    *("channel_exists", "link_over", "no_mail_server"),
 }
 
 
