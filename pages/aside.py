@@ -13,6 +13,8 @@ from approvals import bulk, handling, undo
 from approvals.row import Row
 from approvals.status import Basis, Kind, Status
 from core import ids
+from notifications import stories
+from pages.told import WhoWasTold, who_was_told
 from pages.visitor import Visitor
 
 #: Steps of the run that stand on the request's page; the run's own page has all.
@@ -83,6 +85,7 @@ class Aside:
     alike: int
     #: Of the agent as it is now: what was suspended or retired may do nothing.
     agent_state: str
+    told: WhoWasTold
 
 
 def aside(row: Row, visitor: Visitor) -> Aside:
@@ -94,6 +97,7 @@ def aside(row: Row, visitor: Visitor) -> Aside:
         may_undo=undo.is_open(row) and undo.may_undo(row, visitor.reader),
         alike=_alike(row, visitor),
         agent_state=row.agent_state,
+        told=who_was_told(stories.of_request(row.id)),
     )
 
 
