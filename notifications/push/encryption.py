@@ -94,8 +94,10 @@ def encoded(raw: bytes) -> str:
 
 def decoded(text: str) -> bytes:
     """What `encoded` wrote; ValueError for anything else."""
-    raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    if encoded(raw) != text.rstrip("="):
+    bare = text.rstrip("=")
+    padding = "=" * (-len(bare) % 4)
+    raw = base64.urlsafe_b64decode(bare + padding)
+    if encoded(raw) != bare or text not in (bare, bare + padding):
         raise ValueError("not base64url")
     return raw
 

@@ -43,11 +43,10 @@ SELECT s.id, s.endpoint, s.key, s.secret
 _WELL: Final = """
 UPDATE notifications_pushsubscription SET last_success_at = clock_timestamp() WHERE id = ANY(%(ids)s)
 """
-_END: Final = f"""
-WITH over AS (DELETE FROM notifications_pushsubscription WHERE id = %(id)s),
-{INSERT_EVENTS}
-SELECT 1
-"""
+_END: Final = "DELETE FROM notifications_pushsubscription WHERE id = %(id)s RETURNING id"
+_RECORD: Final = f"WITH {INSERT_EVENTS} SELECT 1"
+#: A push service that asks for more patience than this is asked again all the same.
+MOST_PATIENCE: Final = timedelta(hours=1)
 
 
 class Push:
@@ -66,20 +65,23 @@ class Push:
         text, headers = _message(held, card)
         took: list[UUID] = []
         said = "no browser is subscribed"
-        later = False
+        later, after = False, timedelta(0)
         for subscription, endpoint, browser_key, secret in rows:
-            status, said = self._push(endpoint, browser_key, secret, text, headers, key, held.now)
+            status, said, pause = self._push(
+                endpoint, browser_key, secret, text, headers, key, held.now
+            )
             if 200 <= status < 300:
                 took.append(subscription)
             elif status in _OVER:
                 _end(held, subscription)
             else:
                 later = later or status == 0 or status == 429 or status >= 500
+                after = max(after, pause)
         if took:
             with pool().connection() as conn:
                 conn.execute(_WELL, {"ids": took})
             return Delivered(f"{len(took)} of {len(rows)} browsers")
-        return Retry(said) if later else GivenUp(said)
+        return Retry(said, after) if later else GivenUp(said)
 
     def _push(
         self,
@@ -90,8 +92,8 @@ class Push:
         headers: Mapping[str, str],
         key: ec.EllipticCurvePrivateKey,
         now: datetime,
-    ) -> tuple[int, str]:
-        """One POST to a push service; its status (0: none) and what to say of it."""
+    ) -> tuple[int, str, timedelta]:
+        """One POST to a push service; its status (0: none), what to say of it, and its wish to be left alone."""
         parts = urlsplit(endpoint)
         token = encryption.authorization(
             private=key,
@@ -109,8 +111,16 @@ class Push:
                 body=body,
             )
         except Failed as failure:
-            return 0, failure.kind
-        return answer.status, f"http {answer.status}"
+            return 0, failure.kind, timedelta(0)
+        return answer.status, f"http {answer.status}", _patience(answer.headers)
+
+
+def _patience(headers: Mapping[str, str]) -> timedelta:
+    """What ``Retry-After`` asks for, where it says so in seconds (RFC 9110, 10.2.3)."""
+    text = headers.get("retry-after", "").strip()
+    if not (text.isascii() and text.isdecimal() and len(text) < 8):
+        return timedelta(0)
+    return min(timedelta(seconds=int(text)), MOST_PATIENCE)
 
 
 def _message(held: Held, card: Card | None) -> tuple[bytes, dict[str, str]]:
@@ -137,11 +147,14 @@ def _message(held: Held, card: Card | None) -> tuple[bytes, dict[str, str]]:
 
 
 def _end(held: Held, subscription: UUID) -> None:
-    with pool().connection() as conn:
+    """The browser is told no more; whoever takes it away writes the one event."""
+    with pool().connection() as conn, conn.transaction():
+        if conn.execute(_END, {"id": subscription}).fetchone() is None:
+            return
         fact = Fact(
             held.workspace,
             Actor.system("notifications"),
             ("per", held.person or held.id),
             PushUnsubscribed(reason="gone"),
         )
-        conn.execute(_END, {"id": subscription, **event_rows([fact], held.now)})
+        conn.execute(_RECORD, event_rows([fact], held.now))
