@@ -104,7 +104,7 @@ def _connect(product: Product, double: Double, scale: Scale) -> None:
     product.more = {"ASSENTRY_SLACK_API_URL": double.api_url, "ASSENTRY_DEV": "1"}
     product.start()
     secrets = {"bot_token": TOKEN, "signing_secret": SECRET}
-    product.manage("slack_connect", WORKSPACE, stdin=json.dumps(secrets))
+    product.manage("slack_connect", WORKSPACE, "--bot-token-stdin", stdin=json.dumps(secrets))
     policy = product.data.parent / "slack.json"
     policy.write_text(json.dumps(_policy(roles)))
     product.manage("policy_apply", WORKSPACE, str(policy))

@@ -49,10 +49,14 @@ BODY: dict[str, Any] = {
     "summary": "Please hurry, the customer waits.",
 }
 _MOVES = (
-    "UPDATE notifications_notification SET due_at = due_at - %(by)s, held_until = held_until - %(by)s,"
-    " failing_since = failing_since - %(by)s WHERE workspace_id = %(workspace)s",
-    "UPDATE core_due SET due_at = due_at - %(by)s, ready_at = ready_at - %(by)s"
-    " WHERE workspace_id = %(workspace)s",
+    (
+        "UPDATE notifications_notification SET due_at = due_at - %(by)s, held_until = held_until - %(by)s,"
+        " failing_since = failing_since - %(by)s WHERE workspace_id = %(workspace)s"
+    ),
+    (
+        "UPDATE core_due SET due_at = due_at - %(by)s, ready_at = ready_at - %(by)s"
+        " WHERE workspace_id = %(workspace)s"
+    ),
 )
 
 
@@ -122,7 +126,10 @@ class Pushed:
 
     def wait(self, **by: float) -> None:
         """Let time pass for what is to be sent."""
-        values = {"by": timedelta(**by), "workspace": self.world.workspace.id}
+        values: dict[str, Any] = {
+            "by": timedelta(**by),
+            "workspace": self.world.workspace.id,
+        }
         with connections["owner"].cursor() as cursor:
             for move in _MOVES:
                 cursor.execute(move, values)
