@@ -151,7 +151,7 @@ async def _presses(product: Product, double: Double, scale: Scale) -> list[float
     listed = (
         await connection.call("GET", "/api/v1/requests?status=approved&limit=100", product.agent)
     ).json()
-    if len(listed["items"]) < min(100, scale.presses):
+    if len(listed["results"]) < min(100, scale.presses):
         raise NotReady("not every press was counted")
     connection.close()
     return taken

@@ -21,3 +21,5 @@ PASSWORD_HASHERS = ["tests.hashers.QuickArgon2"]
 ANCHOR_DIR = None
 #: Nor send mail to where somebody's own instance does.
 SMTP = None
+#: Nor call Slack: whoever tests it starts one of their own.
+SLACK_API_URL = "http://127.0.0.1:9/api/"

@@ -36,6 +36,8 @@ def test_no_input_breaks_it(tenant: Tenant, role: str, tmp_path: Path) -> None:
         *("--phases", "examples,coverage,fuzzing", "--max-examples", "20", "--seed", "1"),
         *("--request-timeout", "70", "--warnings", "off", "--generation-database", "none"),
         *("--exclude-path", "/api/v1/inbox/events", "--exclude-path", "/api/v1/session"),
+        # It asks Slack who the app is, and says 502 where Slack does not answer.
+        *("--exclude-path", "/api/v1/channels/slack"),
     ]
     if role == "person":
         command += ["--generation-with-security-parameters", "false"]

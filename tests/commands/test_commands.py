@@ -245,7 +245,14 @@ def test_policy_test(document):
         "line": 11,
         "passed": False,
         "expected": {"effect": "deny"},
-        "came": {"effect": "ask", "rule": None, "stages": [["lead"]], "approvals": [1]},
+        "came": {
+            "effect": "ask",
+            "rule": None,
+            "stages": [["lead"]],
+            "approvals": [1],
+            "channels": ["slack", "email", "web"],
+            "assurance": "chat",
+        },
         "differs": "expected effect deny; it comes to ask as no rule matches: lead",
     }
     assert text.splitlines()[-1] == "1 passed, 1 failed."
