@@ -34,7 +34,7 @@ SELECT n.id, n.request_id, n.kind, n.channel, n.person_id, n.role, n.revision, n
  ORDER BY n.id
 """
 _PLACES: Final = """
-SELECT i.workspace_id, i.id, coalesce(i.team_id, ''), i.state = 'active'
+SELECT i.workspace_id, i.id, coalesce(i.team_id, i.enterprise_id, ''), i.state = 'active'
   FROM notifications_slackinstallation i
  WHERE i.workspace_id = ANY(%(workspaces)s) AND i.state <> 'removed'
  ORDER BY i.created_at

@@ -14,8 +14,8 @@ MAX_CASES: Final = 200
 ROLE_NAME: Final = r"[a-z][a-z0-9_]{0,63}"
 ACTION_NAME: Final = r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*"
 DURATION: Final = r"[1-9][0-9]{0,9}[smhd]"
-#: The id of a channel, as Slack gives it.
-SLACK_CHANNEL: Final = r"[CG][A-Z0-9]{2,20}"
+#: The id of a channel, as Slack gives it; behind that of its team or organisation where several are connected.
+SLACK_CHANNEL: Final = r"([TE][A-Z0-9]{2,20}/)?[CG][A-Z0-9]{2,20}"
 
 RISKS: Final = ("low", "medium", "high", "critical")
 EFFECTS: Final = ("allow", "ask", "deny")
@@ -197,7 +197,7 @@ POLICY_SCHEMA: Final[dict[str, Any]] = {
             slack={
                 "type": "string",
                 "pattern": f"^{SLACK_CHANNEL}$",
-                "description": "The id of the role's channel in Slack, such as C0123ABC.",
+                "description": "The id of the role's channel in Slack: C0123ABC, or T0123ABC/C0123ABC.",
             },
             channels={
                 "type": "array",

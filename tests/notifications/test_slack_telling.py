@@ -18,6 +18,7 @@ from audit.models import Event
 from core import due
 from notifications.models import Lane, Notification, SlackInstallation, Unreached
 from notifications.slack import installs
+from notifications.slack.installs import Wanted
 from notifications.sql import SLACK, TELL
 from oversight.kill_switch import Order, run
 from people.permissions import grant_permission
@@ -358,3 +359,23 @@ def test_administrators_hear_that_slack_refuses_the_app_by_what_still_works(desk
     assert "in the channel of lead (is_archived)" in alarm.text
     (said,) = desk.direct("U0EVE")
     assert "is_archived" in json.dumps(said.blocks)
+
+
+def test_a_channel_named_with_its_team_is_posted_to_by_that_teams_app(desk: Desk) -> None:
+    desk.double.add_team("T0OTHER", signing_secret="s" * 32, bot_token="xoxb-other-0123456789")
+    desk.double.add_channel("T0OTHER", "C0THERE", "there")
+    other = installs.connect(
+        actor=TEST,
+        workspace=desk.world.workspace,
+        wanted=Wanted(bot_token="xoxb-other-0123456789", signing_secret="s" * 32),
+    )
+    roles = desk.world.policy["roles"]
+    roles["lead"] = {**roles["lead"], "slack": "T0OTHER/C0THERE"}
+    desk.world.apply(roles=roles)
+    request = desk.world.submit()
+    desk.tell(request)
+    lane = Lane.objects.get(installation=other)
+    desk.sender.take(due.take(SLACK, [lane.id]))
+    assert lane.address == "C0THERE"
+    assert len(desk.double.messages("T0OTHER", "C0THERE")) == 1
+    assert desk.in_channel() == []
