@@ -26,14 +26,14 @@ SELECT n.id, n.request_id, n.reference, n.revision, n.stage
   FROM notifications_notification n JOIN notifications_lane l ON l.id = n.lane_id
  WHERE n.workspace_id = l.workspace_id AND l.installation_id = %(installation)s
    AND n.state = 'sent' AND n.channel = 'slack' AND n.kind = 'asked' AND n.wanted > n.shown
-   AND n.due_at <= clock_timestamp()
+   AND n.reference <> '' AND n.due_at <= clock_timestamp()
  ORDER BY n.priority, n.wanted, n.id LIMIT %(most)s
 """
 _NEXT_DUE: Final = """
 SELECT min(n.due_at)
   FROM notifications_notification n JOIN notifications_lane l ON l.id = n.lane_id
  WHERE l.installation_id = %(installation)s AND n.state = 'sent' AND n.channel = 'slack'
-   AND n.kind = 'asked' AND n.wanted > n.shown
+   AND n.kind = 'asked' AND n.wanted > n.shown AND n.reference <> ''
 """
 #: A copy that cannot be rewritten any more is left as it is: its buttons decide nothing.
 _LEAVE: Final = (
