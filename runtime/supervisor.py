@@ -30,6 +30,8 @@ from runtime.locks import FileLock
 from runtime.mail import Mail
 from runtime.options import ROOT, Options
 from runtime.postgres import EmbeddedPostgres
+from runtime.slack import PROGRAM as SLACK_PROGRAM
+from runtime.slack import Connecting, Slack
 
 WEB_PROCESSES = 2
 READY_SECONDS = 60.0
@@ -56,7 +58,8 @@ class Supervisor:
 
     `web` and `worker` are the commands to keep running; `--fd N` is appended to `web`.
     `manage` is the command line for migrations and the demo.  `demo`, where it is wanted, runs
-    `demo_program`, and `mail` is the mailbox, where mails go to no server.
+    `demo_program`, and `mail` is the mailbox, where mails go to no server.  `slack`, where there is a
+    shop, plays Slack for it.
     """
 
     def __init__(
@@ -69,9 +72,12 @@ class Supervisor:
         demo: Demo | None = None,
         demo_program: Sequence[str] = PROGRAM,
         mail: Mail | None = None,
+        slack: Slack | None = None,
     ) -> None:
         self._options = options
         self._mail = mail
+        self._slack = slack
+        self._connecting: Connecting | None = None
         self._demo = demo
         self._demo_program = demo_program
         self._web = web
@@ -79,7 +85,11 @@ class Supervisor:
         self._manage = manage
         self._began = time.monotonic()
         self._lock = FileLock(options.data / "up.lock")
-        self._environment = {**options.environment(), **(mail.environment() if mail else {})}
+        self._environment = {
+            **options.environment(),
+            **(mail.environment() if mail else {}),
+            **(slack.environment() if slack else {}),
+        }
         self._postgres: EmbeddedPostgres | None = None
         self._children: list[Child] = []
         self._later: list[Child] = []
@@ -162,6 +172,8 @@ class Supervisor:
             if self._demo is not None and not self._demo.seeded(options.data):
                 last = self._run_manage("seed_demo", "--retail").strip().splitlines()
                 self._demo.keep(options.data, last[-1])
+            if self._slack is not None:
+                self._slack.keep(options.data)
         except psycopg.OperationalError as error:
             raise Refused(f"The database does not answer: {_first_line(error)}") from error
 
@@ -200,6 +212,12 @@ class Supervisor:
             command = self._demo.command(self._options, self._demo_program)
             more = self._demo.environment()
             self._later.append(self._child("demo", command, more, [], vital=False))
+        if self._slack is not None:
+            command = self._slack.command(self._options, SLACK_PROGRAM)
+            self._later.append(self._child("slack", command, {}, [], vital=False))
+            self._connecting = Connecting(
+                self._slack, self._options.data, self._manage, self._environment
+            )
         for child in self._later:
             child.start(self._parent_fd)
         self._children, self._later = [*self._children, *self._later], []
@@ -224,6 +242,8 @@ class Supervisor:
             for child in self._children:
                 if line := child.tend(self._parent_fd):
                     say(line)
+            if self._connecting is not None and (line := self._connecting.tend()):
+                say(line)
             if not self._announced:
                 if self._answers():
                     self._announced = True
@@ -233,6 +253,8 @@ class Supervisor:
                     say(welcome.text(self._options, seconds, mailbox))
                     if self._demo is not None:
                         say(self._demo.text(self._options))
+                    if self._slack is not None:
+                        say(self._slack.text())
                 elif time.monotonic() > give_up:
                     raise GaveUp(f"Assentry was not ready after {READY_SECONDS:.0f} s.")
             self._sleep()
@@ -252,10 +274,10 @@ class Supervisor:
     def _sleep(self) -> None:
         """Until something happens to a child, or it is time to look again."""
         wait = TEND_SECONDS if self._announced else 0.02
-        for child in self._children:
-            due = child.due_in()
-            if due is not None:
-                wait = min(wait, due)
+        dues = [child.due_in() for child in self._children]
+        if self._connecting is not None:
+            dues.append(self._connecting.due_in)
+        wait = min([wait, *(due for due in dues if due is not None)])
         if self._wakeup is None:
             raise RuntimeError("signals are not caught")
         readable, _, _ = select.select([self._wakeup[0]], [], [], wait)
@@ -287,6 +309,8 @@ class Supervisor:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._command.wait(END_SECONDS)
             self._command.kill()
+        if self._connecting is not None:
+            self._connecting.end()
         for child in self._children:
             child.signal(signal.SIGTERM)
         for child in self._children:
@@ -311,7 +335,9 @@ def main(arguments: Sequence[str] = (), **commands: Sequence[str]) -> int:
     try:
         options = options_module.read()
         demo = Demo.read(list(arguments), options)
-        return Supervisor(options, demo=demo, mail=Mail.read(options), **commands).run()
+        slack = Slack.read(options, wanted=demo is not None)
+        mail = Mail.read(options)
+        return Supervisor(options, demo=demo, mail=mail, slack=slack, **commands).run()
     except Refused as reason:
         sys.stderr.write(f"{reason}\n")
         return 1

@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import psycopg
@@ -78,7 +79,8 @@ def seed_demo(arguments: list[str]) -> None:
         note("seed_retail")
         lead = {"email": "ana@shop.example", "password": "her-password", "role": "support lead"}
         boss = {"email": "olga@shop.example", "password": "a-password", "role": "owner"}
-        sys.stdout.write(f"{json.dumps({'people': [boss, lead], 'agent_key': 'shop-key'})}\n")
+        said = {"workspace": "shop", "people": [boss, lead], "agent_key": "shop-key"}
+        sys.stdout.write(f"{json.dumps(said)}\n")
         return
     note("seed")
     with owner() as connection:
@@ -86,6 +88,21 @@ def seed_demo(arguments: list[str]) -> None:
     person = {"email": "reviewer@demo.example", "password": "a-password", "role": "reviewer"}
     said = {"page": f"{base}/", "people": [person], "agent_key": "key", "curl": f"curl {base}/api"}
     sys.stdout.write(f"seeding\n{json.dumps(said)}\n")
+
+
+def slack_connect(arguments: list[str]) -> None:
+    """Asks the Slack that it was pointed at who it is, with what came on standard input."""
+    note("slack_connect")
+    given = json.loads(sys.stdin.read())
+    if BEHAVIOUR == "broken connect":
+        sys.exit("slack_connect: BOT_TOKEN: Slack refuses it.")
+    url = os.environ["ASSENTRY_SLACK_API_URL"] + "auth.test"
+    asked = urllib.request.Request(url, method="POST")  # noqa: S310 - on loopback
+    asked.add_header("Authorization", f"Bearer {given['bot_token']}")
+    with urllib.request.urlopen(asked) as answer:  # noqa: S310 - on loopback
+        said = json.load(answer)
+    place = Path(os.environ["ASSENTRY_DATA"]) / "connected.json"
+    place.write_text(json.dumps({"arguments": arguments, "given": given, "said": said}))
 
 
 def up(arguments: list[str]) -> int:
@@ -101,5 +118,7 @@ if __name__ == "__main__":
         web(sys.argv[2:])
     elif sys.argv[1] == "seed_demo":
         seed_demo(sys.argv[2:])
+    elif sys.argv[1] == "slack_connect":
+        slack_connect(sys.argv[2:])
     else:
         {"worker": worker, "demo": demo, "migrate": migrate}[sys.argv[1]]()

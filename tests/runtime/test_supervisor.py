@@ -183,6 +183,61 @@ def test_the_demo_runs_beside_and_ends_with_it(data: Path) -> None:
     helpers.wait_for(lambda: not again.left(), 8)
 
 
+def test_slack_is_played_for_the_shop_and_its_app_is_connected_once(data: Path) -> None:
+    first = Up(data, "--demo").ready()
+    helpers.wait_for(lambda: "plays Slack" in first.said())
+    (page,) = re.findall(r"Slack  (http://127\.0\.0\.1:\d+/)", first.said())
+    seed = data / "slack.json"
+    helpers.wait_for(lambda: json.loads(seed.read_text())["connected"])
+    assert seed.stat().st_mode & 0o077 == 0
+    told = json.loads((data / "connected.json").read_text())
+    team = json.loads(seed.read_text())["team"]
+    assert told["arguments"][0] == "shop"
+    assert not [word for word in told["arguments"] if word in team.values()]
+    assert told["given"] == {name: team[name] for name in ("bot_token", "signing_secret")}
+    assert (told["said"]["ok"], told["said"]["team_id"]) == (True, "T0SHOP")
+    helpers.wait_for(lambda: len(first.noted("web")) == 2 and len(first.noted("worker")) == 1)
+    for pid in (*first.noted("web"), *first.noted("worker")):
+        assert psutil.Process(pid).environ()["ASSENTRY_SLACK_API_URL"] == f"{page}api/"
+    with urllib.request.urlopen(page) as answer:  # noqa: S310 - on loopback
+        shown = answer.read().decode()
+    assert "support-leads" in shown
+    assert "Ana" in shown
+    first.process.send_signal(signal.SIGINT)
+    assert first.ended() == 0
+    assert not first.left()
+
+    # The shop is still there without the word, so its Slack is too; nothing is connected twice.
+    again = Up(data).ready()
+    helpers.wait_for(lambda: "plays Slack" in again.said())
+    helpers.wait_for(lambda: len(again.noted("worker")) == 2)
+    assert len(again.noted("slack_connect")) == 1
+    again.process.kill()
+    again.ended()
+    helpers.wait_for(lambda: not again.left(), 8)
+
+    # Pointed elsewhere, nothing is played.
+    own = Up(data, ASSENTRY_SLACK_API_URL="http://127.0.0.1:9/api/").ready()
+    helpers.wait_for(lambda: len(own.noted("worker")) == 3)
+    assert "plays Slack" not in own.said()
+    environment = psutil.Process(own.noted("web")[-1]).environ()
+    assert environment["ASSENTRY_SLACK_API_URL"] == "http://127.0.0.1:9/api/"
+    own.process.terminate()
+    assert own.ended() == 0
+
+
+def test_an_app_that_cannot_be_connected_is_said_and_the_rest_goes_on(data: Path) -> None:
+    up = Up(data, "--demo", STAND_IN="broken connect").ready()
+    helpers.wait_for(lambda: "was not connected to Slack" in up.said())
+    assert "Slack refuses it." in up.said()
+    helpers.wait_for(lambda: len(up.noted("demo")) == 1)
+    assert len(up.noted("slack_connect")) == 1
+    assert json.loads((data / "slack.json").read_text())["connected"] is False
+    up.process.send_signal(signal.SIGINT)
+    assert up.ended() == 0
+    helpers.wait_for(lambda: not up.left(), 8)
+
+
 def test_mail_works_without_an_account_and_ends_with_it(data: Path) -> None:
     up = Up(data).ready()
     (page,) = re.findall(r"Mail   (http://127\.0\.0\.1:\d+/)", up.said())
@@ -206,6 +261,7 @@ def test_mail_works_without_an_account_and_ends_with_it(data: Path) -> None:
     own = Up(data, ASSENTRY_SMTP_URL="smtp://127.0.0.1:2525").ready()
     helpers.wait_for(lambda: len(own.noted("worker")) == 2)
     assert "Mail   " not in own.said()
+    assert "plays Slack" not in own.said(), "there is no shop"
     assert not (data / "mailbox.json").exists()
     assert not [each for each in own.left() if "runtime.mailbox" in each.cmdline()]
     environment = psutil.Process(own.noted("web")[-1]).environ()
