@@ -18,7 +18,7 @@ from notifications.card import Card
 from notifications.others.channels import opened
 from notifications.singly import Came, Delivered, GivenUp, Held, Retry
 
-#: It logs addresses, which hold secrets.
+#: It logs addresses, which hold secrets; `core.http` keeps what it calls with from doing so.
 logging.getLogger("apprise").setLevel(logging.CRITICAL)
 
 _KINDS: Final[dict[str, Any]] = {
@@ -52,13 +52,14 @@ class Others:
 
 
 def _text(held: Held, card: Card | None) -> tuple[str, str]:
+    """Title and body: the action, never a value of its payload, which the policy's title may quote."""
     if card is None:
         return "Assentry", held.text or "This channel works."
     left = durations.span(card.expires_at - held.now)
-    title = f"{card.risk.capitalize()} risk: {plain(card.title, one_line=True)}"[:200]
+    title = f"{card.risk.capitalize()} risk: {plain(card.action, one_line=True)}"[:200]
     said = [
         f"{card.heading}, {left} left.",
-        plain(f"{card.agent}, of {card.owner}: {card.action}", one_line=True),
+        plain(f"{card.agent}, of {card.owner}, asks.", one_line=True),
         f"Decide here: {card.url}",
     ]
     return title, "\n".join(said)
