@@ -205,6 +205,12 @@ TABLE = [
     (OWNED + "channels: [web, push]}}", (11, 86, "/rules/0/ask/channels/1"), "slack, email, web"),
     (OWNED + "channels: [web, web]}}", (11, 86, "/rules/0/ask/channels/1"), "twice"),
     (OWNED + "channels: [{web: 1}]}}", (11, 81, "/rules/0/ask/channels/0"), "a single value"),
+    (
+        # What is left once the fault is taken out is not judged: one fault, told once.
+        OWNED + "channels: [slack, wob], assurance: session}}",
+        (11, 88, "/rules/0/ask/channels/1"),
+        "slack, email, web",
+    ),
     (OWNED + "assurance: mfa}}", (11, 81, "/rules/0/ask/assurance"), "link, chat, session"),
     (OWNED + "assurance: [link]}}", (11, 81, "/rules/0/ask/assurance"), "a single value"),
     (OWNED + "assurance: null}}", (11, 81, "/rules/0/ask/assurance"), "link, chat, session"),
