@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-import msgspec
-from msgspec import Raw
 from psycopg import Connection
 
 from approvals import lines, read, words
@@ -72,9 +70,7 @@ def _covered(row: Row) -> frozenset[str]:
 
 
 def _lines(shown: RequestObject, covered: frozenset[str]) -> tuple[Line, ...]:
-    payload = shown.payload
-    plain = msgspec.json.decode(payload) if isinstance(payload, Raw) else payload
-    found = lines.rows(plain, shown.facts, covered)
+    found = lines.of_request(shown, covered)
     return tuple(Line(row.label, row.text, COVERED if row.covered else row.note) for row in found)
 
 
@@ -164,7 +160,7 @@ def _became(shown: RequestObject) -> str:
         return ""
     said = words.since(shown.permit.state, result_missing=shown.permit.result_missing)
     if shown.result is not None:
-        said = f"{said} Told as {shown.result.status}."
+        said = f"{said} Its result, as it was told: {shown.result.status}."
     return said.strip()
 
 

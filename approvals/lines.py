@@ -6,11 +6,16 @@ A value is never taken from a label's summary, so that nothing can be cut, or hi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from approvals.shape import FactShown
+import msgspec
+from msgspec import Raw
+
+from approvals.shape import FactShown, RequestObject
+from approvals.status import Kind
 from core.canonical import canonical
 
 #: From this many characters on a value gets a frame that scrolls, and says how long it is.
@@ -18,6 +23,7 @@ LONG: Final = 600
 #: Rows shown at once; more are folded, with their count, and still on the page.
 FIRST_ROWS: Final = 120
 
+_OPTION_LABEL: Final = re.compile(r"/options/\d+/label")
 _WORDS: Final = frozenset({"true", "false", "null", ""})
 
 
@@ -52,6 +58,23 @@ def rows(
     told = {row.pointer for row in listed}
     listed.extend(row for row in _leaves(payload, "", ()) if row.pointer not in told)
     return [replace(row, covered=row.pointer in covered) for row in listed]
+
+
+def of_request(shown: RequestObject, covered: frozenset[str] = frozenset()) -> list[Row]:
+    """All rows of a request's or a question's payload, as people see it."""
+    payload = shown.payload
+    plain = msgspec.json.decode(payload) if isinstance(payload, Raw) else payload
+    found = rows(plain, shown.facts, covered)
+    if shown.kind != Kind.QUESTION:
+        return found
+    # The label of an option that has none is its value, put there by us: once is enough.
+    said = {row.pointer: row.text for row in found}
+    return [
+        row
+        for row in found
+        if not _OPTION_LABEL.fullmatch(row.pointer)
+        or said.get(row.pointer.removesuffix("label") + "value") != row.text
+    ]
 
 
 def at(payload: Any, pointer: str) -> list[Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,8 +16,6 @@ from approvals import lines as payload
 from approvals import words
 from approvals.quorum import AGREEING
 from approvals.shape import DecisionShown, MessageShown, RequestObject, StageShown
-
-_OPTION_LABEL: Final = re.compile(r"/options/\d+/label")
 
 decode = msgspec.json.Decoder(RequestObject).decode
 
@@ -180,7 +177,7 @@ def detail(
         members: names of the people who hold each role now, by role name.
         revealed: the payload holds its sensitive values, because the reader asked for them just now.
     """
-    rows = _rows(shown, seen)
+    rows = payload.of_request(shown, seen.covered)
     stages = _stages(shown, seen, members)
     open_stage = _open_stage(shown)
     state = _state_line(shown, stages)
@@ -216,20 +213,6 @@ def detail(
         revealed=revealed,
         places=seen.places if shown.status == "pending" else "",
     )
-
-
-def _rows(shown: RequestObject, seen: Seen) -> list[payload.Row]:
-    rows = payload.rows(shown.payload, shown.facts, seen.covered)
-    if shown.kind != "question":
-        return rows
-    # The label of an option that has none is its value, put there by us: once is enough.
-    said = {row.pointer: row.text for row in rows}
-    return [
-        row
-        for row in rows
-        if not _OPTION_LABEL.fullmatch(row.pointer)
-        or said.get(row.pointer.removesuffix("label") + "value") != row.text
-    ]
 
 
 def _outcome(shown: RequestObject) -> tuple[str, str]:
