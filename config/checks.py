@@ -11,7 +11,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from config.doctor import Finding, log, roles
+from config.doctor import log, roles
+from config.findings import Finding
 from core import db
 
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Final
 from urllib.parse import urlsplit
 
 import psycopg
@@ -19,13 +18,12 @@ from django.conf import settings
 
 from audit.models import Checkpoint, Event, Leaf, Subtree
 from config import environment, health
+from config.doctor_channels import channels
+from config.findings import Connection, Finding, Level
 from core import db, due
 from notifications.mail import client as mail_client
 from oversight.anchors import files, rollback
 from oversight.anchors.standing import every
-
-Level: TypeAlias = Literal["ok", "warning", "failed"]
-Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
 OLDEST_POSTGRES: Final = 15
 #: A sweep runs every second; a worker that has asked nothing for so long is not one.
@@ -37,16 +35,6 @@ DISK_WARNING: Final = 1024**3
 DISK_FAILED: Final = 100 * 1024**2
 INSERT_ONLY: Final = tuple(model._meta.db_table for model in (Event, Leaf, Subtree, Checkpoint))
 DEV_SWITCHES: Final = ("ASSENTRY_TIME_SCALE", "ASSENTRY_FAILPOINTS")
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line: what was looked at, how it is, and what to do where it is not well."""
-
-    check: str
-    level: Level
-    detail: str
-    todo: str = ""
 
 
 def examine() -> Iterator[Finding]:
@@ -392,5 +380,6 @@ DATABASE_CHECKS: Final[tuple[Callable[[Connection], Iterator[Finding]], ...]] = 
     _anchors,
     _durability,
     _overdue,
+    channels,
     _worker,
 )

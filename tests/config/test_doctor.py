@@ -15,6 +15,7 @@ from django.db import connections
 
 from config import doctor, environment
 from config.checks import the_log_is_only_added_to
+from config.findings import Finding
 from core import db
 from tests.promises import ask, promise
 
@@ -211,8 +212,8 @@ def test_redis_is_asked_only_where_it_is_used(settings):
 
 
 def test_the_command_prints_a_line_per_check_json_last_and_exits_honestly(monkeypatch):
-    bad = doctor.Finding("disk", "failed", "full", "free some space")
-    good = doctor.Finding("redis", "ok", "answers")
+    bad = Finding("disk", "failed", "full", "free some space")
+    good = Finding("redis", "ok", "answers")
     for findings, healthy in (([good], True), ([good, bad], False)):
         monkeypatch.setattr(doctor, "examine", lambda findings=findings: iter(findings))
         out = io.StringIO()
