@@ -98,6 +98,7 @@ def sections(packet: Mapping[str, Any]) -> list[Section]:
         _clock(packet),
         _permits(packet),
         _callbacks(packet),
+        _told(packet),
         _events(packet),
         _proof(packet),
     ]
@@ -366,6 +367,22 @@ def _callbacks(packet: Mapping[str, Any]) -> Section:
     ]
     table = _table(("Callback", "Address", "State", "Attempts"), rows)
     return Section("How the agent was told", [table if rows else Note("No callback was due.")])
+
+
+def _told(packet: Mapping[str, Any]) -> Section:
+    rows = [
+        (
+            _line(one["person"]["name"] if one["person"] else one["role"]),
+            f"{one['kind']}, by {one['channel']}",
+            one["state"] + (f": {_line(one['reason'])}" if one["reason"] else ""),
+            when(one["sent_at"]),
+            when(one["viewed_at"]),
+        )
+        for one in packet["told"]
+    ]
+    table = _table(("Who", "What", "State", "Sent", "First opened"), rows)
+    none = Note("Nobody was told by any channel: the inbox shows what waits.")
+    return Section("How people were told", [table if rows else none])
 
 
 def _events(packet: Mapping[str, Any]) -> Section:

@@ -17,6 +17,7 @@ from psycopg import Connection
 import agents.dossier
 import audit.dossier
 import callbacks.dossier
+import notifications.dossier
 import policies.dossier
 from approvals import dossier, heard
 from approvals.dossier import Asked
@@ -65,6 +66,7 @@ class Packet(Struct, frozen=True, kw_only=True):
     result: Part | None
     clock: Part
     callbacks: Parts
+    told: Annotated[Parts, Meta(description="Each message that told people of it")]
     events: Annotated[Parts, Meta(description="Every event about it, with its proof")]
     differences: Annotated[
         list[str],
@@ -162,6 +164,7 @@ def _put_together(
             "use_by": dossier.at(asked.use_by),
         },
         callbacks=callbacks.dossier.callbacks(conn, workspace, row.id),
+        told=notifications.dossier.told(conn, row.id),
         events=proven[: len(events)],
         differences=_differences(asked, events, decisions, messages),
         checkpoint={
