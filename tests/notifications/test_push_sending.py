@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -285,6 +287,28 @@ class TestWhatFails:
         assert (one.state, one.reason) == ("failed", f"http {status}")
         pushed.ask()
         assert len(pushed.service.arrived) == 1
+
+    def test_one_that_was_removed_meanwhile_ends_once(self, pushed: Pushed) -> None:
+        pushed.service.answer(410)
+        request = pushed.world.submit(**BODY)
+        pushed.tell(request)
+        pushed.service.hang = threading.Event()
+        [row] = subscriptions.subscriptions(person=pushed.ana)
+
+        def send() -> None:
+            try:
+                pushed.send()
+            finally:
+                connections.close_all()
+
+        with ThreadPoolExecutor(1) as threads:
+            sending = threads.submit(send)
+            pushed.service.until(1)
+            subscriptions.unsubscribe(actor=TEST, person=pushed.ana, subscription=row.id)
+            pushed.service.hang.set()
+            sending.result(20)
+        [event] = events_of(pushed.world.workspace.id, "push.unsubscribed")
+        assert event["data"] == {"reason": "by_hand"}
 
     def test_one_that_is_gone_takes_none_of_the_others_away(self, service: Receiver) -> None:
         pushed = Pushed(service, browsers=2)
