@@ -16,19 +16,12 @@ import requests
 from slack_sdk import WebClient
 
 from runtime.parent import VARIABLE
-from tests.demo.conftest import ROOT
+from tests.docs.pages import ROOT, blocks
 
-SEED: dict[str, Any] = {
-    "team": {
-        "id": "T0DEMO",
-        "name": "Acme Shop",
-        "bot_token": "xoxb-demo",
-        "signing_secret": "secret",
-        "app_id": "A0DEMO",
-    },
-    "channels": [{"id": "C0DESK", "name": "desk"}],
-    "users": [{"id": "U0ANA", "name": "ana", "email": "ana@shop.example"}],
-}
+#: What the documents show.
+SEED: dict[str, Any] = json.loads(
+    next(one.text for one in blocks("json", of=ROOT / "docs" / "demo.md") if '"team"' in one.text)
+)
 
 
 class Started:
