@@ -172,7 +172,7 @@ class Api:
         """While it lasts, nobody else changes anything; hold it to read several things as of one moment."""
         return self._changed
 
-    def until(self, condition: Callable[[], object], timeout: float = 10) -> None:
+    def until(self, condition: Callable[[], object], timeout: float = 30) -> None:
         """Wait until something holds; it is looked at after every call.
 
         Raises:

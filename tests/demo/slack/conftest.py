@@ -50,4 +50,4 @@ def clock(double: Double) -> Clock:
 
 @pytest.fixture
 def client(double: Double) -> WebClient:
-    return WebClient(TOKEN, base_url=double.api_url, timeout=5, retry_handlers=[])
+    return WebClient(TOKEN, base_url=double.api_url, timeout=30, retry_handlers=[])

@@ -151,13 +151,13 @@ def test_people_and_members_are_looked_up(double: Double, client: WebClient) -> 
 
 def test_forms_count_as_json_does(double: Double) -> None:
     form = {"token": "xoxb-acme", "channel": "C0DESK", "blocks": json.dumps([SECTION])}
-    answer = requests.post(f"{double.api_url}chat.postMessage", data=form, timeout=5)
+    answer = requests.post(f"{double.api_url}chat.postMessage", data=form, timeout=30)
     assert answer.json()["message"]["blocks"][0]["text"] == SECTION["text"]
     form["blocks"] = "[{"
-    answer = requests.post(f"{double.api_url}chat.postMessage", data=form, timeout=5)
+    answer = requests.post(f"{double.api_url}chat.postMessage", data=form, timeout=30)
     assert answer.json()["error"] == "invalid_blocks_format"
     inside = {"token": "xoxb-acme", "channel": "C0DESK", "text": "t"}
-    answer = requests.post(f"{double.api_url}chat.postMessage", json=inside, timeout=5)
+    answer = requests.post(f"{double.api_url}chat.postMessage", json=inside, timeout=30)
     assert answer.json()["error"] == "not_authed"  # in a JSON body a token does not count
 
 
@@ -173,7 +173,7 @@ def test_a_body_that_is_no_call_is_refused(
     double: Double, kind: str, body: bytes, error: str
 ) -> None:
     headers = {"Content-Type": kind, "Authorization": "Bearer xoxb-acme"}
-    answer = requests.post(f"{double.api_url}auth.test", body, headers=headers, timeout=5)
+    answer = requests.post(f"{double.api_url}auth.test", body, headers=headers, timeout=30)
     assert (answer.status_code, answer.json()["error"]) == (200, error)
     assert [one.code for one in double.violations] == [error]
 
@@ -189,6 +189,6 @@ def test_what_is_missing_is_named(double: Double, client: WebClient) -> None:
 
 def test_it_answers_to_names_of_this_machine_alone(double: Double) -> None:
     headers = {"Host": "rebound.example", "Authorization": "Bearer xoxb-acme"}
-    answer = requests.post(f"{double.api_url}auth.test", headers=headers, timeout=5)
+    answer = requests.post(f"{double.api_url}auth.test", headers=headers, timeout=30)
     assert answer.status_code == 403
     assert not double.calls

@@ -43,7 +43,7 @@ def test_the_last_order_counts_and_stands_for_ever_where_it_says_so(
 def test_a_status_comes_with_no_json(double: Double, client: WebClient) -> None:
     double.fail(status=500)
     headers = {"Authorization": "Bearer xoxb-acme"}
-    answer = requests.post(f"{double.api_url}auth.test", headers=headers, timeout=5)
+    answer = requests.post(f"{double.api_url}auth.test", headers=headers, timeout=30)
     assert (answer.status_code, answer.headers["Content-Type"]) == (500, "text/html")
     assert client.auth_test()["ok"]
 
@@ -79,7 +79,7 @@ def test_what_hangs_holds_nobody_up_and_ends_with_the_double(client: WebClient) 
         caller.start()
         double.until(lambda: double.calls)
         assert slow.auth_test()["ok"]
-    caller.join(10)
+    caller.join(30)
     assert not caller.is_alive()
 
 

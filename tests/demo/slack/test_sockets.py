@@ -108,11 +108,11 @@ def test_an_address_opens_one_connection(double: Double, sockets: Sockets) -> No
     web = WebClient("xapp-sock", base_url=double.api_url)
     address = web.apps_connections_open(app_token="xapp-sock")["url"]
     with connect(address) as first:
-        assert '"type": "hello"' in str(first.recv(5))
+        assert '"type": "hello"' in str(first.recv(30))
         with connect(address) as second, pytest.raises(ConnectionClosed):
-            second.recv(5)
+            second.recv(30)
         sockets.disconnect(TEAM, "warning")
-        assert '"reason": "warning"' in str(first.recv(5))
+        assert '"reason": "warning"' in str(first.recv(30))
         assert sockets.connected(TEAM) == 1
 
 
@@ -132,7 +132,7 @@ def test_a_signature_cannot_be_forged_where_there_is_none(double: Double, socket
 def test_it_ends_with_the_double(double: Double, sockets: Sockets) -> None:
     web = WebClient("xapp-sock", base_url=double.api_url)
     with connect(web.apps_connections_open(app_token="xapp-sock")["url"]) as open_one:
-        open_one.recv(5)
+        open_one.recv(30)
         double.close()
         with pytest.raises(ConnectionClosed):
-            open_one.recv(5)
+            open_one.recv(30)
