@@ -16,7 +16,7 @@ def wait_of(client: WebClient, channel: str = "C0DESK") -> int | None:
     headers = {"Authorization": f"Bearer {client.token}"}
     body = {"channel": channel, "text": "t"}
     answer = requests.post(
-        f"{client.base_url}chat.postMessage", json=body, headers=headers, timeout=5
+        f"{client.base_url}chat.postMessage", json=body, headers=headers, timeout=30
     )
     if answer.status_code == 200:
         assert answer.json()["ok"]

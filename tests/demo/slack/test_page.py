@@ -32,7 +32,7 @@ class Browser:
     def post(self, path: str, fields: dict[str, Any] | None = None, **headers: str) -> int:
         sent = {"Origin": self.base, **headers}
         answer = requests.post(
-            self.base + path, {**self.where, **(fields or {})}, headers=sent, timeout=5
+            self.base + path, {**self.where, **(fields or {})}, headers=sent, timeout=30
         )
         return answer.status_code
 

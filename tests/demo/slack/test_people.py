@@ -11,7 +11,7 @@ import pytest
 from slack_sdk import WebClient
 from slack_sdk.signature import Clock, SignatureVerifier
 
-from demo.slack.delivery import sign
+from demo.slack.delivery import Answer, sign
 from demo.slack.double import Double
 from demo.slack.state import Message, View
 from tests.demo.slack.conftest import SECRET
@@ -420,3 +420,10 @@ def test_a_product_that_is_away_is_an_answer_too(double: Double, card: Message) 
     answer = double.press(TEAM, ANA, card, "Approve")
     assert (answer.status, answer.taken) == (0, False)
     assert "refused" in answer.body
+
+
+@pytest.mark.parametrize(
+    ("status", "elapsed", "taken"), [(200, 2.9, True), (200, 3.1, False), (500, 0.1, False)]
+)
+def test_what_comes_too_late_does_not_count(status: int, elapsed: float, taken: bool) -> None:
+    assert Answer(status, "", elapsed, TEAM, "/slack/interactions", {}).taken is taken
