@@ -109,7 +109,7 @@ CHANNELS: Final[tuple[Operation, ...]] = (
         "Ask Slack whether it takes the app again",
         "session",
         {200: _APP},
-        (*WRITING, "NotFound", "SlackUnreachable"),
+        (*WRITING, "NotFound", "Conflict", "SlackUnreachable"),
         (_SLA, WORKSPACE),
         body="NoBody",
         body_required=False,

@@ -73,7 +73,7 @@ ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
             *("callback_pending", "kill_undone", "not_sequenced"),
             *("callback_erased", "request_erased", "on_hold", "already_held", "hold_lifted"),
             *("too_many_exports", "export_not_ready", "export_failed"),
-            *("other_app", "slack_broken"),
+            *("other_app", "slack_broken", "secrets_unreadable"),
         ),
     ),
     "Gone": (

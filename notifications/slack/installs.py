@@ -25,6 +25,7 @@ from notifications.slack.client import App, AppRefused, SlackFailure
 from notifications.slack.secrets import open_, seal
 from notifications.sql import SLACK, TELL
 from people.models import Workspace
+from signing.sealing import CannotOpen
 
 #: How long Slack's requests may still be signed with the secret before.
 OVERLAP: Final = timedelta(hours=24)
@@ -161,10 +162,16 @@ def try_out(*, actor: Actor, workspace: UUID, installation: UUID) -> SlackInstal
     """Ask Slack whether it takes the app; one that was marked broken works again then.
 
     Raises:
-        Problem: 404; 422 at ``/bot_token`` or 502 ``slack_unreachable``, with Slack's own word.
+        Problem: 404; 409 ``secrets_unreadable``; 422 at ``/bot_token`` or 502 ``slack_unreachable``, with Slack's own word.
     """
     found = _one(workspace, installation)
-    who = _who(open_(found.id, "bot_token", bytes(found.bot_token or b"")))
+    token = _opened(found, "bot_token")
+    if token is None:
+        raise conflict(
+            "secrets_unreadable",
+            "The key that sealed its secrets is not given to this server: replace the secrets.",
+        )
+    who = _who(token)
     with transaction.atomic():
         found = _locked(workspace, installation)
         _recover(actor, found)
@@ -227,11 +234,11 @@ def _replace(
         found.bot_token = seal(found.id, "bot_token", wanted.bot_token)
         found.bot_user_id = bot_user
         replaced.append("bot_token")
-    if wanted.signing_secret and wanted.signing_secret != open_(
-        found.id, "signing_secret", bytes(found.signing_secret or b"")
-    ):
-        found.earlier_secret = found.signing_secret
-        found.earlier_until = ClockTimestamp() + OVERLAP
+    before = _opened(found, "signing_secret")
+    if wanted.signing_secret and wanted.signing_secret != before:
+        # One that cannot be opened verifies nothing.
+        found.earlier_secret = None if before is None else found.signing_secret
+        found.earlier_until = None if before is None else ClockTimestamp() + OVERLAP
         found.signing_secret = seal(found.id, "signing_secret", wanted.signing_secret)
         replaced.append("signing_secret")
     if wanted.app_token is not None:
@@ -252,6 +259,14 @@ def _replace(
     found.save()
     found.refresh_from_db()
     return found
+
+
+def _opened(found: SlackInstallation, name: str) -> str | None:
+    """A secret; None where the key that sealed it is not given."""
+    try:
+        return open_(found.id, name, bytes(getattr(found, name) or b""))
+    except CannotOpen:
+        return None
 
 
 def _recover(actor: Actor, found: SlackInstallation) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import secrets
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from core import due, ids
 from demo.slack.double import Double
@@ -146,6 +148,19 @@ def test_a_broken_app_says_what_to_do_and_works_again_when_tried(office: Office)
     office.desk.double.team(TEAM).refusal = None
     mended = office.ana.call("POST", f"{office.path}/try")
     assert (mended.status_code, mended.json()["state"]) == (200, "active")
+
+
+def test_secrets_whose_key_is_gone_can_be_replaced(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "SEALING_KEYS", [secrets.token_bytes(32)])
+    tried = office.ana.call("POST", f"{office.path}/try")
+    assert tried.json()["type"] == "urn:assentry:problem:secrets_unreadable"
+    replaced = office.ana.call("PATCH", office.path, json={**BODY, "signing_secret": OTHER_SECRET})
+    assert (replaced.status_code, replaced.json()["old_secret_until"]) == (200, None)
+    assert office.ana.call("POST", f"{office.path}/try").status_code == 200
+    # Nothing stays that only this key opens.
+    assert office.ana.call("DELETE", office.path).status_code == 204
 
 
 def test_a_request_that_told_nobody_is_listed(office: Office) -> None:
