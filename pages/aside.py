@@ -16,6 +16,7 @@ from core import ids
 from notifications import stories
 from pages.told import WhoWasTold, who_was_told
 from pages.visitor import Visitor
+from people.models import Role
 
 #: Steps of the run that stand on the request's page; the run's own page has all.
 LAST_STEPS: Final = 8
@@ -97,8 +98,15 @@ def aside(row: Row, visitor: Visitor) -> Aside:
         may_undo=undo.is_open(row) and undo.may_undo(row, visitor.reader),
         alike=_alike(row, visitor),
         agent_state=row.agent_state,
-        told=who_was_told(stories.of_request(row.id)),
+        told=_told(row),
     )
+
+
+def _told(row: Row) -> WhoWasTold:
+    story = stories.of_request(row.id)
+    names = {one.role for one in story.messages if one.role}
+    roles = Role.objects.filter(workspace_id=row.workspace_id, name__in=names) if names else ()
+    return who_was_told(story, {role.name: role.title for role in roles})
 
 
 def _alike(row: Row, visitor: Visitor) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -48,8 +48,12 @@ class WhoWasTold:
         return bool(self.people or self.unreached)
 
 
-def who_was_told(story: Story) -> WhoWasTold:
-    """People first as they were told, then roles' channels; words of the conversation are left out."""
+def who_was_told(story: Story, titles: Mapping[str, str]) -> WhoWasTold:
+    """People first as they were told, then roles' channels; words of the conversation are left out.
+
+    Args:
+        titles: of roles, by name.
+    """
     told: dict[tuple[bool, str], list[Message]] = {}
     for one in story.messages:
         if one.kind in ("asked", "outcome"):
@@ -57,7 +61,7 @@ def who_was_told(story: Story) -> WhoWasTold:
             told.setdefault(key, []).append(one)
     people = [
         Whom(
-            messages[0].role if is_role else messages[0].name,
+            titles.get(messages[0].role, messages[0].role) if is_role else messages[0].name,
             is_role,
             tuple(_way(one) for one in _latest(messages)),
         )

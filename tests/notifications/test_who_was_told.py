@@ -40,7 +40,7 @@ def test_who_was_told_and_opened_it(desk: Desk, server: Live) -> None:
     is_sound(page.tree, path)
     told = text_of(page, "told")
     assert told.startswith("Who was told Ana told in Slack")
-    assert "lead channel of the role told in Slack" in told
+    assert "Lead as a role told in Slack" in told
     assert "opened" not in told
     (card,) = desk.direct("U0ANA")
     desk.double.press(TEAM, "U0ANA", card, "assentry.approve")
@@ -115,13 +115,13 @@ def message(**more: Any) -> Message:
     ids=str,
 )
 def test_every_state_has_its_words(more: dict[str, Any], said: str, rest: str) -> None:
-    (whom,) = who_was_told(Story((message(**more),), None)).people
+    (whom,) = who_was_told(Story((message(**more),), None), {}).people
     (way,) = whom.ways
     assert (way.said, way.more) == (said, rest)
 
 
 def test_words_of_the_conversation_are_no_telling() -> None:
-    assert not who_was_told(Story((message(kind="reply"),), None))
+    assert not who_was_told(Story((message(kind="reply"),), None), {})
 
 
 def test_somebody_elses_page_says_nothing(desk: Desk, server: Live) -> None:
