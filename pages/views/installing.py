@@ -10,6 +10,7 @@ import msgspec
 from django.contrib.staticfiles import finders
 from django.http import HttpRequest, HttpResponse
 from django.templatetags.static import static
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 #: (file, sizes, purpose); the one for masks has its sign inside the circle that is always left.
@@ -25,7 +26,7 @@ _ICONS: Final = (
 def worker(request: HttpRequest) -> HttpResponse:
     """The service worker, for the whole site: browsers look for a newer one whenever they may."""
     response = HttpResponse(_worker(), content_type="text/javascript; charset=utf-8")
-    response.headers["Service-Worker-Allowed"] = "/"
+    response.headers["Service-Worker-Allowed"] = reverse("inbox")
     response.headers["Cache-Control"] = "no-cache"
     return response
 
@@ -50,12 +51,12 @@ def _worker() -> bytes:
 def _manifest() -> bytes:
     return msgspec.json.encode(
         {
-            "id": "/",
+            "id": reverse("inbox"),
             "name": "Assentry",
             "short_name": "Assentry",
             "description": "Asks people before agents act",
-            "start_url": "/",
-            "scope": "/",
+            "start_url": reverse("inbox"),
+            "scope": reverse("inbox"),
             "display": "standalone",
             "background_color": "#fbfbfa",
             "theme_color": "#146b41",

@@ -1,6 +1,7 @@
 // Notifications in this browser: asking for them, and ending them. Only the browser itself can do that;
 // what the server keeps of it stands in the page's list, where it is removed without this file too.
 
+const home = new URL("../../", import.meta.url); // the server may stand below a path
 const box = document.querySelector("#this-browser");
 const button = box.querySelector("button");
 const said = box.querySelector("[role=status]");
@@ -31,7 +32,7 @@ function name() {
 }
 
 async function subscription() {
-  const registration = await navigator.serviceWorker.getRegistration("/");
+  const registration = await navigator.serviceWorker.getRegistration(home.href);
   return registration ? registration.pushManager.getSubscription() : null;
 }
 
@@ -50,7 +51,7 @@ function hindrance() {
 }
 
 async function subscribed() {
-  const registration = await navigator.serviceWorker.register("/sw.js", { scope: "/" });
+  const registration = await navigator.serviceWorker.register(new URL("sw.js", home).href, { scope: home.pathname });
   await navigator.serviceWorker.ready;
   const old = await registration.pushManager.getSubscription();
   await old?.unsubscribe(); // it may be another server key's, or another person's
@@ -62,7 +63,7 @@ async function subscribed() {
 
 async function keep(made) {
   const { endpoint, keys } = made.toJSON();
-  const answer = await fetch("/api/v1/me/browsers", {
+  const answer = await fetch(new URL("api/v1/me/browsers", home), {
     method: "POST",
     headers: {
       "Content-Type": "application/json",

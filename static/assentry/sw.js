@@ -1,14 +1,14 @@
 // Shows what this server pushes, and leads to it. It answers no request and keeps no page: what people
 // decide on is always fetched anew.
 
-const HOME = new URL("/", self.location.origin).href;
+const HOME = new URL("./", self.location.href).href; // the server may stand below a path
 
 /** Where a notification leads: a page of this server, whatever the message says. */
 function ours(text) {
   if (typeof text !== "string") return HOME;
   try {
     const url = new URL(text, HOME);
-    return url.origin === self.location.origin ? url.href : HOME;
+    return url.href.startsWith(HOME) ? url.href : HOME;
   } catch {
     return HOME;
   }
@@ -31,8 +31,8 @@ self.addEventListener("push", (event) => {
   const tag = typeof told.tag === "string" ? told.tag : "";
   event.waitUntil(self.registration.showNotification(String(told.title || "Assentry"), {
     body: String(told.body || "Something waits for you."),
-    icon: "/static/assentry/icon-192.png",
-    badge: "/static/assentry/badge-96.png",
+    icon: new URL("static/assentry/icon-192.png", HOME).href,
+    badge: new URL("static/assentry/badge-96.png", HOME).href,
     // A newer message about the same takes the place of the older one, and is heard all the same.
     tag,
     renotify: tag !== "",
