@@ -43,7 +43,10 @@ SELECT b.person_id, b.workspace_id, p.user_id, coalesce(nullif(u.name, ''), u.em
    AND (%(team)s::text IS NULL OR b.team_id = %(team)s OR i.enterprise_id IS NOT NULL)
 """
 _LINK: Final = """
-WITH old AS (DELETE FROM notifications_slacklink WHERE expires_at < clock_timestamp() - interval '1 day')
+WITH old AS (
+    DELETE FROM notifications_slacklink
+     WHERE used_at IS NULL AND expires_at < clock_timestamp() - interval '1 day'
+)
 INSERT INTO notifications_slacklink (
     id, workspace_id, installation_id, team_id, user_id, user_name, token_hash, expires_at)
 VALUES (%(id)s, %(workspace)s, %(installation)s, %(team)s, %(user)s, %(name)s, %(hash)s,
