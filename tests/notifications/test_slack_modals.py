@@ -10,6 +10,7 @@ import pytest
 from approvals.models import Decision, Revision
 from demo.slack.double import Double
 from demo.slack.state import Message, View
+from notifications.models import SlackInstallation
 from tests.approvals.world import uuid_of
 from tests.notifications.desk import RULE, TEAM, Desk
 from tests.notifications.test_slack_deciding import asked, buttons, carried, forged
@@ -327,6 +328,24 @@ def test_a_modal_for_another_request_is_forged(desk: Desk) -> None:
 
     assert desk.double.submit(view, {"comment": "no"}, change=renamed).status == 403
     assert desk.world.seen("ana", request)["decisions"] == []
+
+
+def test_a_modal_for_another_workspace_is_forged(desk: Desk, double: Double) -> None:
+    request, card = asked(desk)
+    view = opened(desk, card, "Reject…")
+    third = Desk(double)
+    third.bind("ana", "U0ANA")
+    SlackInstallation.objects.filter(id=third.installation.id).update(team_id="T0THIRD")
+    theirs = third.world.submit()
+    third.work(theirs)
+
+    def put(payload: dict[str, Any]) -> None:
+        payload["view"]["private_metadata"] = carried(third, theirs)
+
+    # No message's place tells them apart here: only whose app it came through does.
+    assert double.submit(view, {"comment": "no"}, change=put).status == 403
+    assert desk.world.seen("ana", request)["decisions"] == []
+    assert third.world.seen("ana", theirs)["decisions"] == []
 
 
 def test_a_modal_sent_twice_at_once_is_one_vote(desk: Desk) -> None:
