@@ -22,7 +22,7 @@ import psycopg
 
 from benchmarks.client import run
 from benchmarks.figures import Result, Row, percentile
-from benchmarks.product import REVIEWER, WORKSPACE, NotReady, Product
+from benchmarks.product import POLICY, REVIEWER, WORKSPACE, NotReady, Product
 from demo.slack.double import Double
 from demo.slack.state import Message
 
@@ -120,12 +120,12 @@ def _policy(roles: dict[str, Any]) -> dict[str, Any]:
     actions |= {f"burst.{risk}": {"risk": risk} for risk in risks}
     rules = [_rule(name, any_of) for name, any_of in asks.items()]
     rules.append(_rule("burst.*", ["burst"]))
+    # What other benchmarks ask for stays as it is.
     return {
-        "assentry": 1,
-        "fallback": "role_0",
-        "roles": roles,
-        "actions": actions,
-        "rules": rules,
+        **POLICY,
+        "roles": {**POLICY["roles"], **roles},
+        "actions": {**POLICY["actions"], **actions},
+        "rules": [*POLICY["rules"], *rules],
     }
 
 
@@ -218,12 +218,12 @@ def _rank(card: Message) -> int:
 async def _taken_over(product: Product, double: Double) -> float:
     """Seconds from a submit, to an app that Slack refuses, until the mail is there."""
     page = json.loads((product.data / "mailbox.json").read_text())["page"]
-    before = len(_mails(page))
+    before = _newest(page)
     double.revoke_token(TEAM)
     connection = product.connection()
     begun = time.monotonic()
     await product.submit(connection, "last", action="one.role_0")
-    while len(_mails(page)) <= before:
+    while _newest(page) == before:
         if time.monotonic() - begun > 90:
             raise NotReady("nobody was told by mail")
         await asyncio.sleep(0.05)
@@ -231,10 +231,11 @@ async def _taken_over(product: Product, double: Double) -> float:
     return time.monotonic() - begun
 
 
-def _mails(page: str) -> list[Any]:
+def _newest(page: str) -> str:
+    """The id of the newest mail in the mailbox, which keeps only so many; empty without any."""
     with urllib.request.urlopen(f"{page}messages.json", timeout=5) as answer:  # noqa: S310
         found: list[Any] = json.load(answer)["messages"]
-    return found
+    return str(found[0]["id"]) if found else ""
 
 
 async def _cards(

@@ -55,6 +55,8 @@ def _slack(apps: list[tuple[object, ...]]) -> Iterator[Finding]:
         if state == "broken":
             detail = f"{slug}: Slack refuses the app of {name}: {reason}"
             yield Finding("channels", "warning", detail, todo(str(reason)))
+        if token is None:
+            continue
         try:
             open_(installation, "bot_token", token)  # type: ignore[arg-type]  # a UUID and bytes
         except CannotOpen:

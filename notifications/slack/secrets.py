@@ -17,7 +17,7 @@ NAMES: Final = ("bot_token", "signing_secret", "app_token", "earlier_secret")
 
 _TOKENS: Final = """
 SELECT id, workspace_id, bot_token FROM notifications_slackinstallation
- WHERE id = ANY(%(ids)s) AND state = 'active'
+ WHERE id = ANY(%(ids)s) AND state = 'active' AND bot_token IS NOT NULL
 """
 
 
