@@ -412,6 +412,15 @@ def test_a_question_is_opened_and_not_answered_by_link(easy: MailDesk, stranger:
         303,
         f"/sign-in?next=%2Frequests%2F{question['id']}",
     )
+    # Nor would it be if a question's plan took a link, which none does.
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            "UPDATE approvals_revision SET plan = replace(convert_from(plan, 'UTF8'), "
+            "'\"chat\"', '\"link\"')::bytea WHERE request_id = %s RETURNING convert_from(plan, 'UTF8')",
+            [uuid_of(question)],
+        )
+        assert '"assurance":"link"' in cursor.fetchone()[0]
+    assert stranger.get(easy.link("ana"), allow_redirects=False).status == 303
 
 
 @pytest.mark.parametrize("risk", ["high", "critical"])
