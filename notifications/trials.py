@@ -14,6 +14,7 @@ from core import ids
 from core.db import pool
 from core.due import INSERT_DUE, Promise, due_rows
 from core.problems import FieldError, conflict, invalid, not_found
+from notifications.slack import places
 from notifications.sql import KIND_OF_CHANNEL, SLACK
 from people.models import Person
 
@@ -24,12 +25,6 @@ TEXT: Final = "This is a test of Assentry. Requests that wait for people will be
 _APP: Final = """
 SELECT state, clock_timestamp() FROM notifications_slackinstallation
  WHERE id = %(installation)s AND workspace_id = %(workspace)s AND state <> 'removed'
-"""
-_LANE: Final = """
-INSERT INTO notifications_lane (id, workspace_id, installation_id, kind, address, channel, reason)
-VALUES (core_uuid7(), %(workspace)s, %(installation)s, 'post', %(address)s, '', '')
-ON CONFLICT (installation_id, kind, address) DO UPDATE SET address = excluded.address
-RETURNING id
 """
 _OTHER: Final = """
 SELECT id, role, clock_timestamp() FROM notifications_otherchannel
@@ -98,16 +93,16 @@ def slack(*, workspace: UUID, installation: UUID, channel: str, role: str = "") 
     if not _PLACE.fullmatch(channel):
         detail = "The id of a channel in Slack, as its details end with it: C0123456789."
         raise invalid([FieldError("/channel", "malformed", detail)])
-    values = {"workspace": workspace, "installation": installation, "address": channel}
+    values = {"workspace": workspace, "installation": installation}
     with pool().connection() as conn, conn.transaction():
         app = conn.execute(_APP, values).fetchone()
         if app is None:
             raise not_found()
         if app[0] != "active":
             raise conflict("slack_broken", "Slack refuses this app: mend it, and try it first.")
-        lane = conn.execute(_LANE, values).fetchone()
-        assert lane is not None  # noqa: S101  # the upsert always answers
-        return _write(conn, _To(workspace, "slack", app[1], role=role, lane=lane[0]))
+        wanted = places.Wanted(workspace, installation, channel)
+        lane = places.find(conn, [wanted])[wanted]
+        return _write(conn, _To(workspace, "slack", app[1], role=role, lane=lane))
 
 
 def mail(*, person: Person) -> UUID:
