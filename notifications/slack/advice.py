@@ -9,7 +9,7 @@ _SCOPES: Final = "Compare the app's scopes with the manifest, install it again, 
 _INVITE: Final = "Invite the app there: /invite @Assentry."
 _ARCHIVED: Final = "Restore the channel in Slack, or name another one in the policy."
 
-TODO: Final = {
+ADVICE: Final = {
     "account_inactive": _TOKEN,
     "channel_is_limited_access": _INVITE,
     "channel_not_found": "Check the channel's id in the policy. Of a private channel: invite the app.",
@@ -36,4 +36,4 @@ TODO: Final = {
 def todo(reason: str) -> str:
     """What to do, in a sentence or two; for a word that is not known, where Slack explains it."""
     known = "Look the word up at https://docs.slack.dev/reference/methods/chat.postMessage."
-    return TODO.get(reason, known) if reason else ""
+    return ADVICE.get(reason, known) if reason else ""
