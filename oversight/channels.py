@@ -120,7 +120,11 @@ def role_channels(workspace: UUID, found: Standing | Brief) -> tuple[RoleChannel
 def _role_channel(role: str, title: str, place: str, found: Standing | Brief) -> RoleChannel:
     """As `notifications.lining_up` chooses: ``TEAM/CHANNEL`` names its team, a channel alone is the first's."""
     team, _, address = place.rpartition("/")
-    apps = [app for app in found.apps if app.state != "removed" and team in ("", app.team)]
+    apps = [
+        app
+        for app in found.apps
+        if app.state != "removed" and team in ("", app.team or app.enterprise)
+    ]
     apps.sort(key=lambda app: app.state != "active")
     if not apps:
         return RoleChannel(role, title, place, None, "no_app")

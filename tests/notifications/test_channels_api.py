@@ -231,6 +231,24 @@ def test_it_is_taken_out_once_and_nothing_of_it_is_left(office: Office) -> None:
     assert office.get("/channels")["roles"][0]["state"] == "no_app"
 
 
+def test_an_app_of_a_whole_organisation_is_named_by_its_organisation(
+    double: Double, server: Live
+) -> None:
+    double.add_team(
+        "T0ORG", signing_secret=SECRET, bot_token=TOKEN, enterprise="E0ORG", org_install=True
+    )
+    double.add_channel("T0ORG", DESK, "desk")
+    double.team(TEAM).bot_token = "xoxb-another-0123456789"
+    office = Office(double, server)
+    states = []
+    for place in (f"E0ORG/{DESK}", f"E0ELSE/{DESK}"):
+        roles = office.desk.world.policy["roles"]
+        office.desk.world.apply(roles={**roles, "lead": {**roles["lead"], "slack": place}})
+        (role,) = office.get("/channels")["roles"]
+        states.append((role["channel"], role["state"]))
+    assert states == [(f"E0ORG/{DESK}", "untried"), (f"E0ELSE/{DESK}", "no_app")]
+
+
 CALLS = [
     ("GET", "/channels", None),
     ("GET", "/channels/slack", None),
