@@ -1,0 +1,85 @@
+"""Workspaces and policies, the people in them, their roles and sign-ins."""
+
+from __future__ import annotations
+
+from audit.kinds.base import Data
+
+
+class PolicyApplied(Data, frozen=True, kw_only=True):
+    KIND = "policy.applied"
+    version: str
+    number: int
+    digest: str
+
+
+class WorkspaceCreated(Data, frozen=True, kw_only=True):
+    KIND = "workspace.created"
+
+
+class PlainHttpSet(Data, frozen=True, kw_only=True):
+    """Whether callbacks may go to plain http addresses."""
+
+    KIND = "workspace.plain_http_set"
+    allowed: bool
+
+
+class PersonCreated(Data, frozen=True, kw_only=True):
+    """Commits to ``email``."""
+
+    KIND = "person.created"
+
+
+class PersonDeactivated(Data, frozen=True, kw_only=True):
+    KIND = "person.deactivated"
+
+
+class PersonReactivated(Data, frozen=True, kw_only=True):
+    """A deactivated person is back; the roles that people once gave them are not."""
+
+    KIND = "person.reactivated"
+
+
+class RoleCreated(Data, frozen=True, kw_only=True):
+    KIND = "role.created"
+    name: str
+
+
+class RoleGranted(Data, frozen=True, kw_only=True):
+    KIND = "role.granted"
+    role: str
+    person: str
+    source: str
+
+
+class RoleRevoked(Data, frozen=True, kw_only=True):
+    KIND = "role.revoked"
+    role: str
+    person: str
+    source: str
+
+
+class PermissionGranted(Data, frozen=True, kw_only=True):
+    KIND = "permission.granted"
+    permission: str
+
+
+class PermissionRevoked(Data, frozen=True, kw_only=True):
+    KIND = "permission.revoked"
+    permission: str
+
+
+class SignedIn(Data, frozen=True, kw_only=True):
+    """Commits to ``address``, the network address it came from."""
+
+    KIND = "sign_in.succeeded"
+
+
+class SignInFailed(Data, frozen=True, kw_only=True):
+    """Commits to ``address``."""
+
+    KIND = "sign_in.failed"
+    reason: str
+
+
+class SignedOut(Data, frozen=True, kw_only=True):
+    KIND = "sign_in.ended"
