@@ -45,6 +45,7 @@ INSTALLED_APPS = [
     "callbacks",
     "policies",
     "approvals",
+    "escalations",
     "oversight",
     "pages",
     "config",  # no models: the doctor's command

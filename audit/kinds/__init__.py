@@ -28,6 +28,7 @@ from audit.kinds.callbacks import (
     EndpointEnabled,
     EndpointKeyRotated,
 )
+from audit.kinds.clock import EscalationStepped, EscalationUndelivered, RequestExtended
 from audit.kinds.logs import (
     AnchorAdded,
     AnchorRemoved,
@@ -142,6 +143,8 @@ __all__ = [
     "EndpointEnabled",
     "EndpointKeyRotated",
     "ErasureLooked",
+    "EscalationStepped",
+    "EscalationUndelivered",
     "EvidenceExported",
     "HoldLifted",
     "HoldSet",
@@ -184,6 +187,7 @@ __all__ = [
     "RequestCancelled",
     "RequestClaimed",
     "RequestExpired",
+    "RequestExtended",
     "RequestRejected",
     "RequestReleased",
     "RequestReturned",

@@ -43,6 +43,8 @@ def samples():
                 fields[field.name] = st.none() | texts
             if field.type == int | None:
                 fields[field.name] = st.none() | st.integers(0, 2**31)
+            if field.type == list[str] | None:
+                fields[field.name] = st.none() | st.lists(texts, max_size=3)
             if field.type == list[kinds.StageAsked]:
                 fields[field.name] = st.lists(build(kinds.StageAsked), max_size=2)
             assert fields[field.name] is not None, f"{kind.__name__}.{field.name}: {field.type}"
