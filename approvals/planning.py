@@ -25,7 +25,14 @@ from approvals.submission import MAX_PAYLOAD_BYTES
 from core import durations, ids
 from core.canonical import canonical
 from core.problems import FieldError, Problem, conflict, invalid, too_large
-from people.sql import IS_ACTIVE, NAME_OF, PERSON_IS_ACTIVE, PERSON_NAME, ROLES_NOW
+from people.sql import (
+    IS_ACTIVE,
+    NAME_OF,
+    PERSON_IS_ACTIVE,
+    PERSON_NAME,
+    PERSONS_OF,
+    ROLES_NOW,
+)
 from policies import pointers
 from policies.compiled import Compiled, cached
 from policies.compiled import get as compile_once
@@ -323,9 +330,23 @@ def plan(
         roles=situation.roles,
         owner_active=situation.owner_active,
         initiator_active=situation.initiator_active,
+        people=_named(conn, situation.workspace_id, made),
     )
     assert situation.policy_version is not None  # noqa: S101  # policy_of raised otherwise
     return Planned(action, stored, frozen, situation.policy_version, made.risk, made.title)
+
+
+def _named(conn: Connection[Any], workspace: UUID, made: Plan) -> dict[str, UUID]:
+    """The people whom a plan's escalation names by address."""
+    emails = [
+        step.target.removeprefix("person:")
+        for step in made.escalation
+        if step.target.startswith("person:")
+    ]
+    if not emails:
+        return {}
+    rows = conn.execute(PERSONS_OF, {"workspace": workspace, "emails": emails}).fetchall()
+    return dict(rows)
 
 
 def counts(policy: Compiled, action: str, payload: Any, *, in_run: bool) -> bool:

@@ -131,6 +131,11 @@ def _plan(plan: FrozenPlan) -> shape.PlanShown:
         ),
         channels=list(plan.channels),
         assurance=plan.assurance,
+        escalation=[
+            shape.StepPlanned(step.after_s, step.does, step.target, list(step.via), step.hours)
+            for step in plan.escalation
+        ],
+        extend_s=plan.extend_s,
     )
 
 

@@ -130,6 +130,21 @@ class PermitTermsShown(Struct, frozen=True):
     result_within_s: Annotated[int, Meta(description="How long after its use a result is due")]
 
 
+class StepPlanned(Struct, frozen=True):
+    """What is done where a stage is still open so long after it opened."""
+
+    after_s: Annotated[int, Meta(description="Policy time after the stage opened")]
+    does: Annotated[str, Meta(description="`remind`, `notify`, `widen`, `page`, `expire`")]
+    target: Annotated[
+        str,
+        Meta(description="`role:<name>`, `schedule:<name>`, `person:<id>`, or a pager's name"),
+    ]
+    via: Annotated[list[str], Meta(description="By which channels; empty: as people are told")]
+    hours: Annotated[
+        str, Meta(description="The schedule whose open hours alone count; empty: all do")
+    ]
+
+
 class PlanShown(Struct, frozen=True):
     """What policy decided for this revision, frozen."""
 
@@ -154,6 +169,12 @@ class PlanShown(Struct, frozen=True):
     ]
     assurance: Annotated[
         str, Meta(description="The least proof of who decides: `link`, `chat`, then `session`")
+    ]
+    escalation: Annotated[
+        list[StepPlanned], Meta(description="For each stage anew, while nobody decides it")
+    ]
+    extend_s: Annotated[
+        int, Meta(description="The most by which a reviewer may move the deadline, once; 0: not")
     ]
 
 

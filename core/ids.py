@@ -46,6 +46,7 @@ PREFIXES: Final[Mapping[str, str]] = MappingProxyType(
         "slu": "Slack user of a person",
         "psh": "push subscription",
         "oth": "channel that only tells",
+        "pgr": "pager",
     }
 )
 

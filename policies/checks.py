@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from policies import escalation_checks
 from policies.assurance import PROVES, usable
 from policies.errors import Place, PolicyError, nearest, quoted
 from policies.plan import Stage
@@ -20,6 +21,8 @@ def faults(document: Document, root: Node) -> Iterator[PolicyError]:
         yield from _quorums(document, rule, _node(root, rule))
         yield from _expiry(document, rule, _node(root, rule))
         yield from _proofs(document, rule, _node(root, rule))
+        yield from escalation_checks.of_rule(document, rule, _node(root, rule))
+    yield from escalation_checks.of_document(document, root)
 
 
 def _node(root: Node, rule: Rule) -> Node:

@@ -16,7 +16,7 @@ from policies.cases import in_words, planned, unplannable
 from policies.compiled import Compiled
 from policies.errors import Place
 from policies.plan import PermitTerms, Stage
-from policies.terms import Action, Ask, Case, Document, Role, Rule
+from policies.terms import Action, Ask, Case, Document, EscalationStep, Role, Rule
 
 Part = TypeVar("Part")
 
@@ -29,7 +29,7 @@ _NOWHERE: Final = Place(1, 1, "")
 class Change:
     """One part that differs; `text` says how, for people."""
 
-    what: Literal["fallback", "role", "action", "rule", "tool", "tests"]
+    what: Literal["fallback", "role", "action", "rule", "escalation", "tool", "tests"]
     name: str
     change: Literal["added", "removed", "changed", "moved"]
     text: str
@@ -73,6 +73,7 @@ def changes(before: Document, after: Document) -> Iterator[Change]:
     old, new = ({rule.name: rule for rule in one.rules} for one in (before, after))
     yield from _parts("rule", old, new, _rule_words, _rule)
     yield from _moved(list(old), list(new))
+    yield from _parts("escalation", before.escalations, after.escalations, _steps, _escalation)
     yield from _parts("tool", before.tools, after.tools, ", ".join, _labels)
     if len(before.tests) != len(after.tests):
         text = f"{len(after.tests)} cases stand under tests; there were {len(before.tests)}."
@@ -122,7 +123,7 @@ def _key(case: Case) -> object:
 
 
 def _parts(
-    what: Literal["role", "action", "rule", "tool"],
+    what: Literal["role", "action", "rule", "escalation", "tool"],
     before: Mapping[str, Part],
     after: Mapping[str, Part],
     words: Callable[[Part], str],
@@ -220,6 +221,8 @@ def _rule(before: Rule, after: Rule) -> list[str]:
         found += _turned("comment", before.ask.comment, after.ask.comment)
         found += _turned("decided in", _places(before.ask), _places(after.ask))
         found += _turned("assurance", _proof(before.ask), _proof(after.ask))
+        found += _turned("escalation", before.ask.escalation, after.ask.escalation)
+        found += _turned("extend", _more(before.ask), _more(after.ask))
     elif after.ask:
         found.append(_ask_words(after.ask))
     if after.effect != "deny":
@@ -258,7 +261,31 @@ def _stage(stage: Stage) -> str:
 
 def _life(ask: Ask) -> str:
     life: timedelta | None = ask.expires_in
-    return "by risk" if life is None else durations.show(life)
+    if life is None:
+        return "by risk"
+    return durations.show(life) + (schema.OF_BUSINESS if ask.business else "")
+
+
+def _more(ask: Ask) -> str | None:
+    return None if ask.extend is None else durations.show(ask.extend)
+
+
+def _steps(steps: tuple[EscalationStep, ...]) -> str:
+    return ", ".join(map(_step, steps))
+
+
+def _step(step: EscalationStep) -> str:
+    when = durations.show(step.after) + (schema.OF_BUSINESS if step.business else "")
+    text = f"after {when} {step.does} {step.target}".rstrip()
+    if step.via:
+        text += f" by {' and '.join(step.via)}"
+    if step.every is not None:
+        text += f", {step.times} more times every {durations.show(step.every)}"
+    return text
+
+
+def _escalation(before: tuple[EscalationStep, ...], after: tuple[EscalationStep, ...]) -> list[str]:
+    return _turned("steps", _steps(before), _steps(after))
 
 
 def _permit(before: Rule, after: Rule) -> list[str]:

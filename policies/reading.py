@@ -7,7 +7,6 @@ everything; a document with errors is never returned to anybody but the checks.
 from __future__ import annotations
 
 import re
-from datetime import timedelta
 from typing import Final, cast
 
 from core import durations
@@ -18,6 +17,7 @@ from policies.assurance import CHANNELS, LADDER, TELLINGS, Assurance, Channel, T
 from policies.case_reading import CaseReader
 from policies.cel import Condition, Variables, compile_condition
 from policies.errors import Place, quoted
+from policies.escalation_reading import EscalationReader
 from policies.plan import Comment, Confirm, Effect, PermitTerms, Risk, Stage
 from policies.shapes import ACTION, ROLE, Shapes
 from policies.source import Node
@@ -59,11 +59,14 @@ class Reader(Shapes):
         }
         rules = self.listed(fields.get("rules"), self.rule, 1_000)
         tools = self.tools(fields["tools"]) if "tools" in fields else {}
+        escalations = EscalationReader(self).escalations(fields.get("escalations"))
         cases = CaseReader(self)
         tests = self.listed(fields.get("tests"), cases.case, schema.MAX_CASES)
         if fallback is None or not roles or not actions:
             return None
-        return Document(fallback, roles, actions, tuple(rules), tools, tuple(tests), self.variables)
+        return Document(
+            fallback, roles, actions, tuple(rules), tools, escalations, tuple(tests), self.variables
+        )
 
     def role_name(self, node: Node) -> str | None:
         return self.matching(node, ROLE, "a role name (a-z, 0-9, _)")
@@ -246,14 +249,18 @@ class Reader(Shapes):
         comment = "on_reject"
         if "comment" in fields:
             comment = self.choice(fields["comment"], schema.COMMENTS, "on_reject")
+        expires_in, business = self.business_duration(fields.get("expires_in"))
         return Ask(
             stages,
-            self.duration(fields.get("expires_in")),
+            expires_in,
             expiry,
             cast("Comment", comment),
             self.permit(fields.get("permit")),
             self.channels(fields.get("channels")),
             self.assurance(fields.get("assurance")),
+            self.string(fields["escalation"], 60) or None if "escalation" in fields else None,
+            self.duration(fields.get("extend")),
+            business,
         )
 
     def channels(self, node: Node | None) -> tuple[Channel, ...]:
@@ -289,16 +296,6 @@ class Reader(Shapes):
             self.fail(node.place, "Write expire, allow, or ask:<role>.")
             return "expire"
         return value
-
-    def duration(self, node: Node | None) -> timedelta | None:
-        if node is None or not self.kind(node, "scalar"):
-            return None
-        try:
-            # A bare number, as any other value that is no text, is told how one is written.
-            return durations.parse(node.value if isinstance(node.value, str) else "")
-        except durations.DurationError as error:
-            self.fail(node.place, str(error))
-            return None
 
     def stage(self, node: Node) -> Stage | None:
         fields = self.fields(node, "stage", "a stage")

@@ -104,7 +104,7 @@ def compare(*, workspace: Workspace, text: str) -> Comparison:
     parsed = document.parse(text)
     active = active_version(workspace.id)
     if active is None:
-        before = replace(parsed, roles={}, actions={}, rules=(), tools={}, tests=())
+        before = replace(parsed, roles={}, actions={}, rules=(), tools={}, escalations={}, tests=())
         return Comparison(None, tuple(changes(before, parsed)), ())
     try:
         old = compile_policy(active.text, active.number)
@@ -119,6 +119,7 @@ def _roles(
 ) -> dict[str, PolicyRole]:
     """The declared roles with their members' ids; every address must be an active person's."""
     members = [member for role in parsed.roles.values() for member in role.members or ()]
+    members += _told(parsed)
     known = people_by_email(workspace, [member.email for member in members])
     active = {email: person.id for email, person in known.items() if person.active}
     faults = [*failing, *_strangers(members, set(known), set(active))]
@@ -128,6 +129,16 @@ def _roles(
         name: PolicyRole(role.title, frozenset(active[email] for email in role.emails))
         for name, role in parsed.roles.items()
     }
+
+
+def _told(parsed: Document) -> list[Member]:
+    """Who is told by their address in an escalation; they must be people here as members are."""
+    return [
+        Member(step.target.removeprefix("person:"), step.place)
+        for steps in parsed.escalations.values()
+        for step in steps
+        if step.target.startswith("person:")
+    ]
 
 
 def _strangers(members: list[Member], known: set[str], active: set[str]) -> Iterator[PolicyError]:

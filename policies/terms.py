@@ -12,7 +12,7 @@ from policies.assurance import CHANNELS, Assurance, Channel, Telling
 from policies.cel import Condition, Variables
 from policies.errors import Place
 from policies.payloads import PayloadSchema
-from policies.plan import DEFAULT_PERMIT, Comment, Effect, PermitTerms, Risk, Stage
+from policies.plan import DEFAULT_PERMIT, Comment, Does, Effect, PermitTerms, Risk, Stage
 from policies.run_reads import RunFacts
 from policies.show import Template
 
@@ -78,10 +78,29 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True)
+class EscalationStep:
+    """One line of an escalation as it is written; `times` more follow it, `every` so long.
+
+    The other fields are those of `policies.plan.Step`.
+    """
+
+    after: timedelta
+    does: Does
+    target: str
+    via: tuple[Telling, ...]
+    business: bool
+    every: timedelta | None
+    times: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
     """Who is asked and on which terms. None means by the action's risk.
 
     `channels` say where it may be decided, in the order of `policies.assurance.CHANNELS`.
+    `escalation` names one of the document's; `extend` is how much more time a reviewer may give.
+    `business` says that `expires_in` counts only the hours in which the role's schedule is open.
     """
 
     stages: tuple[Stage, ...]
@@ -91,6 +110,9 @@ class Ask:
     permit: PermitTerms = DEFAULT_PERMIT
     channels: tuple[Channel, ...] = CHANNELS
     assurance: Assurance | None = None
+    escalation: str | None = None
+    extend: timedelta | None = None
+    business: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +171,7 @@ class Document:
     actions: Mapping[str, Action]
     rules: tuple[Rule, ...]
     tools: Mapping[str, tuple[str, ...]]
+    escalations: Mapping[str, tuple[EscalationStep, ...]]
     tests: tuple[Case, ...]
     variables: Variables = field(repr=False)
 

@@ -137,8 +137,8 @@ TABLE = [
     (RULE + "{" + ASK + "ask: {}}", (11, 53, "/rules/0/ask"), "either “stages” or"),
     (RULE + "{" + ASK + "ask: {confirm: agent}}", (11, 63, "/rules/0/ask/confirm"), "owner, initiator"),
     (
-        RULE + "{" + ASK + "ask: {confirm: owner, escalation: x}}",
-        (11, 70, "/rules/0/ask/escalation"),
+        RULE + "{" + ASK + "ask: {confirm: owner, escalate: x}}",
+        (11, 70, "/rules/0/ask/escalate"),
         "not a key of ask",
     ),
     (RULE + STAGES + "]}}", (11, 62, "/rules/0/ask/stages"), "At least one stage"),
