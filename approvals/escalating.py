@@ -95,6 +95,11 @@ class Open:
 def lock(conn: Connection[Any], request_ids: Sequence[UUID]) -> list[Open]:
     """Lock requests, in the one order of locks, and read those of them that are pending, by id."""
     conn.execute(LOCK, {"ids": list(request_ids)})
+    return read(conn, request_ids)
+
+
+def read(conn: Connection[Any], request_ids: Sequence[UUID]) -> list[Open]:
+    """Read those of these requests that are pending, by id, as they stand now."""
     return [_open(row) for row in conn.execute(_READ, {"ids": list(request_ids)}).fetchall()]
 
 

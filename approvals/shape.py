@@ -234,6 +234,13 @@ class Eraser(Struct, frozen=True):
     name: str | None
 
 
+class Extended(Struct, frozen=True):
+    """Who gave it more time, and when."""
+
+    person: AgentOwner
+    at: str
+
+
 class RequestObject(Struct, frozen=True):
     """One action waiting for, or past, its decision."""
 
@@ -286,6 +293,9 @@ class RequestObject(Struct, frozen=True):
     break_glass: BreakGlassShown | None
     created_at: str
     expires_at: str
+    extended_by: Annotated[
+        Extended | None, Meta(description="Who moved the deadline, which can be done once")
+    ]
     ended_at: str | None
     erased_at: Annotated[
         str | None, Meta(description="Its content was erased then: what was said in it is gone")

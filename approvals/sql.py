@@ -64,7 +64,14 @@ REQUEST_COLUMNS = f"""
           LEFT JOIN LATERAL (SELECT * FROM approvals_permit made WHERE made.request_id = r.id
                               ORDER BY made.issued_at DESC LIMIT 1) AS newest ON true) END,
     agent.state,
-    r.erased_at, r.erased_by_id, {NAME_OF.format(person="r.erased_by_id")}, r.erased_as
+    r.erased_at, r.erased_by_id, {NAME_OF.format(person="r.erased_by_id")}, r.erased_as,
+    r.extended_at, r.extended_by_id, {NAME_OF.format(person="r.extended_by_id")},
+    CASE WHEN r.status = 'pending' THEN (
+        SELECT json_agg(json_build_array(asked.name, asked.title) ORDER BY asked.name)
+          FROM approvals_stage open
+          JOIN people_role asked ON asked.id = ANY(open.roles)
+         WHERE open.workspace_id = r.workspace_id AND open.request_id = r.id
+           AND open.revision = r.revision AND open.index = r.stage) END
 """
 
 #: Two members of a WITH list: stages that open, with the clocks of their escalations.  The parameters are

@@ -32,7 +32,7 @@ def test_whoever_has_not_decided_is_reminded_once(box):
     event = desk.world.events(request)[-1]
     assert (event["kind"], event["actor"]) == (
         "escalation.stepped",
-        {"type": "system", "id": "clock"},
+        {"type": "system", "id": None, "via": "clock"},
     )
     assert event["data"] | {"due_at": ""} == {
         "revision": 1, "stage": 0, "step": 0, "does": "remind", "target": "", "state": "fired",
