@@ -10,13 +10,24 @@ from typing import Final, Literal, TypeVar
 
 from core import durations
 from core.canonical import canonical
+from core.http import origin
+from people.schedules.terms import ROTATIONS, UPLOADED, Schedule, Shift
 from policies import schema, show
 from policies.assurance import CHANNELS
 from policies.cases import in_words, planned, unplannable
 from policies.compiled import Compiled
 from policies.errors import Place
 from policies.plan import PermitTerms, Stage
-from policies.terms import Action, Ask, Case, Document, EscalationStep, Role, Rule
+from policies.terms import (
+    Action,
+    Ask,
+    Case,
+    DeclaredSchedule,
+    Document,
+    EscalationStep,
+    Role,
+    Rule,
+)
 
 Part = TypeVar("Part")
 
@@ -29,7 +40,7 @@ _NOWHERE: Final = Place(1, 1, "")
 class Change:
     """One part that differs; `text` says how, for people."""
 
-    what: Literal["fallback", "role", "action", "rule", "escalation", "tool", "tests"]
+    what: Literal["fallback", "role", "schedule", "action", "rule", "escalation", "tool", "tests"]
     name: str
     change: Literal["added", "removed", "changed", "moved"]
     text: str
@@ -60,6 +71,7 @@ def changes(before: Document, after: Document) -> Iterator[Change]:
         text = f"The fallback is {after.fallback}; it was {before.fallback}."
         yield Change("fallback", after.fallback, "changed", text)
     yield from _parts("role", before.roles, after.roles, _role_words, _role)
+    yield from _parts("schedule", before.schedules, after.schedules, _schedule_words, _schedule)
     fallbacks = (before.fallback, after.fallback)
 
     def action(then: Action, now: Action) -> list[str]:
@@ -123,7 +135,7 @@ def _key(case: Case) -> object:
 
 
 def _parts(
-    what: Literal["role", "action", "rule", "escalation", "tool"],
+    what: Literal["role", "schedule", "action", "rule", "escalation", "tool"],
     before: Mapping[str, Part],
     after: Mapping[str, Part],
     words: Callable[[Part], str],
@@ -175,12 +187,61 @@ def _role(before: Role, after: Role) -> list[str]:
     found = _turned("title", before.title, after.title)
     found += _turned("Slack channel", before.slack, after.slack)
     found += _turned("told by", ", ".join(before.tell) or None, ", ".join(after.tell) or None)
+    found += _turned("schedule", before.schedule, after.schedule)
     if (before.members is None) != (after.members is None):
         how = "by role_grant alone" if after.members is None else "by the document"
         found.append(f"filled {how} now")
     found += [f"{email} joins" for email in sorted(after.emails - before.emails)]
     found += [f"{email} leaves" for email in sorted(before.emails - after.emails)]
     return found
+
+
+def _schedule_words(schedule: DeclaredSchedule) -> str:
+    said = schedule.says
+    if said.ical is not None:
+        return f"{_calendar(said)} in {said.timezone}"
+    shifts = "; ".join(_shift(shift) for shift in said.shifts)
+    holidays = f", without the holidays of {_whose(said)}" if said.holidays else ""
+    return f"{shifts} in {said.timezone}{holidays}"
+
+
+def _schedule(before: DeclaredSchedule, after: DeclaredSchedule) -> list[str]:
+    then, now = before.says, after.says
+    found = _turned("time zone", then.timezone, now.timezone)
+    found += _turned("holidays", _whose(then), _whose(now))
+    found += _turned("calendar", _calendar(then), _calendar(now))
+    if then.ical != now.ical and not found:
+        found.append("another calendar at the same place")
+    old, new = ("; ".join(_shift(shift) for shift in one.shifts) or None for one in (then, now))
+    return found + _turned("shifts", old, new)
+
+
+def _calendar(said: Schedule) -> str | None:
+    """Where the calendar is: an address may hold a secret behind its host."""
+    if said.ical is None:
+        return None
+    return (
+        "a calendar that is uploaded"
+        if said.ical == UPLOADED
+        else f"a calendar at {origin(said.ical)}"
+    )
+
+
+def _whose(said: Schedule) -> str | None:
+    if said.holidays is None:
+        return None
+    return " ".join(filter(None, (said.holidays.country, said.holidays.subdivision)))
+
+
+def _shift(shift: Shift) -> str:
+    words = [", ".join(shift.who)]
+    words += [shift.rotate if shift.rotate in ROTATIONS else f"every {shift.rotate}"] * (
+        shift.rotate != "none"
+    )
+    words += [f"from {shift.begin:%Y-%m-%dT%H:%M}"] if shift.begin else []
+    words += [f"until {shift.until:%Y-%m-%dT%H:%M}"] if shift.until else []
+    words += [f"at {shift.hours}"] if shift.hours else []
+    return " ".join(words) + (" also on holidays" if shift.on_holidays else "")
 
 
 def _action_words(action: Action) -> str:

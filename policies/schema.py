@@ -8,19 +8,26 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from people.schedules.hours import MAX_HOURS
 from policies.assurance import CHANNELS, LADDER, TELLINGS
 
 MAX_CASES: Final = 200
+MAX_SCHEDULES: Final = 100
+MAX_SHIFTS: Final = 20
+MAX_TURNS: Final = 100
 ROLE_NAME: Final = r"[a-z][a-z0-9_]{0,63}"
 ACTION_NAME: Final = r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*"
+SCHEDULE_NAME: Final = r"[a-z][a-z0-9_-]{0,59}"
 DURATION: Final = r"[1-9][0-9]{0,9}[smhd]"
 #: A duration of which only open hours may count.
 OF_BUSINESS: Final = " of business"
 ESCALATION_NAME: Final = r"[a-z][a-z0-9_]{0,59}"
-#: A pager, as the operator named it; a schedule.
+#: A pager, as the operator named it.
 PAGER: Final = r"[a-z0-9][a-z0-9_-]{0,59}"
 #: Whom a step tells: a role, a schedule, or somebody by their address.
-NOTIFIED: Final = rf"(role:{ROLE_NAME}|schedule:{PAGER}|person:[^@\s]+@[^@\s]+)"
+NOTIFIED: Final = rf"(role:{ROLE_NAME}|schedule:{SCHEDULE_NAME}|person:[^@\s]+@[^@\s]+)"
+#: A local time without zone: 2026-01-05T08:00.
+LOCAL_TIME: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}"
 #: The id of a channel, as Slack gives it; behind that of its team or organisation where several are connected.
 SLACK_CHANNEL: Final = r"([TE][A-Z0-9]{2,20}/)?[CG][A-Z0-9]{2,20}"
 
@@ -87,6 +94,67 @@ def _permit(part: str, meaning: str) -> dict[str, Any]:
         "description": f"{meaning}; from {least} to {most}.",
     }
 
+
+_LOCAL: Final[dict[str, Any]] = {"type": "string", "pattern": f"^{LOCAL_TIME}$"}
+#: The shapes of a schedule.
+_SCHEDULES: Final[dict[str, Any]] = {
+    "schedule": {
+        **_object(
+            ["timezone"],
+            timezone={"type": "string", "maxLength": MAX_NAME, "description": "Europe/Berlin."},
+            shifts={
+                "type": "array",
+                "minItems": 1,
+                "maxItems": MAX_SHIFTS,
+                "items": {"$ref": "#/$defs/shift"},
+                "description": "In order: the first that covers an instant says who.",
+            },
+            holidays={
+                "oneOf": [
+                    {"type": "string", "pattern": "^[A-Z]{2}$"},
+                    {"$ref": "#/$defs/holidays"},
+                ],
+                "description": "Whose public holidays: on them, hours do not count.",
+            },
+            ical={
+                "type": "string",
+                "maxLength": MAX_TEXT,
+                "pattern": "^(uploaded|https://.+)$",
+                "description": "A calendar in place of shifts: its address, or uploaded.",
+            },
+        ),
+        "oneOf": [{"required": ["shifts"]}, {"required": ["ical"]}],
+    },
+    "holidays": _object(
+        ["country"],
+        country={"type": "string", "pattern": "^[A-Z]{2}$"},
+        subdivision={"type": "string", "minLength": 1, "maxLength": 60},
+    ),
+    "shift": _object(
+        ["who"],
+        who={
+            "type": "array",
+            "minItems": 1,
+            "maxItems": MAX_TURNS,
+            "uniqueItems": True,
+            "items": {"type": "string", "maxLength": 254, "pattern": "^[^@\\s]+@[^@\\s]+$"},
+        },
+        rotate={
+            "type": "string",
+            "pattern": f"^(weekly|daily|none|{DURATION})$",
+            "description": "How they take turns; none: all together. Default: weekly if several.",
+        },
+        until={**_LOCAL, "description": "When it ends, in local time."},
+        hours={
+            "type": "string",
+            "minLength": 1,
+            "maxLength": MAX_HOURS,
+            "description": "OSM opening_hours: Mo-Fr 08:00-18:00. Default: day and night.",
+        },
+        on_holidays={"type": "boolean", "default": False},
+        **{"from": {**_LOCAL, "description": "When the first turn begins, in local time."}},
+    ),
+}
 
 #: The shapes of a case under `tests`.
 _CASES: Final[dict[str, Any]] = {
@@ -167,6 +235,14 @@ POLICY_SCHEMA: Final[dict[str, Any]] = {
             "propertyNames": {"pattern": f"^{ROLE_NAME}$"},
             "additionalProperties": {"$ref": "#/$defs/role"},
         },
+        schedules={
+            "type": "object",
+            "minProperties": 1,
+            "maxProperties": MAX_SCHEDULES,
+            "propertyNames": {"pattern": f"^{SCHEDULE_NAME}$"},
+            "additionalProperties": {"$ref": "#/$defs/schedule"},
+            "description": "Who is on duty when.",
+        },
         actions={
             "type": "object",
             "minProperties": 1,
@@ -232,7 +308,13 @@ POLICY_SCHEMA: Final[dict[str, Any]] = {
                 "items": {"enum": list(TELLINGS)},
                 "description": "How its members are told, in order of preference.",
             },
+            schedule={
+                "type": "string",
+                "pattern": f"^{SCHEDULE_NAME}$",
+                "description": "The schedule by which its members are on duty.",
+            },
         ),
+        **_SCHEDULES,
         "action": _object(
             [],
             title=_TITLE,

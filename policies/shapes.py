@@ -11,16 +11,18 @@ from datetime import timedelta
 from typing import Final, TypeVar, cast
 
 from core import durations
+from core.emails import normal_email
 from policies import schema
 from policies.errors import Place, PolicyError, nearest, quoted
 from policies.plan import Stage
 from policies.source import Node
-from policies.terms import Case, EscalationStep, Rule
+from policies.terms import Case, EscalationStep, Member, Rule
 
 T = TypeVar("T")
 
 ROLE: Final = re.compile(schema.ROLE_NAME)
 ACTION: Final = re.compile(schema.ACTION_NAME)
+EMAIL: Final = re.compile(r"[^@\s\"<>(),:;\\\[\]]{1,64}@([\w-]{1,63}\.)*[\w-]{1,63}")
 _NAMES: Final = {"map": "a mapping (key: value)", "list": "a list", "scalar": "a single value"}
 
 
@@ -69,6 +71,16 @@ class Shapes:
             self.fail(node.place, f"{quoted(value)} is not {form}.")
             return None
         return value or None
+
+    def member(self, node: Node) -> Member | None:
+        email = self.string(node, 254)
+        if not email:
+            return None
+        normal = normal_email(email)
+        if not EMAIL.fullmatch(normal):
+            self.fail(node.place, f"{quoted(email)} is not an e-mail address.")
+            return None
+        return Member(normal, node.place)
 
     def choice(self, node: Node, known: Sequence[str], default: str) -> str:
         if not self.kind(node, "scalar"):

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from core.canonical import JSON
+from people.schedules.terms import Schedule
 from policies.assurance import CHANNELS, Assurance, Channel, Telling
 from policies.cel import Condition, Variables
 from policies.errors import Place
@@ -46,7 +47,7 @@ class Role:
     """A named group. `members` is None when the document leaves it to be filled elsewhere.
 
     `slack` is the id of its channel in Slack. `tell` says how its members are told, what they
-    prefer first; empty: the document does not say.
+    prefer first; empty: the document does not say. `schedule` names that of its members.
     """
 
     name: str
@@ -55,11 +56,22 @@ class Role:
     place: Place
     slack: str | None = None
     tell: tuple[Telling, ...] = ()
+    schedule: str | None = None
 
     @property
     def emails(self) -> frozenset[str]:
         """Return the declared addresses."""
         return frozenset(member.email for member in self.members or ())
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredSchedule:
+    """A schedule as it is written: what it says, and where each of its people stands."""
+
+    name: str
+    says: Schedule
+    members: tuple[Member, ...]
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +186,7 @@ class Document:
     escalations: Mapping[str, tuple[EscalationStep, ...]]
     tests: tuple[Case, ...]
     variables: Variables = field(repr=False)
+    schedules: Mapping[str, DeclaredSchedule] = field(default_factory=dict)
 
     def action(self, type: str) -> Action | None:
         """Return the declared action of this type, or None."""

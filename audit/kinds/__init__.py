@@ -28,7 +28,19 @@ from audit.kinds.callbacks import (
     EndpointEnabled,
     EndpointKeyRotated,
 )
-from audit.kinds.clock import EscalationStepped, EscalationUndelivered, RequestExtended
+from audit.kinds.clock import (
+    EscalationStepped,
+    EscalationUndelivered,
+    RequestExtended,
+    ScheduleCalendarFailed,
+    ScheduleCalendarRead,
+    ScheduleCalendarRecovered,
+    ScheduleChanged,
+    ScheduleCreated,
+    ScheduleOverridden,
+    ScheduleOverrideCancelled,
+    ScheduleRemoved,
+)
 from audit.kinds.logs import (
     AnchorAdded,
     AnchorRemoved,
@@ -206,6 +218,14 @@ __all__ = [
     "RoleRevoked",
     "RunEnded",
     "RunStarted",
+    "ScheduleCalendarFailed",
+    "ScheduleCalendarRead",
+    "ScheduleCalendarRecovered",
+    "ScheduleChanged",
+    "ScheduleCreated",
+    "ScheduleOverridden",
+    "ScheduleOverrideCancelled",
+    "ScheduleRemoved",
     "SensitiveShown",
     "SignInFailed",
     "SignedIn",

@@ -65,7 +65,7 @@ TABLE = [
     (HEAD.replace("fallback: lead", "falback: lead"), (2, 1, "/falback"), "“fallback”?"),
     (HEAD.replace("fallback: lead\n", ""), (1, 1, ""), "needs “fallback”"),
     (HEAD.replace("fallback: lead", "fallback: leed"), (2, 11, "/fallback"), "“lead”?"),
-    (HEAD + "schedules: {}\n", (10, 1, "/schedules"), "not a key of the document"),
+    (HEAD + "calendars: {}\n", (10, 1, "/calendars"), "not a key of the document"),
     (HEAD + "limits: []\n", (10, 1, "/limits"), "not a key"),
     (HEAD.replace("lead: {", "lead: {slck: C1, "), (4, 10, "/roles/lead/slck"), "“slack”?"),
     (HEAD.replace("lead: {", "lead: {slack: C1, "), (4, 17, "/roles/lead/slack"), "not the id of a Slack channel"),
