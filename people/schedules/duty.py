@@ -97,7 +97,17 @@ def all_spans(
     end: datetime,
 ) -> dict[str, list[Span]]:
     """The `spans` of several schedules (none given: of all), by name."""
-    loaded = load(conn, workspace, names, begin, end)
+    return spans_of(conn, workspace, load(conn, workspace, names, begin, end), begin, end)
+
+
+def spans_of(
+    conn: psycopg.Connection[Any],
+    workspace: UUID,
+    loaded: Collection[Loaded],
+    begin: datetime,
+    end: datetime,
+) -> dict[str, list[Span]]:
+    """The `spans` of schedules that were read, or are yet to be saved, by name."""
     said = {
         one.name: rotation.spans(one.schedule, begin, end, one.overrides, one.entries)
         for one in loaded
