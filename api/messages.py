@@ -247,6 +247,17 @@ class PolicyVersionShown(Struct, frozen=True):
     text: str
 
 
+class PolicyApplied(PolicyVersionShown, frozen=True):
+    """A version that was made active."""
+
+    warnings: Annotated[
+        list[str],
+        Meta(
+            description="What should be known: times of the next 14 days in which nobody could decide"
+        ),
+    ]
+
+
 class PolicyFault(Struct, frozen=True):
     """Something that is wrong with a document."""
 
@@ -261,6 +272,7 @@ class PolicyChecked(Struct, frozen=True):
 
     ok: bool
     errors: list[PolicyFault]
+    warnings: Annotated[list[str], Meta(description="As of an applied version; nothing is refused")]
 
 
 class PolicyChangeShown(Struct, frozen=True):

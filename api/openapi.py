@@ -62,6 +62,7 @@ from api.messages import (
     NoBody,
     Opened,
     PersonMe,
+    PolicyApplied,
     PolicyBody,
     PolicyChecked,
     PolicyCompared,
@@ -80,6 +81,7 @@ from api.messages import (
 )
 from api.operations import ERRORS, OPERATIONS, Operation
 from api.own_messages import BrowserBody, BrowserList, BrowserShown, SlackUserList
+from api.rehearsal_messages import CoverageShown
 from approvals.consuming import Consumed
 from approvals.permits import Issued
 from approvals.results import ToolResult
@@ -113,8 +115,9 @@ STRUCTS: Final = (
         PersonMe,
         SignedIn,
         Opened,
-        *(PolicyVersionShown, PolicyChecked, PolicyCompared, PolicyTested),
+        *(PolicyVersionShown, PolicyApplied, PolicyChecked, PolicyCompared, PolicyTested),
     ),
+    CoverageShown,
     *(CancelBody, Credentials, DecisionBody, NoBody, PolicyBody),
     *(Question, Revised, AgentMessage, RevisionList),
     *(
@@ -175,6 +178,7 @@ def document() -> dict[str, Any]:
             {"name": "Tools", "description": "Calls that carry a tool's key"},
             {"name": "People", "description": "Calls of a signed-in person"},
             {"name": "Policy", "description": "The document that decides who is asked"},
+            {"name": "Rehearsal", "description": "What would happen, and who would be reached"},
             {"name": "Administration", "description": "Endpoints, channels, the kill switch"},
             {"name": "Log", "description": "The audit log, for auditors and administrators"},
             {"name": "Server", "description": "The server about itself"},

@@ -138,6 +138,11 @@ class FrozenPlan(Struct, frozen=True):
             return timedelta(0)
         return durations.scaled(timedelta(seconds=self.escalation[0].after_s))
 
+    def life(self, asked: timedelta | None) -> timedelta:
+        """How long a request waits, of which the agent asks for so much at most; None: it does not say."""
+        life = durations.scaled(timedelta(seconds=self.expires_in_s))
+        return life if asked is None else min(life, asked)
+
     def use_within(self, kind: Kind) -> timedelta | None:
         """How long a permit may be asked for once it is approved; None for a question."""
         if kind is not Kind.REQUEST:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -10,12 +11,14 @@ from psycopg import Connection
 
 from agents.authentication import presented_key, require_scope
 from approvals import planning, shape
-from approvals.frozen import FrozenStage
+from approvals.frozen import FrozenPlan, FrozenStage
+from approvals.present import instant
 from approvals.submission import Submission
 from approvals.submission import read as read_body
 from core import durations
 from core.db import pool
 from core.durations import MAX_DURATION
+from people import coverage
 from people.sql import MEMBERSHIP_IS_VALID, VALID_MEMBERSHIPS
 
 #: How many different people could decide in any of the roles now, agent's owner and initiator left out.
@@ -39,11 +42,13 @@ def preview(*, authorization: str | None, body: bytes) -> bytes:
         situation = intake.situation
         policy = planning.policy_of(conn, situation)
         planned = planning.plan(conn, situation, policy, submission.action, submission.payload)
+        asked = submission.asked_life()
+        plan = planned.plan.cut_short(asked)
+        life = min(timedelta(seconds=plan.expires_in_s), asked or MAX_DURATION)
+        idle = _idle(conn, situation, plan, asked)
         stages = [
-            _stage(conn, situation, index, stage) for index, stage in enumerate(planned.plan.stages)
+            _stage(conn, situation, index, stage, idle) for index, stage in enumerate(plan.stages)
         ]
-    asked = submission.asked_life()
-    plan = planned.plan.cut_short(asked)
     answer = shape.Preview(
         effect=plan.effect,
         rule=plan.rule,
@@ -52,7 +57,7 @@ def preview(*, authorization: str | None, body: bytes) -> bytes:
         risk=planned.risk,
         title=planned.title,
         stages=stages,
-        expires_in=durations.show(min(timedelta(seconds=plan.expires_in_s), asked or MAX_DURATION)),
+        expires_in=durations.show(life),
         on_expiry=plan.on_expiry,
         comment=plan.comment,
         labels=list(plan.labels),
@@ -74,8 +79,29 @@ def critical_note(risk: str) -> tuple[str, ...]:
     return ("Critical actions are decided like high ones: a second factor is not yet asked.",)
 
 
+def _idle(
+    conn: Connection[Any], situation: planning.Situation, plan: FrozenPlan, asked: timedelta | None
+) -> dict[str, list[shape.SpanShown]]:
+    """By role, the times of a request's life in which nobody could decide on it."""
+    life = plan.life(asked)
+    names = {role.name for stage in plan.stages for role in stage.roles}
+    begin, until = situation.now, situation.now + life
+    known = coverage.facts(conn, situation.workspace_id, begin, until, names=names)
+    return {
+        name: [
+            shape.SpanShown(instant(span.begin), instant(span.end))
+            for span in coverage.uncovered(role, known.away, begin, until, situation.excluded)
+        ]
+        for name, role in known.roles.items()
+    }
+
+
 def _stage(
-    conn: Connection[Any], situation: planning.Situation, index: int, stage: FrozenStage
+    conn: Connection[Any],
+    situation: planning.Situation,
+    index: int,
+    stage: FrozenStage,
+    idle: Mapping[str, list[shape.SpanShown]],
 ) -> shape.StagePreviewed:
     if stage.confirm == "owner":
         people = int(situation.owner_active)
@@ -89,7 +115,9 @@ def _stage(
     return shape.StagePreviewed(
         index=index,
         roles=[
-            shape.RolePreviewed(role.name, role.title, situation.roles[role.name].eligible)
+            shape.RolePreviewed(
+                role.name, role.title, situation.roles[role.name].eligible, idle[role.name]
+            )
             for role in stage.roles
         ],
         approvals=stage.approvals,

@@ -316,12 +316,22 @@ class Stated(Struct, frozen=True):
     metadata: Raw
 
 
+class SpanShown(Struct, frozen=True):
+    """From `begin` until `end`, in UTC."""
+
+    begin: str
+    end: str
+
+
 class RolePreviewed(Struct, frozen=True):
-    """A role that would be asked, and how many people could decide in it now."""
+    """A role that would be asked, how many people could decide in it now, and when nobody could."""
 
     name: str
     title: str
     eligible: int
+    uncovered: Annotated[
+        list[SpanShown], Meta(description="Times before its deadline in which nobody could decide")
+    ]
 
 
 class StagePreviewed(Struct, frozen=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from psycopg import Connection, errors
@@ -24,7 +24,7 @@ from audit.kinds import Data, QuestionAsked, RequestSubmitted
 from audit.log import Fact, event_rows, rfc3339
 from callbacks.endpoints import endpoint_for
 from callbacks.sql import DELIVER
-from core import durations, failpoints, ids
+from core import failpoints, ids
 from core.canonical import digest
 from core.db import nudge_later
 from core.due import Promise, due_rows
@@ -79,8 +79,6 @@ def write(
 
 def _new_row(situation: Situation, wanted: Wanted, planned: Planned) -> Row:
     plan, now, run = planned.plan, situation.now, situation.run
-    life = durations.scaled(timedelta(seconds=plan.expires_in_s))
-    asked = wanted.asked.asked_life()
     status = _OUTCOME.get(plan.effect, Status.PENDING)
     ended = status != Status.PENDING
     use_within = plan.use_within(wanted.kind) if status is Status.APPROVED else None
@@ -106,7 +104,7 @@ def _new_row(situation: Situation, wanted: Wanted, planned: Planned) -> Row:
         plan=plan.encoded(),
         stage=None if ended else 0,
         created_at=now,
-        expires_at=now + (min(life, asked) if asked is not None else life),
+        expires_at=now + plan.life(wanted.asked.asked_life()),
         ended_at=now if ended else None,
         sequence=1,
         decisions=None,

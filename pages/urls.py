@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from pages.views import (
+    ahead,
     alike,
     attention,
     channels,
@@ -69,6 +70,7 @@ urlpatterns = [
     ),
     path("deliveries/<str:cbk_id>", deliveries.delivery_page, name="delivery"),
     path("deliveries/<str:cbk_id>/replay", deliveries.replay_view, name="delivery_replay"),
+    path("coverage", ahead.coverage_page, name="coverage"),
     path("attention", attention.attention_page, name="attention"),
     path("stop", stopping.stop_page, name="stop"),
     path("stop/<str:kill_id>", stopping.use_page, name="stopped"),

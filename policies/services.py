@@ -33,6 +33,7 @@ class Applied:
     """What applying did.  ``is_new`` is false where the active version has this very text."""
 
     version: PolicyVersion
+    document: Document
     is_new: bool
     roles: Reconciled
     schedules: SchedulesReconciled
@@ -60,7 +61,7 @@ def apply(*, actor: Actor, workspace: Workspace, text: str) -> Applied:
             workspace=workspace,
             schedules={name: one.says for name, one in parsed.schedules.items()},
         )
-    return Applied(version, is_new, changes, schedules)
+    return Applied(version, parsed, is_new, changes, schedules)
 
 
 def check(*, workspace: Workspace | None, text: str) -> Document:

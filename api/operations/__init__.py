@@ -13,6 +13,7 @@ from api.operations.own import OWN
 from api.operations.people import PEOPLE
 from api.operations.permits import PERMITS
 from api.operations.policies import POLICIES
+from api.operations.rehearsals import REHEARSALS
 from api.operations.runs import RUNS
 from api.operations.server import SERVER
 from api.operations.teamwork import TEAMWORK
@@ -26,6 +27,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *OWN,
     *TEAMWORK,
     *POLICIES,
+    *REHEARSALS,
     *ENDPOINTS,
     *CHANNELS,
     *AUDIT,

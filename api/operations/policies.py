@@ -49,8 +49,8 @@ POLICIES: Final[tuple[Operation, ...]] = (
         "Check a policy and make it active",
         "session",
         {
-            200: Success("It was active already", "PolicyVersionShown"),
-            201: Success("The new version", "PolicyVersionShown"),
+            200: Success("It was active already", "PolicyApplied"),
+            201: Success("The new version", "PolicyApplied"),
         },
         (*WRITING, "NotFound"),
         (WORKSPACE,),

@@ -12,13 +12,13 @@ from rest_framework.request import Request
 from api.answers import Answer
 from api.doors import OpenDoor, PeopleDoor, Signed, answer, body_of, signed
 from api.errors import respond
-from api.messages import PolicyBody, PolicyVersionShown
+from api.messages import PolicyApplied, PolicyBody, PolicyVersionShown
 from approvals.present import instant
 from core import ids
 from core.canonical import show_digest
 from core.problems import FieldError, forbidden, invalid, not_found
 from people.models import Workspace
-from policies import services
+from policies import outlook, services
 from policies.active import active_version
 from policies.errors import PolicyErrors
 from policies.models import Policy, PolicyVersion
@@ -84,7 +84,11 @@ class Policies(PeopleDoor):
             ) from error
         version = applied.version
         version.refresh_from_db(fields=["created_at"])
-        return answer(request, shown(version), 201 if applied.is_new else 200)
+        told = PolicyApplied(
+            **msgspec.structs.asdict(shown(version)),
+            warnings=outlook.warnings(workspace=workspace, document=applied.document),
+        )
+        return answer(request, told, 201 if applied.is_new else 200)
 
 
 def shown(version: PolicyVersion) -> PolicyVersionShown:

@@ -19,7 +19,7 @@ from api.messages import (
 from api.views.policy import may
 from core.problems import conflict, forbidden
 from people.models import Workspace
-from policies import services
+from policies import outlook, services
 from policies.cases import CaseResult
 from policies.errors import PolicyErrors
 
@@ -47,10 +47,11 @@ class CheckPolicy(PeopleDoor):
         """Everything that is wrong with a document, its own tests included."""
         who, text = _editor(request)
         try:
-            services.check(workspace=_workspace(who), text=text)
+            document = services.check(workspace=_workspace(who), text=text)
         except PolicyErrors as found:
-            return answer(request, PolicyChecked(False, _faults(found)))
-        return answer(request, PolicyChecked(True, []))
+            return answer(request, PolicyChecked(False, _faults(found), []))
+        warnings = outlook.warnings(workspace=_workspace(who), document=document)
+        return answer(request, PolicyChecked(True, [], warnings))
 
 
 class ComparePolicy(PeopleDoor):

@@ -84,6 +84,12 @@ def clock(at: datetime) -> SafeString:
     return format_html('<time datetime="{}" data-at>{}</time>', _iso(at), shown)
 
 
+@register.filter
+def wall(at: datetime) -> SafeString:
+    """An instant as a clock on the wall shows it, in the zone that it comes in."""
+    return format_html('<time datetime="{}">{}</time>', _iso(at), f"{at:%a %-d %b %Y, %H:%M}")
+
+
 @register.simple_tag
 def instant_now() -> str:
     """The server's time, from which a script runs its clocks."""

@@ -47,3 +47,8 @@ def faulty(file: str, found: PolicyErrors) -> base.Said:
     """What a command says that was asked about a document with faults."""
     data = {"ok": False, "errors": shown_faults(found)}
     return base.Said("\n".join(fault_lines(file, found)), data, code=1)
+
+
+def with_warnings(text: str, warnings: list[str]) -> str:
+    """What a command says, with what should be known beside it."""
+    return "\n".join([text, *(f"Warning: {one}" for one in warnings)])

@@ -220,7 +220,15 @@ def document(tmp_path, person):
 
 def test_policy_check(workspace, document):
     said, text = found(0, "policy_check", document())
-    assert said == {"ok": True, "errors": [], "roles": 1, "actions": 1, "rules": 0, "tests": 2}
+    assert said == {
+        "ok": True,
+        "errors": [],
+        "warnings": [],
+        "roles": 1,
+        "actions": 1,
+        "rules": 0,
+        "tests": 2,
+    }
     assert text.endswith("is a policy: roles 1, actions 1, rules 0, tests 2.\n")
     said, text = found(1, "policy_check", document("deny"))
     assert [(one["line"], one["path"]) for one in said["errors"]] == [(11, "/tests/1")]

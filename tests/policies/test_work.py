@@ -83,7 +83,7 @@ def test_it_takes_the_permission_to_edit_and_saves_nothing(desk: Desk, what: str
 
 
 def test_check_tells_all_faults_with_their_place(desk: Desk) -> None:
-    assert desk.work("check", desk.text) == {"ok": True, "errors": []}
+    assert desk.work("check", desk.text) == {"ok": True, "errors": [], "warnings": []}
     stranger = PersonFactory().user.email
     text = desk.edited(
         (desk.two.user.email, stranger), ("expect: {effect: allow}", "expect: {effect: deny}")

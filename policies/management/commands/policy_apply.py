@@ -6,8 +6,15 @@ from django.core.management.base import CommandParser
 
 from core import ids
 from people.management import base
+from policies import outlook
 from policies.errors import PolicyErrors
-from policies.management.documents import add_document, fault_lines, read, shown_faults
+from policies.management.documents import (
+    add_document,
+    fault_lines,
+    read,
+    shown_faults,
+    with_warnings,
+)
 from policies.services import apply
 
 
@@ -34,8 +41,9 @@ class Command(base.Command):
             else f"Nothing changed: version {number} of {workspace.slug} has this very text."
         )
         changes = applied.roles
+        warnings = outlook.warnings(workspace=workspace, document=applied.document)
         return base.Said(
-            text,
+            with_warnings(text, warnings),
             {
                 "id": ids.encode("pol", applied.version.id),
                 "version": number,
@@ -43,5 +51,6 @@ class Command(base.Command):
                 "roles_created": changes.created,
                 "granted": [[role, ids.encode("per", person)] for role, person in changes.granted],
                 "revoked": [[role, ids.encode("per", person)] for role, person in changes.revoked],
+                "warnings": warnings,
             },
         )

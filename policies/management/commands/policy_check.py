@@ -6,8 +6,9 @@ from django.core.management.base import CommandParser
 
 from people.management import base
 from people.services import workspace_by_slug
+from policies import outlook
 from policies.errors import PolicyErrors
-from policies.management.documents import add_document, faulty, read
+from policies.management.documents import add_document, faulty, read, with_warnings
 from policies.services import check
 
 
@@ -37,6 +38,10 @@ class Command(base.Command):
             "tests": len(document.tests),
         }
         told = ", ".join(f"{what} {number}" for what, number in counted.items())
+        warnings = (
+            [] if workspace is None else outlook.warnings(workspace=workspace, document=document)
+        )
         return base.Said(
-            f"{options['file']} is a policy: {told}.", {"ok": True, "errors": [], **counted}
+            with_warnings(f"{options['file']} is a policy: {told}.", warnings),
+            {"ok": True, "errors": [], "warnings": warnings, **counted},
         )
