@@ -7,6 +7,8 @@ from typing import Any
 from approvals.announcing import tell_due
 from approvals.sql import ESCALATE
 from config.due import HANDLERS
+from core.db import pool
+from core.due import INSERT_DUE, Promise, due_rows
 from escalations.models import Step
 from escalations.stepping import escalate_due
 from notifications.sql import PAGE, TELL
@@ -51,6 +53,15 @@ class EscalationDesk(MailDesk):
         paged = self.claim(PAGE)
         if paged:
             HANDLERS[PAGE](paged)
+
+    def tell_again(self, request: dict[str, Any]) -> None:
+        """As after any change of it: what was told is compared with it once more."""
+        with pool().connection() as conn:
+            clock = conn.execute("SELECT clock_timestamp()").fetchone()
+            assert clock is not None
+            promise = Promise(TELL, self.world.workspace.id, uuid_of(request), clock[0])
+            conn.execute(f"WITH {INSERT_DUE} SELECT 1", due_rows([promise]))
+        self.tell()
 
     def after(self, request: dict[str, Any], **by: float) -> None:
         """So much later, everything that fell due by then is done."""
