@@ -15,6 +15,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
+from approvals import on_duty
 from approvals.sql import ESCALATE
 from approvals.status import Status, WaitingOn
 from audit.actor import Actor
@@ -121,10 +122,12 @@ class Placed:
 
 
 def placing(conn: Connection[Any], told: Sequence[Told]) -> Placed:
-    """What the active policies of their workspaces say of how these are told."""
+    """What the active policies of their workspaces say of whom these are for, and how they are told."""
     documents = _documents(conn, {one.workspace for one in told})
     placed = [_placed(one, documents.get(one.workspace), one.roles) for one in told]
-    return Placed(placed, documents)
+    clock = conn.execute("SELECT clock_timestamp()").fetchone()
+    assert clock is not None  # noqa: S101  # a SELECT without FROM always answers
+    return Placed(on_duty.narrowed(conn, placed, documents, clock[0]), documents)
 
 
 def _escalate(conn: Connection[Any], told: Sequence[Told], unreached: Sequence[Told]) -> None:

@@ -17,6 +17,7 @@ from notifications import nudging
 from notifications.lining_up import Told
 from notifications.nudging import Nudge, Ring
 from notifications.pagers import registry
+from people.schedules import duty
 from people.sql import IS_ACTIVE, MEMBERS_OF
 
 _PERSON: Final = f"SELECT {IS_ACTIVE.format(person='%(person)s')}"
@@ -101,8 +102,12 @@ def _notify(conn: Connection[Any], one: Taking, scene: Scene) -> list[Nudge]:
         roles = (name,)
     elif kind == "person":
         people = _person(conn, name)
+    elif kind == "schedule":
+        on = duty.on_duty(conn, one.open.workspace, [name], one.open.now)
+        people = dict.fromkeys(on.get(name, ()), ())
     if not people and not roles:
-        one.skip("there is nobody of that name")
+        nobody = "nobody is on duty" if kind == "schedule" else "there is nobody of that name"
+        one.skip(nobody)
         return []
     if people:
         escalating.let_see(conn, one.open, list(people))

@@ -7,7 +7,7 @@ one transaction: a step is taken once, or not at all.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -17,6 +17,7 @@ from psycopg import Connection
 from approvals import escalating
 from approvals.ends import inbox_of, waiters_of
 from approvals.escalating import Open
+from approvals.frozen import FrozenStep
 from audit.actor import Actor
 from core import due, durations, failpoints, ids
 from core.db import pool
@@ -26,6 +27,8 @@ from escalations import acting, records
 from escalations.ladder import Look, Taken, look
 from escalations.records import Done, Taking
 from notifications import nudging
+from people.schedules import business, duty
+from people.schedules.terms import Schedule
 
 #: So many requests are held together: nobody can decide on them meanwhile.
 HELD_AT_ONCE: Final = 50
@@ -82,8 +85,9 @@ def step(conn: Connection[Any], opens: Sequence[Open]) -> list[Taking]:
         silent += [(one, s) for s in lost]
         in_vain = bool(lost) or _in_vain(done[one.request])
         hears_nobody = one.request in unreached or in_vain
-        seen = _look(one, done[one.request], sooner=hears_nobody)
-        new = [_taking(one, number, how) for number, how in seen.take]
+        times = due_at(one, hours_of(conn, one))
+        seen = _look(one, times, done[one.request], sooner=hears_nobody)
+        new = [_taking(one, times, number, how) for number, how in seen.take]
         taken += new
         at = _again(one, seen, new, hears_nobody=hears_nobody)
         again += [] if at is None else [(one, at)]
@@ -103,24 +107,45 @@ def _expired(taken: Sequence[Taking]) -> set[UUID]:
     return {one.open.request for one in taken if one.does == "expire"}
 
 
-def due_at(one: Open) -> list[datetime | None]:
+def due_at(one: Open, hours: Mapping[str, Schedule]) -> list[datetime | None]:
     """When each step of the open stage is due, had its clock not stood still since.
 
     A step that would come at the deadline or after it never does: then the request has met it.
+
+    Args:
+        hours: the schedules whose open hours count, by name (`hours_of`); where one is gone, all do.
     """
-    times = (
-        one.began_at + durations.scaled(timedelta(seconds=s.after_s)) for s in one.plan.escalation
-    )
-    return [at if at < one.expires_at else None for at in times]
+    times = (_time_of(one, step, hours) for step in one.plan.escalation)
+    return [at if at is not None and at < one.expires_at else None for at in times]
 
 
-def _look(one: Open, done: Sequence[Done], *, sooner: bool) -> Look:
+def _time_of(one: Open, step: FrozenStep, hours: Mapping[str, Schedule]) -> datetime | None:
+    after = timedelta(seconds=step.after_s)
+    schedule = hours.get(step.hours)
+    if schedule is not None:
+        at = business.add(schedule, one.began_at, after)
+        if at is None:
+            return None
+        after = at - one.began_at
+    return one.began_at + durations.scaled(after)
+
+
+def hours_of(conn: Connection[Any], one: Open) -> dict[str, Schedule]:
+    """The schedules whose open hours the steps of this request count, by name."""
+    names = {step.hours for step in one.plan.escalation if step.hours}
+    found = {name: duty.spec_of(conn, one.workspace, name) for name in names}
+    return {name: schedule for name, schedule in found.items() if schedule is not None}
+
+
+def _look(
+    one: Open, times: Sequence[datetime | None], done: Sequence[Done], *, sooner: bool
+) -> Look:
     numbers = {s.number for s in done}
-    return look(one.plan.escalation, due_at(one), numbers, one.now, sooner=sooner)
+    return look(one.plan.escalation, times, numbers, one.now, sooner=sooner)
 
 
-def _taking(one: Open, number: int, how: Taken) -> Taking:
-    at = due_at(one)[number]
+def _taking(one: Open, times: Sequence[datetime | None], number: int, how: Taken) -> Taking:
+    at = times[number]
     collapsed = how is Taken.COLLAPSED
     return Taking(
         id=ids.uuid7(),

@@ -12,7 +12,7 @@ from psycopg import Connection
 from approvals import escalating
 from core.db import pool
 from escalations import records
-from escalations.stepping import due_at
+from escalations.stepping import due_at, hours_of
 from people.sql import NAME_OF
 
 _TAKEN: Final = f"""
@@ -76,7 +76,7 @@ def clock_of(request: UUID) -> Clock:
             tuple(
                 Coming(number, step.does, step.target, at)
                 for number, (step, at) in enumerate(
-                    zip(one.plan.escalation, due_at(one), strict=True)
+                    zip(one.plan.escalation, due_at(one, hours_of(conn, one)), strict=True)
                 )
                 if number not in done
             ),

@@ -84,7 +84,12 @@ class GivenUp:
     reason: str
 
 
-Came: TypeAlias = Delivered | Retry | GivenUp
+@dataclass(frozen=True, slots=True)
+class Needless:
+    """There is nothing to tell any more."""
+
+
+Came: TypeAlias = Delivered | Retry | GivenUp | Needless
 
 
 class Carrier(Protocol):
@@ -166,4 +171,7 @@ def record(
         case GivenUp(reason):
             pair = [(held.id, held.request)]
             sending.failed(conn, pair, workspace=held.workspace, now=held.now, reason=reason)
+            return None
+        case Needless():
+            conn.execute(_WITHDRAW, {"id": held.id})
             return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from core import durations
 from policies.errors import Place, PolicyError, nearest, quoted
@@ -36,6 +36,7 @@ def of_rule(document: Document, rule: Rule, node: Node) -> Iterator[PolicyError]
     if steps:
         place = node.at(["ask", "escalation"]).place
         yield from _reached(document, rule, steps, place)
+    yield from _of_business(document, rule, node)
     confirms = any(stage.confirm for stage in rule.ask.stages)
     if confirms and any(step.does == "widen" for step in steps):
         detail = "Where somebody confirms, nobody may do it for them: no step can widen it."
@@ -44,6 +45,10 @@ def of_rule(document: Document, rule: Rule, node: Node) -> Iterator[PolicyError]
 
 def _target(document: Document, step: EscalationStep, node: Node) -> Iterator[PolicyError]:
     kind, _, name = step.target.partition(":")
+    if kind == "schedule" and name not in document.schedules:
+        hint = nearest(name, document.schedules)
+        detail = f"The schedule {quoted(name)} is not declared.{hint}"
+        yield _error(node.at([step.does]).place, detail)
     if step.does in ("notify", "widen") and kind == "role":
         role = document.roles.get(name)
         place = node.at([step.does]).place
@@ -52,6 +57,27 @@ def _target(document: Document, step: EscalationStep, node: Node) -> Iterator[Po
             yield _error(place, f"The role {quoted(name)} is not declared.{hint}")
         elif role.members == ():
             yield _error(place, f"Nobody is in {quoted(name)}: add a member to it.")
+
+
+def _of_business(document: Document, rule: Rule, node: Node) -> Iterator[PolicyError]:
+    """Where only open hours count, the first role that is asked has a schedule that says which those are."""
+    ask = rule.ask
+    if ask is None:
+        return
+    steps = document.escalations.get(ask.escalation, ()) if ask.escalation else ()
+    counts = [] if not ask.business else [node.at(["ask", "expires_in"]).place]
+    counts += [node.at(["ask", "escalation"]).place] if any(s.business for s in steps) else []
+    if counts and not hours_of(document, ask.stages[0].any_of if ask.stages else ()):
+        detail = (
+            "“of business” counts the hours of a schedule: give the first role that is asked one."
+        )
+        yield _error(counts[0], detail)
+
+
+def hours_of(document: Document, roles: Sequence[str]) -> str:
+    """Return the schedule whose open hours count for these roles: the first's that has one; else empty."""
+    named = (document.roles.get(name) for name in roles)
+    return next((role.schedule for role in named if role is not None and role.schedule), "")
 
 
 def _reached(

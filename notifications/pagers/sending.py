@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import msgspec
+from psycopg import Connection
 
 from core import durations, ids
 from core.db import pool
@@ -17,15 +18,29 @@ from core.visible import plain
 from notifications.card import Card
 from notifications.mail.message import one_line
 from notifications.pagers.registry import Opened, opened
-from notifications.singly import Came, Delivered, GivenUp, Held, Retry
+from notifications.singly import Came, Delivered, GivenUp, Held, Needless, Retry
 from signing import signatures
 
 #: PagerDuty's words for how bad it is (Events API v2).
 _SEVERITY: Final = {"critical": "critical", "high": "error", "medium": "warning", "low": "info"}
 #: What a summary may have in PagerDuty, in characters.
 MOST_SUMMARY: Final = 1_024
+#: A call that never left needs no other to end it.
+_NEVER: Final = frozenset({"failed", "withdrawn"})
+_RANG: Final = """
+SELECT state FROM notifications_notification
+ WHERE request_id = %(request)s AND pager_id = %(pager)s AND kind = 'page'
+ ORDER BY state = 'sent' DESC, state = 'pending' DESC LIMIT 1
+"""
 #: Answers that another try changes nothing about; the rest is tried again.
 _FINAL: Final = frozenset({400, 401, 403, 404, 405, 410, 413, 422})
+
+
+def _rang(conn: Connection[Any], held: Held) -> str | None:
+    """What became of the last call of this pager about the same request."""
+    values = {"request": held.request, "pager": held.pager}
+    row = conn.execute(_RANG, values).fetchone()
+    return None if row is None else str(row[0])
 
 
 class Pagers:
@@ -40,10 +55,13 @@ class Pagers:
         """Call it; one message id however often it is tried, and one key for a request."""
         with pool().connection() as conn:
             pager = None if held.pager is None else opened(conn, held.pager)
+            rang = _rang(conn, held) if held.kind == "unpage" else None
         if pager is None:
             return GivenUp("removed")
-        if card is None:
-            return GivenUp("there is nothing to tell")
+        if card is None or rang in _NEVER:
+            return Needless()
+        if rang == "pending":
+            return Retry("it may be ringing just now")
         body = _pagerduty(held, card, pager) if pager.kind == "pagerduty" else _webhook(held, card)
         headers = {"content-type": "application/json", "accept": "*/*"}
         if pager.kind == "webhook":

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
+
+from django.db import connections
 
 from approvals.announcing import tell_due
 from approvals.sql import ESCALATE
 from config.due import HANDLERS
+from core.db import pool
+from core.due import INSERT_DUE, Promise, due_rows
 from escalations.models import Step
 from escalations.stepping import escalate_due
 from notifications.sql import PAGE, TELL
@@ -52,10 +57,40 @@ class EscalationDesk(MailDesk):
         if paged:
             HANDLERS[PAGE](paged)
 
+    def tell_again(self, request: dict[str, Any]) -> None:
+        """As after any change of it: what was told is compared with it once more."""
+        with pool().connection() as conn:
+            clock = conn.execute("SELECT clock_timestamp()").fetchone()
+            assert clock is not None
+            promise = Promise(TELL, self.world.workspace.id, uuid_of(request), clock[0])
+            conn.execute(f"WITH {INSERT_DUE} SELECT 1", due_rows([promise]))
+        self.tell()
+
     def after(self, request: dict[str, Any], **by: float) -> None:
         """So much later, everything that fell due by then is done."""
         travel(uuid_of(request), **by)
         self.escalate()
+
+    def after_without_sending(self, request: dict[str, Any], **by: float) -> None:
+        """So much later, the clock is looked at, and what it wrote is not sent yet."""
+        travel(uuid_of(request), **by)
+        escalate_due(self.claim(ESCALATE))
+
+    def page_later(self, **by: float) -> None:
+        """Let time pass for pagers that are to be called again."""
+        values: dict[str, Any] = {"by": timedelta(**by), "workspace": self.world.workspace.id}
+        with connections["owner"].cursor() as cursor:
+            cursor.execute(
+                "UPDATE notifications_notification SET due_at = due_at - %(by)s "
+                "WHERE workspace_id = %(workspace)s AND channel = 'pager' AND state = 'pending'",
+                values,
+            )
+            cursor.execute(
+                "UPDATE core_due SET due_at = due_at - %(by)s, ready_at = ready_at - %(by)s "
+                "WHERE workspace_id = %(workspace)s AND kind = 'message.page'",
+                values,
+            )
+        HANDLERS[PAGE](self.claim(PAGE))
 
     def steps(self, request: dict[str, Any]) -> list[tuple[int, str, str]]:
         """The steps that were taken: number, what it does, how it went."""

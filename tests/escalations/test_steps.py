@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from core.problems import Problem
@@ -123,7 +125,7 @@ def test_who_gives_less_time_is_told_sooner_and_lets_nobody_decide_sooner(box):
 
 
 def test_what_passed_during_an_outage_collapses_into_the_latest(box):
-    steps = [
+    steps: list[dict[str, Any]] = [
         REMIND,
         {"after": "20m", "notify": "role:manager"},
         {"after": "25m", "widen": "role:manager"},

@@ -55,9 +55,12 @@ def test_a_repetition_is_a_step_of_its_own():
 
 
 def test_open_hours_may_be_what_counts():
-    assert steps(written("{after: 4h of business, remind: true}")) == (
-        Step(14_400, "remind", business=True),
-    )
+    text = written("{after: 4h of business, remind: true}")
+    hours = 'schedules: {desk: {timezone: UTC, shifts: [{who: [ana@example.com], hours: "Mo-Fr 08:00-18:00"}]}}'
+    open_hours = text.replace("ben@example.com]}", "ben@example.com], schedule: desk}") + hours
+    with pytest.raises(PolicyErrors, match="give the first role that is asked one"):
+        parse(text)
+    assert steps(open_hours) == (Step(14_400, "remind", business=True),)
 
 
 def test_without_an_escalation_half_the_time_reminds_and_three_quarters_tell_the_owner():
