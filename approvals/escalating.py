@@ -53,6 +53,11 @@ _DUE_NOW: Final = """
 UPDATE approvals_request SET expires_at = greatest(clock_timestamp(), created_at), sequence = sequence + 1
  WHERE id = %(request)s AND status = 'pending' AND expires_at > clock_timestamp()
 """
+_VOTERS: Final = """
+SELECT d.person_id FROM approvals_decision d
+ WHERE d.request_id = %(request)s AND d.revision = %(revision)s AND d.stage = %(stage)s
+   AND d.void_at IS NULL AND d.verdict <> 'return'
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +114,12 @@ def _open(row: Sequence[Any]) -> Open:
     read[10], read[11] = tuple(row[10]), tuple(row[11])
     read[16] = decode(row[16])
     return Open(**dict(zip(Open.__slots__, read, strict=True)))
+
+
+def voters(conn: Connection[Any], one: Open) -> frozenset[UUID]:
+    """Who has voted at the open stage."""
+    values = {"request": one.request, "revision": one.revision, "stage": one.stage}
+    return frozenset(row[0] for row in conn.execute(_VOTERS, values).fetchall())
 
 
 def widen(conn: Connection[Any], one: Open, role: UUID) -> bool:

@@ -75,6 +75,18 @@ SELECT {_SITUATION_COLUMNS}
  WHERE r.id = %(request)s
 """
 
+#: The same for an agent without a run, whoever asks for it.
+READ_AGENT = f"""
+SELECT {_SITUATION_COLUMNS}
+  FROM agents_agent agent
+  JOIN people_person owner ON owner.id = agent.owner_id
+  JOIN people_user owner_user ON owner_user.id = owner.user_id
+  JOIN people_workspace workspace ON workspace.id = agent.workspace_id
+  {_SITUATION_FROM}
+  {RUN_OF_AGENT.format(run="NULL::uuid", agent="agent.id")}
+ WHERE agent.id = %(agent)s AND agent.workspace_id = %(workspace)s
+"""
+
 #: The agent's other requests of an action that were not refused, asked or changed within a window.
 _EARLIER = """
   FROM approvals_request r
@@ -176,6 +188,12 @@ def read_situation(conn: Connection[Any], request_id: UUID) -> Situation:
     row = conn.execute(READ_SITUATION, {"request": request_id}).fetchone()
     assert row is not None  # noqa: S101  # the caller has locked the request
     return _situation(row)
+
+
+def read_agent(conn: Connection[Any], workspace: UUID, agent: UUID) -> Situation | None:
+    """What a plan for a draft of this agent depends on; None where the workspace has no such agent."""
+    row = conn.execute(READ_AGENT, {"workspace": workspace, "agent": agent}).fetchone()
+    return None if row is None else _situation(row)
 
 
 #: The first of `_SITUATION_COLUMNS`, which stand in a `Situation` as they are, and how many there are.

@@ -108,32 +108,51 @@ def _expired(taken: Sequence[Taking]) -> set[UUID]:
 
 
 def due_at(one: Open, hours: Mapping[str, Schedule]) -> list[datetime | None]:
-    """When each step of the open stage is due, had its clock not stood still since.
+    """When each step of the open stage is due, had its clock not stood still since: `times_of`."""
+    return times_of(one.plan.escalation, one.began_at, one.expires_at, hours)
+
+
+def times_of(
+    steps: Sequence[FrozenStep],
+    began_at: datetime,
+    expires_at: datetime,
+    hours: Mapping[str, Schedule],
+) -> list[datetime | None]:
+    """When each step of a stage is due whose clock began then.  Pure.
 
     A step that would come at the deadline or after it never does: then the request has met it.
 
     Args:
         hours: the schedules whose open hours count, by name (`hours_of`); where one is gone, all do.
     """
-    times = (_time_of(one, step, hours) for step in one.plan.escalation)
-    return [at if at is not None and at < one.expires_at else None for at in times]
+    times = (_time_of(step, began_at, hours) for step in steps)
+    return [at if at is not None and at < expires_at else None for at in times]
 
 
-def _time_of(one: Open, step: FrozenStep, hours: Mapping[str, Schedule]) -> datetime | None:
+def _time_of(
+    step: FrozenStep, began_at: datetime, hours: Mapping[str, Schedule]
+) -> datetime | None:
     after = timedelta(seconds=step.after_s)
     schedule = hours.get(step.hours)
     if schedule is not None:
-        at = business.add(schedule, one.began_at, after)
+        at = business.add(schedule, began_at, after)
         if at is None:
             return None
-        after = at - one.began_at
-    return one.began_at + durations.scaled(after)
+        after = at - began_at
+    return began_at + durations.scaled(after)
 
 
 def hours_of(conn: Connection[Any], one: Open) -> dict[str, Schedule]:
     """The schedules whose open hours the steps of this request count, by name."""
-    names = {step.hours for step in one.plan.escalation if step.hours}
-    found = {name: duty.spec_of(conn, one.workspace, name) for name in names}
+    return hours_in(conn, one.workspace, one.plan.escalation)
+
+
+def hours_in(
+    conn: Connection[Any], workspace: UUID, steps: Sequence[FrozenStep]
+) -> dict[str, Schedule]:
+    """The same of these steps."""
+    names = {step.hours for step in steps if step.hours}
+    found = {name: duty.spec_of(conn, workspace, name) for name in names}
     return {name: schedule for name, schedule in found.items() if schedule is not None}
 
 

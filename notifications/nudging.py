@@ -26,6 +26,11 @@ HAVING bool_and(n.state = 'failed')
 _UNREACHED: Final = """
 SELECT request_id FROM notifications_unreached WHERE request_id = ANY(%(requests)s) AND over_at IS NULL
 """
+_ASKED: Final = """
+SELECT DISTINCT person_id FROM notifications_notification
+ WHERE request_id = %(request)s AND revision = %(revision)s AND stage = %(stage)s AND kind = 'asked'
+   AND person_id IS NOT NULL AND state <> 'withdrawn'
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,3 +159,9 @@ def unreached(conn: Connection[Any], requests: Sequence[UUID]) -> frozenset[UUID
     """Those of these requests that wait although nobody could be told."""
     rows = conn.execute(_UNREACHED, {"requests": list(requests)}).fetchall()
     return frozenset(row[0] for row in rows)
+
+
+def asked(conn: Connection[Any], request: UUID, *, revision: int, stage: int) -> frozenset[UUID]:
+    """Who was told that they are asked at a stage."""
+    values = {"request": request, "revision": revision, "stage": stage}
+    return frozenset(row[0] for row in conn.execute(_ASKED, values).fetchall())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
@@ -25,6 +26,41 @@ SELECT p.id, p.workspace_id, u.email <> '' AND %(mail)s, EXISTS (
   LEFT JOIN notifications_preference pref ON pref.person_id = p.id
  WHERE p.id = ANY(%(people)s) AND p.active AND u.is_active
 """
+_PLACES: Final = """
+SELECT i.workspace_id, i.id, coalesce(i.team_id, i.enterprise_id, ''), i.state = 'active'
+  FROM notifications_slackinstallation i
+ WHERE i.workspace_id = ANY(%(workspaces)s) AND i.state <> 'removed'
+ ORDER BY i.created_at
+"""
+_OTHERS: Final = """
+SELECT workspace_id, role, id, name FROM notifications_otherchannel
+ WHERE workspace_id = ANY(%(workspaces)s) ORDER BY name
+"""
+
+
+@dataclass(slots=True)
+class Places:
+    """Channels that are no person's, in some workspaces.
+
+    ``installations`` of Slack are (id, team), those that work; ``connected`` has the workspaces with any,
+    broken or not; ``others`` are (id, name) by workspace and role.
+    """
+
+    installations: dict[UUID, list[tuple[UUID, str]]] = field(default_factory=dict)
+    connected: set[UUID] = field(default_factory=set)
+    others: dict[tuple[UUID, str], list[tuple[UUID, str]]] = field(default_factory=dict)
+
+
+def places(conn: Connection[Any], workspaces: Sequence[UUID]) -> Places:
+    """What there is in these workspaces to tell whole roles by."""
+    found = Places()
+    for workspace, installation, team, works in conn.execute(_PLACES, {"workspaces": workspaces}):
+        found.connected.add(workspace)
+        if works:
+            found.installations.setdefault(workspace, []).append((installation, team))
+    for workspace, role, other, name in conn.execute(_OTHERS, {"workspaces": workspaces}):
+        found.others.setdefault((workspace, role), []).append((other, name))
+    return found
 
 
 def of(conn: Connection[Any], people: Sequence[UUID]) -> dict[UUID, Reach]:

@@ -34,15 +34,6 @@ SELECT n.id, n.request_id, n.kind, n.channel, n.person_id, n.role, n.revision, n
  WHERE n.request_id = ANY(%(requests)s)
  ORDER BY n.id
 """
-_PLACES: Final = """
-SELECT i.workspace_id, i.id, coalesce(i.team_id, i.enterprise_id, ''), i.state = 'active'
-  FROM notifications_slackinstallation i
- WHERE i.workspace_id = ANY(%(workspaces)s) AND i.state <> 'removed'
- ORDER BY i.created_at
-"""
-_OTHERS: Final = """
-SELECT workspace_id, role, id FROM notifications_otherchannel WHERE workspace_id = ANY(%(workspaces)s)
-"""
 _WRITE: Final = f"""
 WITH made AS (
     INSERT INTO notifications_notification (
@@ -121,18 +112,13 @@ def world_of(
     people |= {one.owner for one in told if one.owner is not None}
     workspaces = list({one.workspace for one in told})
     reach = reaching.of(conn, list(people))
-    installations: dict[UUID, list[tuple[UUID, str]]] = defaultdict(list)
-    others: dict[tuple[UUID, str], list[UUID]] = defaultdict(list)
-    connected = set()
-    for workspace, installation, team, works in conn.execute(_PLACES, {"workspaces": workspaces}):
-        connected.add(workspace)
-        if works:
-            installations[workspace].append((installation, team))
-    for workspace, role, other in conn.execute(_OTHERS, {"workspaces": workspaces}):
-        others[workspace, role].append(other)
+    places = reaching.places(conn, workspaces)
+    others = {where: [id for id, _ in found] for where, found in places.others.items()}
     clock = conn.execute("SELECT clock_timestamp()").fetchone()
     assert clock is not None  # noqa: S101  # a SELECT without FROM always answers
-    return World(reach, installations, frozenset(connected), others, defaults, clock[0])
+    return World(
+        reach, places.installations, frozenset(places.connected), others, defaults, clock[0]
+    )
 
 
 def _write(

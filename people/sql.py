@@ -105,3 +105,14 @@ MEMBERS_OF = f"""
      WHERE m.role_id = ANY(%(roles)s) AND {MEMBERSHIP_IS_VALID}
      GROUP BY m.person_id
 """
+
+#: Those of these people of a workspace who may act: ``id, name``.
+ACTIVE_NAMES = f"""
+    SELECT p.id, {PERSON_NAME.format(user="u")}
+      FROM people_person p JOIN people_user u ON u.id = p.user_id
+     WHERE p.workspace_id = %(workspace)s AND p.id = ANY(%(people)s)
+       AND {PERSON_IS_ACTIVE.format(person="p", user="u")}
+"""
+
+#: Roles by id: ``id, name, title``.
+ROLES_BY_ID = "SELECT id, name, title FROM people_role WHERE id = ANY(%(roles)s) ORDER BY name"
