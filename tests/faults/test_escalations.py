@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,14 @@ def test_a_worker_that_wakes_after_its_lease_takes_nothing(
     assert taken(request) == [(0, "widen", "fired")]
 
 
+def is_settled(worker: Process) -> bool:
+    return "is ready" in worker.log.read_text() or worker.ended is not None
+
+
+def was_taken(request: dict[str, Any]) -> bool:
+    return len(taken(request)) == 1
+
+
 def fence(request: dict[str, Any]) -> int:
     with pool().connection() as conn:
         found = conn.execute(
@@ -135,7 +144,7 @@ def test_two_workers_at_the_same_instant_take_each_step_once() -> None:
         request = world.submit()
         travel(uuid_of(request), minutes=121)
         first, second = claimed(request), claimed(request)
-        came = together([lambda f=first: escalate_due(f), lambda s=second: escalate_due(s)])
+        came = together([partial(escalate_due, first), partial(escalate_due, second)])
         assert sorted(type(one).__name__ for one in came) == ["LostLease", "NoneType"]
         assert [number for number, _, _ in taken(request)] == [0, 1]
         assert world.kinds(request).count("escalation.stepped") == 2
@@ -150,7 +159,7 @@ def test_a_step_that_is_due_while_somebody_decides_comes_before_the_end_or_not_a
         travel(uuid_of(request), minutes=121)
         rows = claimed(request)
         voted, stepped = together(
-            [lambda r=request: world.decide("ana", r), lambda c=rows: escalate_due(c)]
+            [partial(world.decide, "ana", request), partial(escalate_due, rows)]
         )
         assert not isinstance(voted, Exception)
         assert stepped is None or isinstance(stepped, LostLease)
@@ -204,7 +213,7 @@ def test_the_deadline_and_a_step_at_once_end_it_once() -> None:
             with pool().connection() as conn, conn.transaction():
                 meet(conn, [uuid_of(r)])
 
-        together([expire, lambda c=rows: escalate_due(c)])
+        together([expire, partial(escalate_due, rows)])
         kinds = world.kinds(request)
         assert kinds.count("request.expired") == 1
         assert world.seen("ana", request)["status"] == "expired"
@@ -221,10 +230,10 @@ def test_a_host_clock_that_is_an_hour_off_takes_nothing_early_and_nothing_late(
     for shift in ("3600", "-3600"):
         worker = Process(tmp_path, ["tests.faults.wrong_clock", shift], {})
         started.append(worker)
-        eventually(lambda w=worker: "is ready" in w.log.read_text() or w.ended is not None)
+        eventually(partial(is_settled, worker))
         assert worker.ended is None, worker.log.read_text()
         nudger.nudge(ESCALATE)
-        eventually(lambda r=passed: len(taken(r)) == 1)
+        eventually(partial(was_taken, passed))
         assert taken(soon) == []
         assert world.seen("ana", soon)["status"] == "pending"
         worker.kill()
@@ -236,13 +245,13 @@ def test_after_an_outage_over_three_deadlines_all_is_handled_in_order(
     started: list[Process], tmp_path: Path
 ) -> None:
     """Ten minutes without a worker: three steps of each request passed, and some requests expired."""
-    steps = [
+    steps: list[dict[str, Any]] = [
         {"after": "2m", "remind": True},
         {"after": "5m", "notify": "role:manager"},
         {"after": "8m", "widen": "role:manager"},
     ]
     world = world_of(*steps)
-    brief = world_of(*[{**one} for one in steps], expires_in="9m")
+    brief = world_of(*steps, expires_in="9m")
     waiting = [world.submit() for _ in range(40)]
     over = [brief.submit() for _ in range(40)]
     for request in (*waiting, *over):
