@@ -81,7 +81,7 @@ from api.messages import (
 )
 from api.operations import ERRORS, OPERATIONS, Operation
 from api.own_messages import BrowserBody, BrowserList, BrowserShown, SlackUserList
-from api.rehearsal_messages import CoverageShown
+from api.rehearsal_messages import CoverageShown, RehearsalBody, RehearsalShown
 from approvals.consuming import Consumed
 from approvals.permits import Issued
 from approvals.results import ToolResult
@@ -117,7 +117,7 @@ STRUCTS: Final = (
         Opened,
         *(PolicyVersionShown, PolicyApplied, PolicyChecked, PolicyCompared, PolicyTested),
     ),
-    CoverageShown,
+    *(CoverageShown, RehearsalBody, RehearsalShown),
     *(CancelBody, Credentials, DecisionBody, NoBody, PolicyBody),
     *(Question, Revised, AgentMessage, RevisionList),
     *(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
@@ -31,3 +31,66 @@ class CoverageShown(Struct, frozen=True):
     begin: str
     until: str
     roles: list[RoleCoverageShown]
+
+
+class RehearsalBody(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """The body of ``POST /rehearsals``: what an agent might submit."""
+
+    action: Annotated[str, Meta(min_length=1, max_length=120)]
+    payload: dict[str, Any]
+    agent: Annotated[str, Meta(max_length=100, description="Its id")]
+    expires_in: (
+        Annotated[str, Meta(max_length=20, description="Less time than the plan gives: 30m, 4h")]
+        | None
+    ) = None
+    at: (
+        Annotated[str, Meta(max_length=40, description="When it is submitted (RFC 3339); now")]
+        | None
+    ) = None
+
+
+class InformedShown(Struct, frozen=True):
+    """Somebody who would be told."""
+
+    id: str
+    name: str
+    channels: Annotated[list[str], Meta(description="Empty: they notice it in their inbox only")]
+    at: Annotated[str | None, Meta(description="Held back until then: quiet hours, a digest")]
+    stands_in_for: str | None
+
+
+class PlaceShown(Struct, frozen=True):
+    """A channel of a role's own that would be told."""
+
+    role: str
+    channel: str
+    name: str
+
+
+class MomentShown(Struct, frozen=True):
+    """Something that would happen."""
+
+    at: str
+    what: str
+    said: Annotated[str, Meta(description="In words")]
+    stage: int
+    step: Annotated[int | None, Meta(description="Of the escalation; null: no step")]
+    target: Annotated[str, Meta(description="Whom or what a step is about, as the plan says")]
+    roles: Annotated[list[str], Meta(description="Titles of roles that are asked or told")]
+    people: list[InformedShown]
+    places: list[PlaceShown]
+    skipped: Annotated[str, Meta(description="Why a step would do nothing; empty: it does")]
+    sooner: Annotated[bool, Meta(description="Before its time, since nobody has heard")]
+
+
+class RehearsalShown(Struct, frozen=True):
+    """What would happen if nobody answered; the last moment is the end."""
+
+    begin: str
+    effect: str
+    rule: str | None
+    why: str
+    risk: str
+    title: str
+    notes: list[str]
+    moments: list[MomentShown]

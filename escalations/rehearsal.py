@@ -30,7 +30,8 @@ What = Literal[
     "stands_still",
     "expired",
     "allowed",
-    "refused",
+    "allowed_by_policy",
+    "refused_by_policy",
 ]
 #: So many moments are told; a ladder of two stages with all its handovers has far fewer.
 MOST: Final = 300
@@ -54,7 +55,8 @@ class Moment:
         step: the number of the step of its escalation, where one is taken.
         people: who would be told then.
         places: channels of roles' own that would be told.
-        roles: who is asked from then on (``asked``, ``one_more``), or besides (``widen``); the titles.
+        roles: who is asked from then on (``asked``, ``one_more``), or besides (``widen``), or is told (``notify``);
+            the titles.
         target: whom or what a step is about, as the plan says.
         skipped: why a step would do nothing; the next one is taken at once then.
         sooner: it is taken before its time, because nobody would have heard.
@@ -111,7 +113,8 @@ class Play:
 def rehearse(play: Play, cast: Cast) -> tuple[Moment, ...]:
     """The moments of a request from `play.begin` on, in the order of time, the end being the last."""
     if play.plan.effect != "ask":
-        what: What = "allowed" if play.plan.effect == "allow" else "refused"
+        allows = play.plan.effect == "allow"
+        what: What = "allowed_by_policy" if allows else "refused_by_policy"
         return (Moment(play.begin, what, play.stage),)
     return tuple(_Rehearsal(play, cast).run())
 
@@ -122,7 +125,8 @@ class _Rehearsal:
     def __init__(self, play: Play, cast: Cast) -> None:
         self.play, self.cast, self.now = play, cast, play.begin
         self.moments: list[Moment] = []
-        self.told = set(play.told)
+        #: Who was asked at this stage, and who of them by any channel.
+        self.told, self.reached = set(play.told), set(play.told)
         self.roles = list(play.roles)
         self.done = dict(play.done)
         self.silent = False
@@ -212,7 +216,8 @@ class _Rehearsal:
         kind, _, name = step.target.partition(":")
         if kind == "role":
             people = {} if step.role is None else self.cast.members(name, self.now)
-            return self._tells(step, people, (name,))
+            told = self._tells(step, people, (name,))
+            return replace(told, roles=() if step.role is None else (step.role.title,))
         if kind == "schedule":
             people = dict.fromkeys(self.cast.on_duty(name, self.now), ())
         else:
@@ -287,9 +292,10 @@ class _Rehearsal:
         places: Sequence[Place],
     ) -> None:
         """Remember who was told, and whether nobody hears of it."""
-        asked_before = bool(self.told)
-        self.told |= {one.person for one in shown if one.channels}
-        heard = bool(places) or any(person in self.told for person in people)
+        asked_before = bool(self.reached)
+        self.told |= {one.person for one in shown}
+        self.reached |= {one.person for one in shown if one.channels}
+        heard = bool(places) or any(person in self.reached for person in people)
         self.silent = not heard and (asked_before or self.cast.reaches(list(people)))
 
     def _meet_deadline(self) -> bool:
@@ -310,7 +316,8 @@ class _Rehearsal:
             decided=frozenset(),
             stands_still=False,
         )
-        self.roles, self.done, self.told, self.silent = [*after.roles], {}, set(), False
+        self.roles, self.done, self.silent = [*after.roles], {}, False
+        self.told, self.reached = set(), set()
         self._open("one_more")
         return True
 

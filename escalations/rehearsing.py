@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from approvals.frozen import FrozenPlan, FrozenRole
 from approvals.status import WaitingOn
 from core import ids
 from core.db import pool
-from core.problems import FieldError, conflict, invalid
+from core.problems import FieldError, Problem, conflict, invalid
 from escalations import records, stepping
 from escalations.cast import Cast, Place
 from escalations.rehearsal import Moment, Play, rehearse
@@ -88,12 +88,8 @@ def of_draft(*, workspace: UUID, draft: Draft) -> Rehearsed:
     with pool().connection() as conn:
         situation = planning.read_agent(conn, workspace, draft.agent)
         if situation is None:
-            detail = "This workspace has no such agent."
-            raise invalid([FieldError("/agent", "unknown_agent", detail)])
-        begin = draft.at or situation.now
-        if not situation.now - timedelta(minutes=1) <= begin <= situation.now + FARTHEST:
-            detail = f"A time from now on, within {FARTHEST.days} days."
-            raise invalid([FieldError("/at", "out_of_range", detail)])
+            raise unknown_agent()
+        begin = _begin(draft.at, situation.now)
         situation = replace(situation, now=begin)
         policy = planning.policy_of(conn, situation)
         planned = planning.plan(conn, situation, policy, draft.action, draft.payload)
@@ -113,6 +109,26 @@ def of_draft(*, workspace: UUID, draft: Draft) -> Rehearsed:
         )
         cast = _cast(conn, workspace, play)
     return Rehearsed(begin, plan, planned.risk, planned.title, rehearse(play, cast))
+
+
+def _begin(at: datetime | None, now: datetime) -> datetime:
+    """When a draft is submitted.
+
+    Raises:
+        Problem: 422 for a time that has passed, or is too far ahead.
+    """
+    if at is None:
+        return now
+    # Differences of instants never overflow, as conversions of the first and last years do.
+    if not timedelta(minutes=-1) <= at - now <= FARTHEST:
+        detail = f"A time from now on, within {FARTHEST.days} days."
+        raise invalid([FieldError("/at", "out_of_range", detail)])
+    return at.astimezone(UTC)
+
+
+def unknown_agent() -> Problem:
+    """422 for an agent that is not there, or another workspace's."""
+    return invalid([FieldError("/agent", "unknown_agent", "This workspace has no such agent.")])
 
 
 def _play(conn: Connection[Any], one: Open) -> Play:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django import forms
 
 from approvals.cancel import MAX_REASON
 from approvals.words import REASONS, VERDICTS
-from core import durations
+from core import durations, ids, strict_json
+from core.problems import Problem
 
 MAX_COMMENT = 3_900  # leaves room for the preset's words below the limit of a decision's comment
 _WORDS = dict(REASONS)
@@ -114,3 +116,33 @@ class ReassignForm(forms.Form):
     """Who looks into it from now on, by id."""
 
     to = forms.CharField(max_length=100)
+
+
+class RehearsalForm(forms.Form):
+    """What an agent might submit, and when."""
+
+    agent = forms.CharField(max_length=100)
+    action = forms.CharField(max_length=120)
+    payload = forms.CharField(max_length=100_000)
+    at = forms.DateTimeField(required=False, input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
+
+    def clean_agent(self) -> UUID:
+        """The agent's id."""
+        try:
+            return ids.decode("agt", str(self.cleaned_data["agent"]))
+        except ids.BadId as error:
+            raise forms.ValidationError("Choose an agent.") from error
+
+    def clean_payload(self) -> dict[str, Any]:
+        """The JSON object that was written."""
+        try:
+            value = strict_json.loads(str(self.cleaned_data["payload"]).encode())
+        except Problem as problem:
+            raise forms.ValidationError(f"The payload: {problem.detail}") from problem
+        if not isinstance(value, dict):
+            raise forms.ValidationError("The payload is a JSON object, such as {}.")
+        return value
+
+    def said(self) -> str:
+        """The first fault that a person can mend, as one sentence."""
+        return " ".join(str(faults[0]) for faults in self.errors.values())

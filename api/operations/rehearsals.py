@@ -1,10 +1,10 @@
-"""What lies ahead: times that nobody covers."""
+"""What lies ahead: times that nobody covers, and what would happen if nobody answered."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from api.operations.terms import READING, WORKSPACE, Operation, Success
+from api.operations.terms import ID, READING, WORKSPACE, WRITING, Operation, Success
 from people.coverage import DAYS, MOST_DAYS
 
 _DAYS: Final = {
@@ -15,6 +15,29 @@ _DAYS: Final = {
 }
 
 REHEARSALS: Final[tuple[Operation, ...]] = (
+    Operation(
+        "get",
+        "/api/v1/requests/{id}/rehearsal",
+        "rehearseRequest",
+        "Rehearsal",
+        "What would happen to a request if nobody answered",
+        "session read",
+        {200: Success("From now on", "RehearsalShown")},
+        (*READING, "NotFound", "Conflict"),
+        (ID, WORKSPACE),
+    ),
+    Operation(
+        "post",
+        "/api/v1/rehearsals",
+        "rehearse",
+        "Rehearsal",
+        "What would happen to a draft if nobody answered",
+        "session",
+        {200: Success("Nothing is stored, and nobody is told", "RehearsalShown")},
+        (*WRITING, "NotFound", "Conflict"),
+        (WORKSPACE,),
+        body="RehearsalBody",
+    ),
     Operation(
         "get",
         "/api/v1/coverage",

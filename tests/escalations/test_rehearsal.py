@@ -280,7 +280,9 @@ def test_a_request_goes_on_from_where_it_is():
     assert timeline(over, cast()) == ["240 | asked | Ana Ben", "240 | expired"]
 
 
-@pytest.mark.parametrize(("effect", "what"), [("allow", "allowed"), ("deny", "refused")])
+@pytest.mark.parametrize(
+    ("effect", "what"), [("allow", "allowed_by_policy"), ("deny", "refused_by_policy")]
+)
 def test_what_policy_answers_itself_is_one_moment(effect, what):
     assert timeline(play(plan(effect=effect, stages=())), cast()) == [f"0 | {what}"]
 

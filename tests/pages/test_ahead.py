@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
+from core import ids
 from policies.services import apply
 from tests.factories import ACTOR
 from tests.pages.browser import Page
@@ -53,5 +55,50 @@ def test_the_page_of_coverage_shows_who_is_missing(office: Office) -> None:
     found = section(ned.get("/coverage"), "role-reviewers")
     assert "Nobody is on duty by desk at " in found
     assert "everybody in the role is told then" in found
-    current = page.tree.one("a", href="/coverage")
-    assert current.attributes["aria-current"] == "page"
+    links = page.tree.all("a", href="/coverage")
+    assert [link.attributes["aria-current"] for link in links] == ["page", "page"]
+
+
+def timeline(page: Page) -> list[str]:
+    found = page.tree.one("ol", id="timeline").all("li")
+    return [
+        re.sub(r"(\d\d? \w{3} \d{4}, )?\d\d:\d\d UTC", "@", " ".join(li.text.split()))
+        for li in found
+    ]
+
+
+def test_a_draft_is_rehearsed_on_a_page(office: Office) -> None:
+    ned = office.browser(office.ned)
+    page = ned.get("/rehearsal")
+    form = page.form("/rehearsal")
+    agent = ids.encode("agt", office.agent.id)
+    done = ned.submit(form, agent=agent, action="money.pair", payload='{"to": "ana"}')
+    assert timeline(done) == [
+        "Reviewers is asked@Rita R, in the inbox onlyRon R, in the inbox only",
+        "Whoever has not decided is reminded: not done, none of them can be reached; the next step is taken at once@",
+        "Reviewers is told, before its time, since nobody has heard: not done, none of them can be reached; the next step is taken at once@",
+        "The time is up: Team leads is asked in place of those before@Lena L, in the inbox only",
+        "Whoever has not decided is reminded: not done, none of them can be reached; the next step is taken at once@",
+        "Reviewers is told, before its time, since nobody has heard: not done, none of them can be reached; the next step is taken at once@",
+        "Nobody has decided: it expires@",
+    ]
+    wrong = ned.submit(form, agent=agent, action="money.pair", payload="[")
+    assert (wrong.status, wrong.tree.one("p", id="wrong").text[:13]) == (422, "The payload: ")
+    assert wrong.tree.one("textarea", id="payload").text == "["
+    assert wrong.tree.all("ol", id="timeline") == []
+    unknown = ned.submit(form, agent=agent, action="money.steal", payload="{}")
+    assert (unknown.status, unknown.tree.one("p", id="wrong").text) == (
+        422,
+        "The workspace's policy does not declare this action.",
+    )
+
+
+def test_a_request_leads_to_its_rehearsal(office: Office) -> None:
+    request_id = office.ask()
+    rita = office.browser(office.rita)
+    page = rita.get(f"/requests/{request_id}")
+    assert page.tree.all("a", href=f"/requests/{request_id}/rehearsal")
+    found = timeline(rita.get(f"/requests/{request_id}/rehearsal"))
+    assert found[0] == "Reviewers is asked@Rita R, in the inbox onlyRon R, in the inbox only"
+    assert found[-1] == "Nobody has decided: it expires@"
+    assert office.browser(office.ned).get(f"/requests/{request_id}/rehearsal").status == 404
