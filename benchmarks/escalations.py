@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -131,7 +132,7 @@ def _outage(product: Product, conn: psycopg.Connection[Any], scale: Scale) -> fl
     for worker in workers:
         os.kill(worker, signal.SIGSTOP)
     for statement in _AGE:
-        conn.execute(statement, {"by": "9 days"})
+        conn.execute(statement, {"by": timedelta(days=9)})
     begun = time.monotonic()
     for worker in workers:
         os.kill(worker, signal.SIGCONT)
