@@ -226,6 +226,18 @@ def slack_api_url() -> str:
     return dev_value("ASSENTRY_SLACK_API_URL") or "https://slack.com/api/"
 
 
+def heartbeat_url() -> str | None:
+    """``ASSENTRY_HEARTBEAT_URL``, which is called while all is well; None where none is set.
+
+    Raises:
+        ImproperlyConfigured: it is no http or https address.
+    """
+    url = os.environ.get("ASSENTRY_HEARTBEAT_URL", "").strip()
+    if url and (urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname):
+        raise ImproperlyConfigured("ASSENTRY_HEARTBEAT_URL must be an http or https address")
+    return url or None
+
+
 def trusted_proxies() -> str:
     """Whose ``X-Forwarded-For`` and ``-Proto`` are believed: addresses and networks, by comma; none."""
     return os.environ.get("ASSENTRY_TRUSTED_PROXIES", "").strip()

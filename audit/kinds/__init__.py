@@ -28,7 +28,12 @@ from audit.kinds.callbacks import (
     EndpointEnabled,
     EndpointKeyRotated,
 )
-from audit.kinds.clock import EscalationStepped, EscalationUndelivered, RequestExtended
+from audit.kinds.clock import (
+    ClockRepaired,
+    EscalationStepped,
+    EscalationUndelivered,
+    RequestExtended,
+)
 from audit.kinds.logs import (
     AnchorAdded,
     AnchorRemoved,
@@ -131,6 +136,7 @@ __all__ = [
     "BreakGlassReviewed",
     "CallbackExhausted",
     "CallbacksReplayed",
+    "ClockRepaired",
     "CommentAdded",
     "Data",
     "DecisionRecorded",

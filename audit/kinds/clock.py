@@ -37,3 +37,11 @@ class RequestExtended(Data, frozen=True, kw_only=True):
     revision: int
     before: str
     expires_at: str
+
+
+class ClockRepaired(Data, frozen=True, kw_only=True):
+    """A promise that should have been there was missing, and was written: ``what`` of it, for when."""
+
+    KIND = "clock.repaired"
+    what: str
+    due_at: str
