@@ -227,6 +227,7 @@ def schemas() -> dict[str, Any]:
         "properties": {
             "status": {"enum": ["ok", "degraded"]},
             "overdue": {"type": "array", "items": {"type": "object"}},
+            "watch": {"type": "object"},
         },
     }
     found["Problem"] = _problem_schema()
