@@ -8,7 +8,9 @@ from uuid import UUID
 
 from approvals.ends import EXPIRE
 from config import tasks
+from core import due
 from core.db import pool
+from escalations.expiry import expire_due
 from oversight.watching import look
 from oversight.watching.standing import Standing, standing
 from tests.promises import ask
@@ -40,6 +42,14 @@ def later(**by: float) -> None:
 def forget() -> None:
     """Nobody ever looked."""
     ask("DELETE FROM oversight_watch RETURNING 1")
+
+
+def make_well() -> None:
+    """Nothing is late or forgotten, whatever earlier tests left behind; and nobody ever looked."""
+    due.run(EXPIRE, expire_due)
+    ask("DELETE FROM core_due WHERE due_at < clock_timestamp() AND kind <> %s RETURNING 1", EXPIRE)
+    looks()
+    forget()
 
 
 def take_away(request: UUID) -> None:
