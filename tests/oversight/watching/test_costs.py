@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from approvals import gauges
 from approvals.clock_rows import WITHOUT
 from core import db, due, due_looks, ids
+from escalations import gauges as steps
+from notifications import gauges as messages
 from tests.approvals.world import World
 from tests.promises import ask
 
@@ -42,6 +45,42 @@ def many() -> Iterator[None]:
         finally:
             owner.execute("DELETE FROM core_due WHERE kind = %s", (KIND,))
             owner.execute("VACUUM (ANALYZE) core_due")
+
+
+#: What happened a day ago, in one workspace: an event, a step and a message for each of so many requests.
+OLD: tuple[str, ...] = (
+    """INSERT INTO audit_event (id, workspace_id, kind, at, subject, body)
+       SELECT core_uuid7(), %(workspace)s, 'request.cancelled', clock_timestamp() - interval '1 day',
+              core_uuid7(), '{}' FROM generate_series(1, 30000)""",
+    """INSERT INTO escalations_step (id, workspace_id, request_id, revision, stage, number, kind, target,
+                                     state, cause, reason, told, due_at, at)
+       SELECT core_uuid7(), %(workspace)s, core_uuid7(), 1, 0, 0, 'remind', '', 'fired', 'clock', '', 1,
+              clock_timestamp() - interval '1 day', clock_timestamp() - interval '1 day'
+         FROM generate_series(1, 30000)""",
+    """INSERT INTO notifications_notification (
+           id, workspace_id, kind, channel, role, revision, stage, priority, text, digest, state, reason,
+           tries, reference, shown, wanted)
+       SELECT ('0100' || substr(core_uuid7()::text, 5))::uuid, %(workspace)s, 'alarm', 'email', '', 0, 0, 1, '',
+              false, 'failed', '', 1, '', 0, 0 FROM generate_series(1, 30000)""",
+)
+TABLES = ("audit_event", "approvals_request", "escalations_step", "notifications_notification")
+
+
+@pytest.fixture(scope="module")
+def old() -> Iterator[None]:
+    """Tables that hold a lot, of which nothing is of the last hour."""
+    world = World({"lead": ["ana"]})
+    request = world.submit()
+    values = {"workspace": world.workspace.id}
+    with db.connect("owner") as owner:
+        owner.execute(ENDED, (ids.decode("req", request["id"]),))
+        for statement in OLD:
+            owner.execute(statement, values)
+        for table in TABLES:
+            owner.execute(f"VACUUM (ANALYZE) {table}")
+        yield
+        for table in ("escalations_step", "notifications_notification"):
+            owner.execute(f"DELETE FROM {table} WHERE workspace_id = %(workspace)s", values)
 
 
 def nodes(conn: db.Connection, statement: str, values: dict[str, Any]) -> list[dict[str, Any]]:
@@ -102,3 +141,24 @@ def test_rows_are_counted_by_the_index_of_kinds(many: None, statement: str, valu
     # A hundred thousand rows lie on two thousand pages; the index of ten thousand on far fewer.
     ((pages,),) = ask("SELECT relpages FROM pg_class WHERE relname = 'core_due'")
     assert found[0]["Shared Hit Blocks"] + found[0]["Shared Read Blocks"] < pages / 4
+
+
+@pytest.mark.parametrize(
+    ("statement", "values"),
+    [
+        (gauges.ENDED, {"kinds": ["request.approved", "request.cancelled"], "most": 20_000}),
+        (gauges.LATENESS, {"kinds": ["request.expired"], "most": 20_000}),
+        (gauges.PENDING, {"most": 100_000}),
+        (steps.STEPS, {"most": 20_000}),
+        (messages.MESSAGES, {"most": 20_000}),
+    ],
+    ids=["ended", "lateness", "pending", "steps", "messages"],
+)
+def test_numbers_of_the_last_hour_do_not_read_what_is_older(
+    old: None, statement: str, values: dict[str, Any]
+):
+    with db.connect() as conn:
+        found = nodes(conn, statement, values)
+    for table in TABLES:
+        assert "Seq Scan" not in {node for node, _ in of(found, table)}
+    assert found[0]["Shared Hit Blocks"] + found[0]["Shared Read Blocks"] < 3_000
