@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 import requests
+import yaml
 from django.conf import LazySettings
 from django.core.exceptions import ImproperlyConfigured
 from prometheus_client.parser import text_string_to_metric_families
@@ -26,6 +27,7 @@ from oversight.metrics import table
 from oversight.metrics.collecting import CONTENT_TYPE, SECTIONS, counted
 from tests.approvals.world import World, uuid_of
 from tests.clock import travel
+from tests.docs.pages import blocks
 from tests.oversight.watching.watched import make_well, take_away, watch
 from tests.promises import ask, promise
 from tests.server import Live
@@ -146,6 +148,33 @@ def test_the_table_of_the_docs_is_the_table_of_the_code():
         )
         for metric in table.METRICS
     ]
+
+
+def test_the_alerts_of_the_docs_ask_for_what_there_is():
+    rules = _rules()
+    known = {metric.name: set(metric.labels) for metric in table.METRICS}
+    for rule in rules:
+        assert re.fullmatch(r"Assentry[A-Za-z]+", rule["alert"])
+        assert rule["annotations"]["summary"]
+        asked = re.findall(r"(assentry_[a-z_]+)(?:\{([^}]*)\})?", rule["expr"])
+        for name, selectors in asked:
+            assert set(re.findall(r"(\w+)=", selectors)) <= known[name], rule
+    assert len({rule["alert"] for rule in rules}) == len(rules) >= 8
+    # Each way to be unwell that must wake somebody has its rule.
+    text = " ".join(rule["expr"] for rule in rules)
+    for metric in (table.LAST_LOOK, table.LAST_WELL, table.DUE_OLDEST, table.UNREACHED, table.BEAT):
+        assert metric.name in text
+
+
+def _rules() -> list[dict[str, Any]]:
+    (block,) = (
+        yaml.safe_load(block.text)
+        for block in blocks("yaml", of=ROOT / "docs" / "metrics.md")
+        if block.text.startswith("groups:")
+    )
+    (group,) = block["groups"]
+    found: list[dict[str, Any]] = group["rules"]
+    return found
 
 
 def test_promises_are_counted_by_kind(server: Live):
