@@ -44,8 +44,8 @@ RETURNING turn
 """
 _KEEP: Final = """
 UPDATE oversight_watch
-   SET looked_at = clock_timestamp(), findings = %(findings)s,
-       well_at = CASE WHEN %(well)s THEN clock_timestamp() ELSE well_at END
+   SET looked_at = statement_timestamp(), findings = %(findings)s,
+       well_at = CASE WHEN %(well)s THEN statement_timestamp() ELSE well_at END
  WHERE id = 1 AND turn = %(turn)s
 RETURNING turn
 """

@@ -18,7 +18,7 @@ from escalations.expiry import expire_due
 from escalations.models import Step
 from notifications.models import Notification
 from people.models import Role
-from people.permissions import grant_permission
+from people.permissions import Permission, grant_permission
 from tests.api.tenant import Person
 from tests.approvals.world import World, uuid_of
 from tests.clock import travel
@@ -26,7 +26,7 @@ from tests.factories import ACTOR, PASSWORD
 from tests.server import Live
 
 ROLES = {"lead": ["ana", "ben"], "finance": ["fay"]}
-RULES = [
+RULES: list[dict[str, Any]] = [
     {
         "name": "Small change",
         "action": "payments.refund",
@@ -215,7 +215,7 @@ NOTHING = {
 }
 
 
-def as_viewer(server: Live, world: World, permission: str = "view") -> Person:
+def as_viewer(server: Live, world: World, permission: Permission = "view") -> Person:
     grant_permission(
         actor=ACTOR, workspace=world.workspace, person=world.people["ana"], permission=permission
     )
@@ -300,7 +300,7 @@ def test_a_revised_request_is_asked_once_and_every_decision_is_measured(server: 
     ("permission", "status"),
     [("view", 200), ("audit", 200), ("administer", 200), ("decide_fallback", 403)],
 )
-def test_who_may_see_them(server: Live, world: World, permission: str, status: int):
+def test_who_may_see_them(server: Live, world: World, permission: Permission, status: int):
     assert as_viewer(server, world, permission).call("GET", "/numbers").status_code == status
     ben = Person(server, world.people["ben"]).call("GET", "/numbers")
     assert (ben.status_code, ben.json()["type"]) == (403, "urn:assentry:problem:forbidden")

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from approvals.ends import EXPIRE
 from config import tasks
+from config.due import HANDLERS
 from core import due
 from core.db import pool
 from escalations.expiry import expire_due
@@ -77,4 +78,4 @@ def promised(request: UUID) -> list[Any]:
 def looks() -> list[Any]:
     """What a look finds now, of all kinds of the product."""
     with pool().connection() as conn:
-        return look.look(conn, tasks.HANDLERS)
+        return look.look(conn, HANDLERS)
