@@ -20,7 +20,8 @@ logger = logging.getLogger(__name__)
 
 #: Once a minute: looks come every thirty seconds, and one that comes a moment early counts.
 EVERY: Final = timedelta(seconds=55)
-DEADLINE_S: Final = 10.0
+#: Where the broker is away, the beat itself waits for the answer.
+DEADLINE_S: Final = 5.0
 LONGEST_ERROR: Final = 200
 
 # Only the newest turn speaks: a process that slept through its look knows nothing of the present.
