@@ -1,7 +1,8 @@
 """Who may see a request, and who may decide on it: one small place, the same for every door.
 
-Seeing is: being asked in any stage of its plan, owning the agent, having started the run, holding the
-workspace's ``view``, or administering it where another administrator said yes past the plan.  Deciding is membership alone, looked at when it counts (`approvals.decide`); no permission
+Seeing is: being asked in any stage of its plan, owning the agent, having started the run, having been told
+while nobody decided, holding the workspace's ``view``, or administering it where another administrator said
+yes past the plan.  Deciding is membership alone, looked at when it counts (`approvals.decide`); no permission
 and no administrator's right replaces it.
 """
 
@@ -15,6 +16,7 @@ from people.sql import ROLES_OF_PERSON
 #: The condition under which ``%(person)s`` may see request ``r`` of ``agent``.
 MAY_SEE = f"""
     (r.roles && {ROLES_OF_PERSON} OR agent.owner_id = %(person)s OR r.initiator_id = %(person)s OR %(view)s
+     OR %(person)s = ANY(r.told)
      OR (%(administers)s AND EXISTS (SELECT 1 FROM approvals_breakglass past WHERE past.request_id = r.id)))
 """
 

@@ -8,21 +8,23 @@ that they are rewritten.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
 from psycopg import Connection
 
+from approvals import on_duty
+from approvals.sql import ESCALATE
 from approvals.status import Status, WaitingOn
 from audit.actor import Actor
 from audit.kinds import NotificationUnreached
 from audit.log import INSERT_EVENTS, Fact, event_rows
 from core import due, failpoints
 from core.db import pool
-from core.due import Claimed
-from notifications import telling
+from core.due import INSERT_DUE, Claimed, Promise, due_rows
+from notifications import nudging, telling
 from notifications.lining_up import Told, Words
 from people.sql import IS_ACTIVE, MEMBERSHIP_IS_VALID, NAME_OF, VALID_MEMBERSHIPS
 from policies import active
@@ -95,18 +97,52 @@ def _tell(claimed: Sequence[Claimed]) -> None:
     with pool().connection() as conn, conn.transaction():
         due.finish(conn, claimed)
         conn.execute(_HOLD, {"ids": subjects})
-        told = _told(conn, subjects)
-        documents = _documents(conn, {one.workspace for one in told})
-        unreached = telling.tell(
-            conn,
-            [_placed(one, documents.get(one.workspace)) for one in told],
-            defaults={one: _defaults(document) for one, document in documents.items()},
-        )
+        placed = placing(conn, told(conn, subjects))
+        unreached = telling.tell(conn, placed.told, defaults=placed.defaults)
         failpoints.hit("tell_before_last_statement")
         _record(conn, unreached)
+        _escalate(conn, placed.told, unreached)
 
 
-def _told(conn: Connection[Any], subjects: Sequence[UUID]) -> list[Told]:
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Requests with the Slack channels of the roles they ask, and how members of roles are told."""
+
+    told: list[Told]
+    documents: Mapping[UUID, Document]
+
+    @property
+    def defaults(self) -> dict[UUID, dict[str, tuple[str, ...]]]:
+        """By workspace and role, how members are told unless they chose themselves."""
+        return {one: _defaults(document) for one, document in self.documents.items()}
+
+    def place(self, told: Told, roles: Sequence[str]) -> Told:
+        """The same with the Slack channels of these roles."""
+        return _placed(told, self.documents.get(told.workspace), roles)
+
+
+def placing(conn: Connection[Any], told: Sequence[Told]) -> Placed:
+    """What the active policies of their workspaces say of whom these are for, and how they are told."""
+    documents = _documents(conn, {one.workspace for one in told})
+    placed = [_placed(one, documents.get(one.workspace), one.roles) for one in told]
+    clock = conn.execute("SELECT clock_timestamp()").fetchone()
+    assert clock is not None  # noqa: S101  # a SELECT without FROM always answers
+    return Placed(on_duty.narrowed(conn, placed, documents, clock[0]), documents)
+
+
+def _escalate(conn: Connection[Any], told: Sequence[Told], unreached: Sequence[Told]) -> None:
+    """Have the clock looked at where nobody hears of a request, or of what a step told."""
+    waiting = {one.request: one for one in told if one.pending}
+    silent = set(nudging.undelivered(conn, list(waiting))) | {one.request for one in unreached}
+    clock = conn.execute("SELECT clock_timestamp()").fetchone()
+    assert clock is not None  # noqa: S101  # a SELECT without FROM always answers
+    promises = [Promise(ESCALATE, waiting[id].workspace, id, clock[0]) for id in sorted(silent)]
+    if promises:
+        conn.execute(f"WITH {INSERT_DUE} SELECT 1", due_rows(promises))
+
+
+def told(conn: Connection[Any], subjects: Sequence[UUID]) -> list[Told]:
+    """These requests as they stand, for those who are to hear of them; without Slack's channels."""
     asked: dict[UUID, dict[UUID, tuple[str, ...]]] = defaultdict(dict)
     for request, person, roles in conn.execute(_ASKED, {"ids": subjects}).fetchall():
         asked[request][person] = tuple(roles)
@@ -147,10 +183,9 @@ def _documents(conn: Connection[Any], workspaces: set[UUID]) -> dict[UUID, Docum
     return {one: document for one, document in found.items() if document is not None}
 
 
-def _placed(told: Told, document: Document | None) -> Told:
-    """With the Slack channels of the roles that it asks."""
+def _placed(told: Told, document: Document | None, named: Sequence[str]) -> Told:
     roles = document.roles if document is not None else {}
-    places = {name: roles[name].slack for name in told.roles if name in roles}
+    places = {name: roles[name].slack for name in named if name in roles}
     return replace(told, places={name: place for name, place in places.items() if place})
 
 

@@ -29,7 +29,7 @@ LOCK_AGENT = LOCK_FOR_DECIDING.format(
 )
 
 LOCK_REQUEST = """
-SELECT r.revision, r.stage, r.status, r.expires_at, r.roles, r.kind, r.waiting_on, r.initiator_id, r.action
+SELECT r.revision, r.stage, r.status, r.expires_at, r.roles, r.kind, r.waiting_on, r.initiator_id, r.action, r.told
   FROM approvals_request r
  WHERE r.id = %(request)s AND r.workspace_id = %(workspace)s
    FOR UPDATE
@@ -139,7 +139,7 @@ def lock_ballot(conn: Connection[Any], reader: Reader, request_id: UUID) -> Ball
     locked = conn.execute(LOCK_REQUEST, values).fetchone()
     if owner is None or locked is None:
         raise not_found()
-    revision, stage, status, expires_at, roles, kind, waiting_on, initiator, action = locked
+    revision, stage, status, expires_at, roles, kind, waiting_on, initiator, action, told = locked
     values |= {"revision": revision, "initiator": initiator}
     read = conn.execute(READ_BALLOT, values).fetchone()
     if read is None:
@@ -147,7 +147,7 @@ def lock_ballot(conn: Connection[Any], reader: Reader, request_id: UUID) -> Ball
     # The clock of after every lock, and the database's own: a vote that waited across the deadline is late.
     payload, digest, plan, own_roles, votes, stages, seats, initiator_acts, clock = read
     own = reader.person_id in (owner[0], initiator)
-    if not (set(own_roles) & set(roles) or own or reader.sees_all):
+    if not (set(own_roles) & set(roles) or own or reader.sees_all or reader.person_id in told):
         raise not_found()
     ballot = Ballot(
         request=request_id,

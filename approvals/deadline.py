@@ -125,10 +125,7 @@ def _ask_one_more(conn: Connection[Any], late: Sequence[Late], at: datetime) -> 
         return
     lives = [durations.scaled(timedelta(seconds=request.plan.expires_in_s)) for request in late]
     deadlines = [at + life for life in lives]
-    openings = [
-        Opening(r.workspace, r.id, r.revision, len(r.plan.stages), r.plan.stage(len(r.plan.stages)))
-        for r in late
-    ]
+    openings = [Opening(r.workspace, r.id, r.revision, len(r.plan.stages), r.plan) for r in late]
     facts = [
         Fact(
             o.workspace,

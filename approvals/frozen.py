@@ -16,10 +16,11 @@ import msgspec
 from msgspec import Struct
 
 from approvals.status import Kind
-from core import durations
+from core import durations, ids
 from policies.assurance import CHANNELS
 from policies.plan import Plan
 from policies.plan import Stage as PlannedStage
+from policies.plan import Step as PlannedStep
 
 Effect = Literal["allow", "deny", "ask"]
 
@@ -72,6 +73,21 @@ class FrozenPermit(Struct, frozen=True):
     result_within_s: int = 3_600
 
 
+class FrozenStep(Struct, frozen=True):
+    """What is done where a stage is still open so long after it opened (`policies.plan.Step`).
+
+    ``target`` names a person by id.  ``role`` is that of ``role:<name>``, where it was declared then; ``hours`` the schedule whose open
+    hours alone count; empty: all do.
+    """
+
+    after_s: int
+    does: Literal["remind", "notify", "widen", "page", "expire"]
+    target: str = ""
+    role: FrozenRole | None = None
+    via: tuple[str, ...] = ()
+    hours: str = ""
+
+
 class FrozenPlan(Struct, frozen=True):
     """What policy decided for one revision.
 
@@ -79,6 +95,7 @@ class FrozenPlan(Struct, frozen=True):
     (``on_expiry: ask:<role>``).  ``notes`` says in plain words what differed from the document.
     ``channels`` say where people decide, ``assurance`` how surely it must be known who does: what
     holds for plans that were stored without them is that a session decides, as it did then.
+    ``escalation`` holds for each stage anew; ``extend_s`` is the most by which the deadline may be moved.
     """
 
     effect: Effect
@@ -100,12 +117,26 @@ class FrozenPlan(Struct, frozen=True):
     permit: FrozenPermit = FrozenPermit()
     channels: tuple[str, ...] = CHANNELS
     assurance: str = "session"
+    escalation: tuple[FrozenStep, ...] = ()
+    extend_s: int = 0
 
     def stage(self, index: int) -> FrozenStage:
         """The stage with this index; one past the last is the stage after the deadline."""
         if index == len(self.stages) and self.after_deadline is not None:
             return self.after_deadline
         return self.stages[index]
+
+    @property
+    def first_step(self) -> timedelta | None:
+        """How long after a stage opens its clock is first looked at; None where it has no steps.
+
+        Where only open hours count that is at once: when they have passed, a schedule must be asked.
+        """
+        if not self.escalation:
+            return None
+        if any(step.hours for step in self.escalation):
+            return timedelta(0)
+        return durations.scaled(timedelta(seconds=self.escalation[0].after_s))
 
     def use_within(self, kind: Kind) -> timedelta | None:
         """How long a permit may be asked for once it is approved; None for a question."""
@@ -117,18 +148,30 @@ class FrozenPlan(Struct, frozen=True):
         """The plan where people have only so much time ``left`` for it.
 
         Less than policy gives them, and silence means nothing but the end: no wish of the agent
-        brings about sooner what their silence would have.
+        brings about sooner what their silence would have.  Who is told hears sooner in proportion.
         """
         life = durations.scaled(timedelta(seconds=self.expires_in_s))
-        if left is None or left >= life or self.on_expiry == "expire":
+        if left is None or left >= life:
             return self
+        sooner = tuple(_sooner(step, left / life) for step in self.escalation)
+        # Steps that are taken sooner may overtake one that lets more people decide, which is not.
+        steps = tuple(sorted(sooner, key=lambda step: (step.does == "expire", step.after_s)))
+        plan = msgspec.structs.replace(self, escalation=steps)
+        if self.on_expiry == "expire":
+            return plan
         return msgspec.structs.replace(
-            self, on_expiry="expire", after_deadline=None, notes=(*self.notes, CUT_SHORT)
+            plan, on_expiry="expire", after_deadline=None, notes=(*self.notes, CUT_SHORT)
         )
 
     def encoded(self) -> bytes:
         """Canonical JSON (sorted keys, whole numbers)."""
         return _encoder.encode(self)
+
+
+def _sooner(step: FrozenStep, part: float) -> FrozenStep:
+    if step.does not in ("remind", "notify", "page") or step.hours:
+        return step
+    return msgspec.structs.replace(step, after_s=max(1, int(step.after_s * part)))
 
 
 _encoder = msgspec.json.Encoder(order="sorted")
@@ -157,6 +200,8 @@ def freeze(
     roles: Mapping[str, RoleNow],
     owner_active: bool,
     initiator_active: bool,
+    hours: str = "",
+    people: Mapping[str, UUID] | None = None,
 ) -> FrozenPlan:
     """Resolve a plan's role names, and put the fallback role where nobody could decide.
 
@@ -166,6 +211,8 @@ def freeze(
 
     Args:
         initiator_active: whether the request's run has a proven initiator, who may act.
+        hours: the schedule whose open hours count, where the plan counts only those.
+        people: those whom the escalation names, by address.
     """
     confirming = {"owner": owner_active, "initiator": initiator_active}
     stages: list[FrozenStage] = []
@@ -211,6 +258,8 @@ def freeze(
         ),
         channels=plan.channels,
         assurance=plan.assurance,
+        escalation=tuple(_step(step, roles, hours, people or {}) for step in plan.escalation),
+        extend_s=plan.extend_s,
     )
 
 
@@ -221,6 +270,24 @@ def _resolve(stage: PlannedStage, roles: Mapping[str, RoleNow]) -> FrozenStage:
         rejections=stage.rejections,
         distinct_from_earlier=stage.distinct_from_earlier,
         confirm=stage.confirm,
+    )
+
+
+def _step(
+    step: PlannedStep, roles: Mapping[str, RoleNow], hours: str, people: Mapping[str, UUID]
+) -> FrozenStep:
+    kind, _, name = step.target.partition(":")
+    target = step.target
+    if kind == "person":
+        found = people.get(name)
+        target = f"person:{ids.encode('per', found)}" if found is not None else "person:"
+    return FrozenStep(
+        after_s=step.after_s,
+        does=step.does,
+        target=target,
+        role=roles[name].role if kind == "role" and name in roles else None,
+        via=step.via,
+        hours=hours if step.business else "",
     )
 
 

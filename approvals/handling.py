@@ -81,7 +81,7 @@ def claim(*, actor: Actor, reader: Reader, request_id: UUID) -> bytes:
         if held.claimed_by is not None:
             detail = "Somebody else looks into it: ask them, or reassign it to you."
             raise conflict("claimed", detail)
-        _must_be_asked(conn, request_id, reader.person_id)
+        must_be_asked(conn, request_id, reader.person_id)
         data = RequestClaimed(person=ids.encode("per", reader.person_id), before=None)
         return data, reader.person_id
 
@@ -119,7 +119,7 @@ def reassign(*, actor: Actor, reader: Reader, request_id: UUID, to: str) -> byte
     person = _person(to)
 
     def change(conn: Connection[Any], held: Held) -> tuple[Data, UUID | None] | None:
-        _must_be_asked(conn, request_id, reader.person_id)
+        must_be_asked(conn, request_id, reader.person_id)
         if not _asked(conn, request_id, person):
             raise _cannot_decide()
         if held.claimed_by == person:
@@ -198,7 +198,12 @@ def _change(actor: Actor, reader: Reader, request_id: UUID, change: Change) -> b
     return render(row, for_person=True)
 
 
-def _must_be_asked(conn: Connection[Any], request_id: UUID, person: UUID) -> None:
+def must_be_asked(conn: Connection[Any], request_id: UUID, person: UUID) -> None:
+    """Refuse whom the plan does not ask.
+
+    Raises:
+        Problem: 403 ``not_asked``.
+    """
     if not _asked(conn, request_id, person):
         raise forbidden("The plan of this request does not ask you.", code="not_asked")
 

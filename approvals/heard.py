@@ -186,7 +186,7 @@ def clock(asked: Asked, events: Sequence[Kept]) -> list[dict[str, Any]]:
                 one.at if became in ("expired", "approved_by_silence", "asked_one_more") else None
             )
             found[-1] |= {"fired_at": at(fired), "became": became}
-        if one.kind in _BEGAN:
+        if one.kind in (*_BEGAN, "request.extended"):
             found.append(_deadline(one, one.data["expires_at"]))
         elif became == "asked_one_more":
             life = durations.scaled(timedelta(seconds=plans[one.data["revision"]].expires_in_s))
@@ -207,6 +207,8 @@ def _deadline(event: Kept, due: str) -> dict[str, Any]:
 def _became(event: Kept) -> str | None:
     if event.kind == "request.revised":
         return "replaced"
+    if event.kind == "request.extended":
+        return "extended"
     if event.kind == "request.stage_opened":
         return "asked_one_more" if event.data["reason"] == "deadline" else None
     if event.kind not in _ENDED:

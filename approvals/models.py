@@ -6,6 +6,8 @@ row or table can state, and serve everything that is not hot.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
@@ -53,6 +55,11 @@ class Request(models.Model):
     sequence = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
+    #: A reviewer moved the deadline then, which they may once.
+    extended_at = models.DateTimeField(null=True)
+    extended_by_id = models.UUIDField(null=True)
+    #: People who were told while nobody decided: they may see it, and do not decide.
+    told = ArrayField(models.UUIDField(), db_default=[], default=list)
     ended_at = models.DateTimeField(null=True)
     idempotency_key = models.CharField(max_length=255, null=True)
     idempotency_digest = models.BinaryField(max_length=32, null=True)
@@ -119,6 +126,11 @@ class Request(models.Model):
                 condition=Q(callback_url=None, callback_endpoint_id=None)
                 | Q(callback_url__isnull=False, callback_endpoint_id__isnull=False),
                 name="request_callback_by_endpoint",
+            ),
+            models.CheckConstraint(
+                condition=Q(extended_at=None, extended_by_id=None)
+                | Q(extended_at__isnull=False, extended_by_id__isnull=False),
+                name="request_extended_by_somebody",
             ),
             models.CheckConstraint(
                 condition=Q(erased_at=None, erased_by_id=None, erased_as=None)
@@ -221,6 +233,10 @@ class Stage(models.Model):
     rejections = models.PositiveSmallIntegerField()
     distinct_from_earlier = models.BooleanField()
     opened_at = models.DateTimeField()
+    #: For how long, in all, it waited for its agent, and since when it does: the clock of its escalation
+    #: stands still then.
+    paused = models.DurationField(db_default=timedelta(0), default=timedelta)
+    paused_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
 
     class Meta:

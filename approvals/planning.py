@@ -8,7 +8,7 @@ where a rule reads them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -25,12 +25,21 @@ from approvals.submission import MAX_PAYLOAD_BYTES
 from core import durations, ids
 from core.canonical import canonical
 from core.problems import FieldError, Problem, conflict, invalid, too_large
-from people.sql import IS_ACTIVE, NAME_OF, PERSON_IS_ACTIVE, PERSON_NAME, ROLES_NOW
+from people.schedules import business, duty
+from people.sql import (
+    IS_ACTIVE,
+    NAME_OF,
+    PERSON_IS_ACTIVE,
+    PERSON_NAME,
+    PERSONS_OF,
+    ROLES_NOW,
+)
 from policies import pointers
 from policies.compiled import Compiled, cached
 from policies.compiled import get as compile_once
 from policies.counters import Counter
 from policies.errors import PolicyErrors
+from policies.escalation_checks import hours_of
 from policies.evaluate import AgentFacts, WorkspaceFacts, plan_for
 from policies.plan import Plan
 
@@ -315,6 +324,8 @@ def plan(
         run=run,
     )
     kind = policy.document.actions[action]
+    hours = hours_of(policy.document, made.stages[0].any_of if made.stages else ())
+    made = _in_open_hours(conn, situation, made, hours)
     frozen = freeze(
         made,
         fallback=policy.document.fallback,
@@ -323,9 +334,40 @@ def plan(
         roles=situation.roles,
         owner_active=situation.owner_active,
         initiator_active=situation.initiator_active,
+        people=_named(conn, situation.workspace_id, made),
+        hours=hours,
     )
     assert situation.policy_version is not None  # noqa: S101  # policy_of raised otherwise
     return Planned(action, stored, frozen, situation.policy_version, made.risk, made.title)
+
+
+def _in_open_hours(conn: Connection[Any], situation: Situation, made: Plan, hours: str) -> Plan:
+    """A plan whose time counts only open hours, with the time that this comes to from now on.
+
+    Where the schedule is gone, or never open within a year, every hour counts: that is sooner.
+    """
+    if not made.business:
+        return made
+    schedule = duty.spec_of(conn, situation.workspace_id, hours) if hours else None
+    if schedule is None:
+        return made
+    until = business.add(schedule, situation.now, timedelta(seconds=made.expires_in_s))
+    if until is None:
+        return made
+    return replace(made, expires_in_s=int((until - situation.now).total_seconds()))
+
+
+def _named(conn: Connection[Any], workspace: UUID, made: Plan) -> dict[str, UUID]:
+    """The people whom a plan's escalation names by address."""
+    emails = [
+        step.target.removeprefix("person:")
+        for step in made.escalation
+        if step.target.startswith("person:")
+    ]
+    if not emails:
+        return {}
+    rows = conn.execute(PERSONS_OF, {"workspace": workspace, "emails": emails}).fetchall()
+    return dict(rows)
 
 
 def counts(policy: Compiled, action: str, payload: Any, *, in_run: bool) -> bool:

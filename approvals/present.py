@@ -63,7 +63,7 @@ def request_object(row: Row, *, for_person: bool, covered: bool = False) -> shap
         ),
         run=_run(row),
         initiator=_person(row.initiator_id, row.initiator_name),
-        plan=_plan(plan),
+        plan=_plan(plan, row),
         stage=row.stage,
         decisions=[_decision(vote) for vote in row.decisions or ()],
         changes=changes_of(row.before, row.payload, plan.sensitive if covers else ()),
@@ -80,6 +80,12 @@ def request_object(row: Row, *, for_person: bool, covered: bool = False) -> shap
         break_glass=_break_glass(row) if for_person or row.basis == Basis.BREAK_GLASS else None,
         created_at=instant(row.created_at),
         expires_at=instant(row.expires_at),
+        extended_by=None
+        if row.extended_at is None or row.extended_by_id is None
+        else shape.Extended(
+            shape.AgentOwner(ids.encode("per", row.extended_by_id), row.extended_by_name or ""),
+            instant(row.extended_at),
+        ),
         ended_at=instant(row.ended_at) if row.ended_at else None,
         erased_at=instant(row.erased_at) if row.erased_at else None,
         erased_by=_eraser(row),
@@ -109,10 +115,12 @@ def masked(payload: bytes, sensitive: tuple[str, ...]) -> Any:
     return pointers.hide(msgspec.json.decode(payload), [pointers.parse(one) for one in sensitive])
 
 
-def _plan(plan: FrozenPlan) -> shape.PlanShown:
+def _plan(plan: FrozenPlan, row: Row) -> shape.PlanShown:
     stages = [_stage(index, stage) for index, stage in enumerate(plan.stages)]
     if plan.after_deadline is not None:
         stages.append(_stage(len(stages), plan.after_deadline))
+    if row.stage is not None and row.asked_now is not None:
+        stages[row.stage] = _asked_now(stages[row.stage], row.asked_now)
     return shape.PlanShown(
         version=plan.version,
         rule=plan.rule,
@@ -131,6 +139,11 @@ def _plan(plan: FrozenPlan) -> shape.PlanShown:
         ),
         channels=list(plan.channels),
         assurance=plan.assurance,
+        escalation=[
+            shape.StepPlanned(step.after_s, step.does, step.target, list(step.via), step.hours)
+            for step in plan.escalation
+        ],
+        extend_s=plan.extend_s,
     )
 
 
@@ -143,6 +156,13 @@ def _stage(index: int, stage: FrozenStage) -> shape.StageShown:
         distinct_from_earlier=stage.distinct_from_earlier,
         confirm=stage.confirm,
     )
+
+
+def _asked_now(stage: shape.StageShown, asked: list[list[str]]) -> shape.StageShown:
+    """The open stage with the roles that an escalation added."""
+    known = {role.name for role in stage.roles}
+    added = [shape.RoleAsked(name, title) for name, title in asked if name not in known]
+    return msgspec.structs.replace(stage, roles=[*stage.roles, *added])
 
 
 def _decision(vote: dict[str, Any]) -> shape.DecisionShown:

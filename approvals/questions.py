@@ -14,6 +14,7 @@ from core.problems import FieldError, invalid, too_large
 from policies import show
 from policies.compiled import Compiled
 from policies.errors import nearest
+from policies.escalating import standard
 from policies.payloads import PayloadSchema, SchemaError
 from policies.plan import Fact, Plan, Stage
 from policies.terms import ASSURANCES, DEADLINES
@@ -77,6 +78,7 @@ def plan(situation: Situation, policy: Compiled, to: str, payload: bytes) -> Pla
         trace=(),
         why=f"The agent asks {role.role.title}.",
         assurance=ASSURANCES[RISK],
+        escalation=tuple(standard(policy.document.fallback, DEADLINES[RISK])),
     )
     frozen = freeze(
         made,

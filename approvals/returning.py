@@ -20,6 +20,7 @@ from approvals.choices import Choice
 from approvals.ends import inbox_of, waiters_of
 from approvals.held import Held, hold
 from approvals.present import render
+from approvals.sql import ESCALATE
 from approvals.status import WaitingOn
 from approvals.submission import AgentMessage
 from approvals.voting import count_nowhere
@@ -30,13 +31,20 @@ from callbacks.sql import CALLED, DELIVER, INSERT_CALLBACKS
 from core import failpoints, ids
 from core.canonical import JSON, canonical
 from core.db import nudge_later, pool
+from core.due import PROMISE_FROM
 from core.nudge import nudger
 from core.problems import conflict
 
 #: Messages of one request, people's and the agent's together.
 MAX_MESSAGES: Final = 200
 
-#: ``waiting`` is whose turn it is now; without one only the sequence moves.
+_LOOK: Final = PROMISE_FROM.format(
+    name="looks",
+    kind=ESCALATE,
+    source="(SELECT workspace_id, request_id AS subject, %(at)s::timestamptz AS due_at FROM resumed)",
+)
+#: ``waiting`` is whose turn it is now; without one only the sequence moves.  While it is the agent's, the
+#: clock of the stage's escalation stands still.
 SAY: Final = f"""
 WITH said AS (
     INSERT INTO approvals_message (
@@ -50,6 +58,18 @@ turned AS (
        SET waiting_on = coalesce(%(waiting)s, waiting_on), sequence = sequence + 1
      WHERE id = %(request)s
 ),
+stopped AS (
+    UPDATE approvals_stage SET paused_at = %(at)s
+     WHERE workspace_id = %(workspace)s AND request_id = %(request)s AND closed_at IS NULL
+       AND %(waiting)s::text = 'agent' AND paused_at IS NULL
+),
+resumed AS (
+    UPDATE approvals_stage SET paused = paused + (%(at)s - paused_at), paused_at = NULL
+     WHERE workspace_id = %(workspace)s AND request_id = %(request)s AND closed_at IS NULL
+       AND %(waiting)s::text = 'people' AND paused_at IS NOT NULL
+    RETURNING workspace_id, request_id
+),
+{_LOOK},
 {INSERT_EVENTS}
 SELECT 1
 """

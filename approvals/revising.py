@@ -263,6 +263,8 @@ def _still_asked(plan: FrozenPlan, before: FrozenPlan) -> FrozenPlan:
         comment=before.comment,
         channels=before.channels,
         assurance=before.assurance,
+        escalation=before.escalation,
+        extend_s=before.extend_s,
         notes=(*plan.notes, STILL_ASKED),
     )
 
@@ -274,7 +276,7 @@ def _values(
     void = conn.execute(LIVE_VOTES, {"request": held.id}).fetchall()
     asks = plan.effect == "ask"
     moved = written.expires_at != held.expires_at
-    openings = [Opening(held.workspace, held.id, written.number, 0, plan.stages[0])] if asks else []
+    openings = [Opening(held.workspace, held.id, written.number, 0, plan)] if asks else []
     promises = [Promise(EXPIRE, held.workspace, held.id, written.expires_at)] if moved else []
     encoded = plan.encoded()
     return {

@@ -60,3 +60,9 @@ class Row:
     erased_by_id: UUID | None = None
     erased_by_name: str | None = None
     erased_as: str | None = None
+    #: A reviewer gave it more time: when, and who.
+    extended_at: datetime | None = None
+    extended_by_id: UUID | None = None
+    extended_by_name: str | None = None
+    #: Whom the open stage asks now, as ``[name, title]``: an escalation may have added roles.
+    asked_now: list[list[str]] | None = None

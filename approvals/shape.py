@@ -130,6 +130,21 @@ class PermitTermsShown(Struct, frozen=True):
     result_within_s: Annotated[int, Meta(description="How long after its use a result is due")]
 
 
+class StepPlanned(Struct, frozen=True):
+    """What is done where a stage is still open so long after it opened."""
+
+    after_s: Annotated[int, Meta(description="Policy time after the stage opened")]
+    does: Annotated[str, Meta(description="`remind`, `notify`, `widen`, `page`, `expire`")]
+    target: Annotated[
+        str,
+        Meta(description="`role:<name>`, `schedule:<name>`, `person:<id>`, or a pager's name"),
+    ]
+    via: Annotated[list[str], Meta(description="By which channels; empty: as people are told")]
+    hours: Annotated[
+        str, Meta(description="The schedule whose open hours alone count; empty: all do")
+    ]
+
+
 class PlanShown(Struct, frozen=True):
     """What policy decided for this revision, frozen."""
 
@@ -154,6 +169,12 @@ class PlanShown(Struct, frozen=True):
     ]
     assurance: Annotated[
         str, Meta(description="The least proof of who decides: `link`, `chat`, then `session`")
+    ]
+    escalation: Annotated[
+        list[StepPlanned], Meta(description="For each stage anew, while nobody decides it")
+    ]
+    extend_s: Annotated[
+        int, Meta(description="The most by which a reviewer may move the deadline, once; 0: not")
     ]
 
 
@@ -213,6 +234,13 @@ class Eraser(Struct, frozen=True):
     name: str | None
 
 
+class Extended(Struct, frozen=True):
+    """Who gave it more time, and when."""
+
+    person: AgentOwner
+    at: str
+
+
 class RequestObject(Struct, frozen=True):
     """One action waiting for, or past, its decision."""
 
@@ -265,6 +293,9 @@ class RequestObject(Struct, frozen=True):
     break_glass: BreakGlassShown | None
     created_at: str
     expires_at: str
+    extended_by: Annotated[
+        Extended | None, Meta(description="Who moved the deadline, which can be done once")
+    ]
     ended_at: str | None
     erased_at: Annotated[
         str | None, Meta(description="Its content was erased then: what was said in it is gone")

@@ -15,6 +15,9 @@ from people.sql import NAME_OF, PERSON_NAME
 #: The due kind of an approval whose permit nobody used.
 LAPSE = "permit.lapse"
 
+#: The due kind of an escalation: look which steps of the open stage are due (subject: the request).
+ESCALATE = "request.escalate"
+
 #: A member of a WITH list: the clock of the permits that `source` opens (``id, workspace_id, use_by``).
 PROMISE_LAPSE = PROMISE_FROM.format(
     name="lapses",
@@ -61,10 +64,18 @@ REQUEST_COLUMNS = f"""
           LEFT JOIN LATERAL (SELECT * FROM approvals_permit made WHERE made.request_id = r.id
                               ORDER BY made.issued_at DESC LIMIT 1) AS newest ON true) END,
     agent.state,
-    r.erased_at, r.erased_by_id, {NAME_OF.format(person="r.erased_by_id")}, r.erased_as
+    r.erased_at, r.erased_by_id, {NAME_OF.format(person="r.erased_by_id")}, r.erased_as,
+    r.extended_at, r.extended_by_id, {NAME_OF.format(person="r.extended_by_id")},
+    CASE WHEN r.status = 'pending' THEN (
+        SELECT json_agg(json_build_array(asked.name, asked.title) ORDER BY asked.name)
+          FROM approvals_stage open
+          JOIN people_role asked ON asked.id = ANY(open.roles)
+         WHERE open.workspace_id = r.workspace_id AND open.request_id = r.id
+           AND open.revision = r.revision AND open.index = r.stage) END
 """
 
-#: Stages that open: the parameters are arrays, as many stages as requests.
+#: Two members of a WITH list: stages that open, with the clocks of their escalations.  The parameters are
+#: arrays (`approvals.stages.stage_rows`).
 INSERT_STAGES = """
 staged AS (
     INSERT INTO approvals_stage (
@@ -80,8 +91,16 @@ staged AS (
         AS s (id, workspace_id, request_id, revision, index, roles, confirm, approvals, rejections,
               distinct_from_earlier, opened_at)
     ON CONFLICT (workspace_id, request_id, revision, index) DO UPDATE SET closed_at = NULL
+),
+""" + PROMISE_FROM.format(
+    name="looks",
+    kind=ESCALATE,
+    source="""(
+        SELECT workspace_id, subject, due_at
+          FROM unnest(%(st_workspace)s::uuid[], %(st_request)s::uuid[], %(st_look_at)s::timestamptz[])
+            AS l (workspace_id, subject, due_at)
+         WHERE due_at IS NOT NULL)""",
 )
-"""
 
 # The revision is looked up for each request (OFFSET keeps it so): joined, it could be read by its
 # workspace alone, all that were ever written for every request, in a plan made before statistics.

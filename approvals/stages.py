@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from approvals.frozen import FrozenStage
+from approvals.frozen import FrozenPlan
 from core import ids
 
 PARAMETERS = (
@@ -24,6 +24,7 @@ PARAMETERS = (
     "st_rejections",
     "st_distinct",
     "st_opened_at",
+    "st_look_at",
 )
 
 
@@ -35,14 +36,20 @@ class Opening:
     request: UUID
     revision: int
     index: int
-    stage: FrozenStage
+    plan: FrozenPlan
+    again: bool = False
+
+    def look_at(self, at: datetime) -> datetime | None:
+        """When the clock of its escalation is first looked at; a stage that opens again has one that ran."""
+        first = self.plan.first_step
+        return None if first is None else at if self.again else at + first
 
 
 def stage_rows(openings: Sequence[Opening], at: datetime) -> dict[str, list[Any]]:
     """The parameters of `INSERT_STAGES` for these openings."""
     rows: dict[str, list[Any]] = {name: [] for name in PARAMETERS}
     for opening in openings:
-        stage = opening.stage
+        stage = opening.plan.stage(opening.index)
         values = (
             ids.uuid7(),
             opening.workspace,
@@ -55,6 +62,7 @@ def stage_rows(openings: Sequence[Opening], at: datetime) -> dict[str, list[Any]
             stage.rejections,
             stage.distinct_from_earlier,
             at,
+            opening.look_at(at),
         )
         for name, value in zip(PARAMETERS, values, strict=True):
             rows[name].append(value)

@@ -130,7 +130,7 @@ def _values(
     if not pending:
         facts.append(outcome_fact(row, Actor.system("policy")))
     permit = row.permit
-    openings = [Opening(row.workspace_id, row.id, 1, 0, plan.stages[0])] if pending else []
+    openings = [Opening(row.workspace_id, row.id, 1, 0, plan)] if pending else []
     due = (
         [
             Promise(EXPIRE, row.workspace_id, row.id, row.expires_at),

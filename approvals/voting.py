@@ -184,7 +184,12 @@ def _vote_values(
     openings = (
         [
             Opening(
-                ballot.workspace, ballot.request, ballot.revision, opened, ballot.plan.stage(opened)
+                ballot.workspace,
+                ballot.request,
+                ballot.revision,
+                opened,
+                ballot.plan,
+                again=opened < chosen.stage,
             )
         ]
         if opened is not None and moved

@@ -6,10 +6,11 @@ import time
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from callbacks import schedule, signatures
+from callbacks import schedule
 from callbacks.loading import Job
 from callbacks.recording import Outcome
 from core import failpoints, http, ids
+from signing import signatures
 
 #: Connect, headers and body together.
 DEADLINE_S: Final = 15.0

@@ -25,12 +25,12 @@ from audit import kinds
 from audit.actor import Actor
 from audit.log import Commitment, record, rfc3339
 from callbacks import headers as sent_headers
-from callbacks import signatures
 from callbacks.models import Callback, Endpoint, EndpointKey
 from callbacks.types import TYPES
 from core import http, ids
 from core.clock import ClockTimestamp
 from core.problems import FieldError, Problem, conflict, invalid, not_found
+from signing import signatures
 from signing.sealing import Column, sealer
 
 MOST_OF_AN_AGENT: Final = 10

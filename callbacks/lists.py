@@ -10,12 +10,12 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from callbacks import signatures
 from callbacks.models import Attempt, Callback, Endpoint
 from core import paging
 from core.db import pool
 from core.paging import Page
 from core.problems import bad_query
+from signing import signatures
 
 _ENDPOINTS: Final = """
 SELECT e.id, e.agent_id, agent.name, agent.owner_id, e.url, e.events, e.state, e.reason, e.created_at,

@@ -16,10 +16,10 @@ from psycopg import Connection
 from audit.log import rfc3339
 from callbacks.endpoints import about
 from callbacks.schedule import Health
-from callbacks.signatures import Pair
 from core import erasing, ids
 from core.due import Claimed
 from signing.sealing import sealer
+from signing.signatures import Pair
 
 #: From requests to their objects as callbacks tell them (JSON), those that are gone left out.
 Compose: TypeAlias = Callable[[Connection[Any], Sequence[UUID]], Mapping[UUID, bytes]]

@@ -21,12 +21,12 @@ from audit.log import INSERT_EVENTS, Fact, event_rows
 from callbacks import schedule
 from callbacks.loading import Job
 from callbacks.schedule import Health
-from callbacks.signatures import show_secret
 from callbacks.sql import CALLED, DELIVER, INSERT_CALLBACKS
 from callbacks.types import DISABLED
 from core import ids
 from core.db import nudge_later
 from core.due import SETTLE_DUE, WITHDRAW_DUE
+from signing.signatures import show_secret
 
 KEPT_BYTES: Final = 20_000
 #: How often a success is noted on an endpoint that had one before.

@@ -12,18 +12,20 @@ from approvals import cards, telling
 from approvals.announcing import tell_due
 from approvals.consuming import RESULT
 from approvals.ends import EXPIRE
-from approvals.sql import LAPSE
+from approvals.sql import ESCALATE, LAPSE
 from callbacks.sending import Deliverer
 from callbacks.sql import DELIVER
 from core.due import Handler
 from escalations.expiry import expire_due
 from escalations.permits import lapse_due, result_due
+from escalations.stepping import escalate_due
 from notifications.mail.sending import Gathering, Mail
 from notifications.others.sending import Others
+from notifications.pagers.sending import Pagers
 from notifications.push.sending import Push
 from notifications.singly import Singly
 from notifications.slack.lanes import SlackSender
-from notifications.sql import DIGEST, EMAIL, OTHER, PUSH, SLACK, TELL
+from notifications.sql import DIGEST, EMAIL, OTHER, PAGE, PUSH, SLACK, TELL
 from oversight.anchors import keeping
 from oversight.anchors.targets import ANCHOR
 from oversight.exports import keeping as exports
@@ -34,6 +36,7 @@ deliverer: Final = Deliverer(telling.bodies)
 
 HANDLERS: dict[str, Handler] = {
     EXPIRE: expire_due,
+    ESCALATE: escalate_due,
     LAPSE: lapse_due,
     RESULT: result_due,
     DELIVER: deliverer.take,
@@ -45,5 +48,6 @@ HANDLERS: dict[str, Handler] = {
     DIGEST: Gathering(cards.cards).take,
     PUSH: Singly(cards.cards, Push()).take,
     OTHER: Singly(cards.cards, Others()).take,
+    PAGE: Singly(cards.cards, Pagers()).take,
     exports.EXPORT: exports.keep,
 }

@@ -24,6 +24,7 @@ Name: TypeAlias = Literal[
     "decide_before_last_statement",
     "revise_before_last_statement",
     "end_before_last_statement",
+    "escalate_before_last_statement",
     "permit_before_last_statement",
     "consume_after_commit_before_answer",
     "callback_before_send",

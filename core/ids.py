@@ -37,6 +37,7 @@ PREFIXES: Final[Mapping[str, str]] = MappingProxyType(
         "ntf": "notification",
         "pol": "policy",
         "sch": "schedule",
+        "ovr": "override of a schedule",
         "kil": "use of the kill switch",
         "anc": "anchor",
         "exp": "export",
@@ -46,6 +47,7 @@ PREFIXES: Final[Mapping[str, str]] = MappingProxyType(
         "slu": "Slack user of a person",
         "psh": "push subscription",
         "oth": "channel that only tells",
+        "pgr": "pager",
     }
 )
 

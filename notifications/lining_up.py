@@ -69,6 +69,8 @@ class Sent:
     digest: bool
     under: UUID | None
     message: UUID | None
+    pager: UUID | None
+    step: UUID | None
 
 
 @dataclass(slots=True)
@@ -90,6 +92,9 @@ class New:
     under: UUID | None = None
     message: UUID | None = None
     text: str = ""
+    pager: UUID | None = None
+    #: The step of an escalation that it belongs to.
+    step: UUID | None = None
 
 
 @dataclass(slots=True)
@@ -124,11 +129,13 @@ def line_up(told: Told, sent: Sequence[Sent], world: World, changes: Changes) ->
     for one in sent:
         stale = not told.pending or (one.revision, one.stage) != (told.revision, told.stage)
         gone = one.person is not None and one.person not in told.asked
-        if one.kind == "asked" and one.state == "pending" and (stale or gone):
+        over = {"asked": stale or gone, "reminder": stale or gone, "notice": not told.pending}
+        if one.state == "pending" and over.get(one.kind, False):
             changes.withdrawn.append(one.id)
     _say_under(told, sent, world, changes)
     if not told.pending:
         changes.over.append(told.request)
+        _end_pages(told, sent, world, changes)
         _tell_owner(told, sent, world, changes)
         return
     asked = [one for one in now if one.kind == "asked"]
@@ -199,7 +206,7 @@ def _tell_places(told: Told, asked: Sequence[Sent], world: World, changes: Chang
     known = {(one.channel, one.role, one.other) for one in asked if one.person is None}
     for role in told.roles:
         place = told.places.get(role)
-        installation = _installation(world.installations.get(told.workspace, ()), place or "")
+        installation = installation_of(world.installations.get(told.workspace, ()), place or "")
         if place and installation and ("slack", role, None) not in known:
             slack = (installation, place.rpartition("/")[2])
             changes.new.append(New(told, "asked", "slack", world.now, role=role, slack=slack))
@@ -208,13 +215,22 @@ def _tell_places(told: Told, asked: Sequence[Sent], world: World, changes: Chang
                 changes.new.append(New(told, "asked", "other", world.now, role=role, other=other))
 
 
-def _installation(installations: Sequence[tuple[UUID, str]], place: str) -> UUID | None:
+def installation_of(installations: Sequence[tuple[UUID, str]], place: str) -> UUID | None:
     """The installation of a channel: ``TEAM/CHANNEL`` names its team, a channel alone is the first's."""
     team = place.rpartition("/")[0]
     for installation, of in installations:
         if not team or team == of:
             return installation
     return None
+
+
+def _end_pages(told: Told, sent: Sequence[Sent], world: World, changes: Changes) -> None:
+    """Let pagers that rang for it ring no more."""
+    ended = {one.pager for one in sent if one.kind == "unpage"}
+    rang = [one for one in sent if one.kind == "page" and one.state in ("pending", "sent")]
+    for pager in dict.fromkeys(one.pager for one in rang):
+        if pager is not None and pager not in ended:
+            changes.new.append(New(told, "unpage", "pager", world.now, pager=pager))
 
 
 def _tell_owner(told: Told, sent: Sequence[Sent], world: World, changes: Changes) -> None:

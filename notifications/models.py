@@ -261,6 +261,32 @@ class OtherChannel(models.Model):
         ]
 
 
+class Pager(models.Model):
+    """What rings where nobody decides: PagerDuty, or any address that takes a signed message."""
+
+    class Kind(models.TextChoices):
+        PAGERDUTY = "pagerduty"
+        WEBHOOK = "webhook"
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
+    #: As policies name it.
+    name = models.CharField(max_length=60)
+    kind = models.CharField(max_length=10, choices=Kind)
+    url = models.TextField()
+    #: Sealed: the routing key of PagerDuty's, or what a webhook's messages are signed with.
+    secret = models.BinaryField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "name"], name="pager_once"),
+            models.CheckConstraint(
+                condition=Q(kind__in=["pagerduty", "webhook"]), name="pager_kind_known"
+            ),
+        ]
+
+
 class Notification(models.Model):
     """One message to one place about one request, as it was sent and as it is kept up to date."""
 
@@ -269,6 +295,13 @@ class Notification(models.Model):
         ASKED = "asked"
         #: The agent's owner hears how it ended.
         OUTCOME = "outcome"
+        #: Somebody who was asked hears of it once more.
+        REMINDER = "reminder"
+        #: Somebody who is not asked hears that nobody decides.
+        NOTICE = "notice"
+        #: A pager rings, and rings no more once it ended.
+        PAGE = "page"
+        UNPAGE = "unpage"
         #: Words of the conversation, beside the card.
         REPLY = "reply"
         #: An administrator tries a channel.
@@ -281,6 +314,7 @@ class Notification(models.Model):
         EMAIL = "email"
         PUSH = "push"
         OTHER = "other"
+        PAGER = "pager"
 
     class State(models.TextChoices):
         PENDING = "pending"
@@ -316,6 +350,9 @@ class Notification(models.Model):
     #: One of several in a gathering mail.
     digest = models.BooleanField(default=False)
     other = models.ForeignKey(OtherChannel, on_delete=models.SET_NULL, null=True, db_index=False)
+    pager = models.ForeignKey(Pager, on_delete=models.SET_NULL, null=True, db_index=False)
+    #: The step of an escalation that it belongs to.
+    step_id = models.UUIDField(null=True)
     state = models.CharField(max_length=10, choices=State, default=State.PENDING)
     #: Why it failed, or is late: the channel's own word.
     reason = models.CharField(max_length=200, blank=True)
@@ -394,6 +431,9 @@ class Notification(models.Model):
                 name="notification_link",
             ),
             models.Index(fields=["workspace", "-id"], name="notification_newest"),
+            models.Index(
+                fields=["step_id"], condition=Q(step_id__isnull=False), name="notification_of_step"
+            ),
         ]
 
 

@@ -22,6 +22,8 @@ from notifications.sending import HELD, Compose, Shown
 
 #: Kinds that are about no request.
 ABOUT_NOTHING: Final = frozenset({"test", "alarm"})
+#: Kinds that nobody needs to hear of once the request has ended.
+WHILE_PENDING: Final = frozenset({"asked", "reminder", "notice", "page"})
 
 _SETTLE: Final = f"WITH {SETTLE_DUE} SELECT count(*) FROM kept"
 _HOLD: Final = """
@@ -30,7 +32,7 @@ UPDATE notifications_notification n
  WHERE n.id = ANY(%(ids)s) AND n.state = 'pending' AND n.due_at <= clock_timestamp()
    AND (n.held_until IS NULL OR n.held_until <= clock_timestamp())
 RETURNING n.id, n.workspace_id, n.request_id, n.kind, n.person_id, n.role, n.other_id, n.tries, n.text,
-          clock_timestamp()
+          clock_timestamp(), n.pager_id
 """
 #: What somebody else holds, or is not to be sent yet.
 _WAITS: Final = """
@@ -57,6 +59,7 @@ class Held:
     tries: int
     text: str
     now: datetime
+    pager: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,12 @@ class GivenUp:
     reason: str
 
 
-Came: TypeAlias = Delivered | Retry | GivenUp
+@dataclass(frozen=True, slots=True)
+class Needless:
+    """There is nothing to tell any more."""
+
+
+Came: TypeAlias = Delivered | Retry | GivenUp | Needless
 
 
 class Carrier(Protocol):
@@ -124,7 +132,7 @@ class Singly:
 
     def _send(self, held: Held, card: Card | None) -> datetime | None:
         """Send one; when to try again, where that is to be done."""
-        over = card is not None and held.kind == "asked" and not card.pending
+        over = card is not None and held.kind in WHILE_PENDING and not card.pending
         if over or (card is None and held.kind not in ABOUT_NOTHING):
             with pool().connection() as conn:
                 conn.execute(_WITHDRAW, {"id": held.id})
@@ -163,4 +171,7 @@ def record(
         case GivenUp(reason):
             pair = [(held.id, held.request)]
             sending.failed(conn, pair, workspace=held.workspace, now=held.now, reason=reason)
+            return None
+        case Needless():
+            conn.execute(_WITHDRAW, {"id": held.id})
             return None

@@ -13,5 +13,6 @@ EMAIL: Final = "message.email"
 DIGEST: Final = "message.digest"
 PUSH: Final = "message.push"
 OTHER: Final = "message.other"
+PAGE: Final = "message.page"
 
-KIND_OF_CHANNEL: Final = {"email": EMAIL, "push": PUSH, "other": OTHER}
+KIND_OF_CHANNEL: Final = {"email": EMAIL, "push": PUSH, "other": OTHER, "pager": PAGE}

@@ -28,7 +28,8 @@ from notifications.sql import DIGEST, KIND_OF_CHANNEL, SLACK
 
 _SENT: Final = """
 SELECT n.id, n.request_id, n.kind, n.channel, n.person_id, n.role, n.revision, n.stage, n.state,
-       n.failing_since, n.lane_id, n.other_id, n.wanted, n.digest, n.under_id, n.message_id
+       n.failing_since, n.lane_id, n.other_id, n.wanted, n.digest, n.under_id, n.message_id, n.pager_id,
+       n.step_id
   FROM notifications_notification n
  WHERE n.request_id = ANY(%(requests)s)
  ORDER BY n.id
@@ -46,18 +47,18 @@ _WRITE: Final = f"""
 WITH made AS (
     INSERT INTO notifications_notification (
         id, workspace_id, request_id, kind, channel, person_id, role, revision, stage, priority, lane_id,
-        other_id, digest, wanted, due_at, under_id, message_id, text, state, reason, tries, reference, shown,
+        other_id, digest, wanted, due_at, under_id, message_id, text, pager_id, step_id, state, reason, tries, reference, shown,
         created_at)
     SELECT n.id, n.workspace, n.request, n.kind, n.channel, n.person, n.role, n.revision, n.stage, n.priority,
-           n.lane, n.other, n.digest, n.wanted, n.due, n.under, n.message, n.text, 'pending', '', 0, '', 0,
+           n.lane, n.other, n.digest, n.wanted, n.due, n.under, n.message, n.text, n.pager, n.step, 'pending', '', 0, '', 0,
            clock_timestamp()
       FROM unnest(%(id)s::uuid[], %(workspace)s::uuid[], %(request)s::uuid[], %(kind)s::text[],
                   %(channel)s::text[], %(person)s::uuid[], %(role)s::text[], %(revision)s::int[],
                   %(stage)s::smallint[], %(priority)s::smallint[], %(lane)s::uuid[], %(other)s::uuid[],
                   %(digest)s::bool[], %(wanted)s::int[], %(due)s::timestamptz[], %(under)s::uuid[],
-                  %(message)s::uuid[], %(text)s::text[])
+                  %(message)s::uuid[], %(text)s::text[], %(pager)s::uuid[], %(step)s::uuid[])
         AS n (id, workspace, request, kind, channel, person, role, revision, stage, priority, lane, other,
-              digest, wanted, due, under, message, text)
+              digest, wanted, due, under, message, text, pager, step)
 ),
 raised AS (
     UPDATE notifications_notification n SET wanted = w.sequence
@@ -99,7 +100,7 @@ def tell(
     Returns:
         those that wait although nobody could be told, noticed now for the first time.
     """
-    world = _world(conn, told, defaults)
+    world = world_of(conn, told, defaults)
     sent: dict[UUID, list[Sent]] = defaultdict(list)
     for row in conn.execute(_SENT, {"requests": [one.request for one in told]}).fetchall():
         sent[row[1]].append(Sent(*row))
@@ -110,11 +111,12 @@ def tell(
     return _alarmed(conn, changes, world.now)
 
 
-def _world(
+def world_of(
     conn: Connection[Any],
     told: Sequence[Told],
     defaults: Mapping[UUID, Mapping[str, Sequence[str]]],
 ) -> World:
+    """What there is to tell people by, for these requests, now."""
     people = {person for one in told for person in one.asked}
     people |= {one.owner for one in told if one.owner is not None}
     workspaces = list({one.workspace for one in told})
@@ -148,10 +150,19 @@ def _write(
             for s in sent[one.request]
         )
     ]
+    changes.again += _rewrites(conn, behind, world)
+    write(conn, changes, behind)
+
+
+def write(conn: Connection[Any], changes: Changes, behind: Sequence[Told] = ()) -> None:
+    """Write new notifications with their promises, and what is withdrawn, in the caller's transaction.
+
+    Args:
+        behind: requests whose copies are to be rewritten.
+    """
     places = _lanes(conn, changes.new)
     rows = [(ids.uuid7(), new) for new in changes.new]
     promises = [_promise(id, new, places) for id, new in rows] + changes.again
-    promises += _rewrites(conn, behind, world)
     conn.execute(
         _WRITE,
         {
@@ -173,6 +184,8 @@ def _write(
             "under": [new.under for _, new in rows],
             "message": [new.message for _, new in rows],
             "text": [new.text for _, new in rows],
+            "pager": [new.pager for _, new in rows],
+            "step": [new.step for _, new in rows],
             "requests": [one.request for one in behind],
             "sequences": [one.sequence for one in behind],
             "withdrawn": changes.withdrawn,

@@ -11,6 +11,7 @@ from audit.log import INSERT_EVENTS, Fact, event_rows
 from callbacks import endpoints
 from core.db import pool
 from notifications.others import channels
+from notifications.pagers import registry
 from notifications.push import subscriptions
 from notifications.slack import secrets
 from oversight.anchors import webhooks
@@ -25,6 +26,7 @@ SEALED: Final = (
     *secrets.SEALED,
     *subscriptions.SEALED,
     *channels.SEALED,
+    *registry.SEALED,
 )
 _WORKSPACES: Final = "SELECT id, clock_timestamp() FROM people_workspace ORDER BY id"
 

@@ -10,10 +10,12 @@ from uuid import UUID
 from agents import runs, steps
 from agents.steps import StepRow
 from approvals import bulk, handling, undo
+from approvals.frozen import decode
 from approvals.row import Row
 from approvals.status import Basis, Kind, Status
 from core import ids
 from notifications import stories
+from pages.clock import ClockShown, clock_shown
 from pages.told import WhoWasTold, who_was_told
 from pages.visitor import Visitor
 from people.models import Role
@@ -87,18 +89,21 @@ class Aside:
     #: Of the agent as it is now: what was suspended or retired may do nothing.
     agent_state: str
     told: WhoWasTold
+    clock: ClockShown
 
 
 def aside(row: Row, visitor: Visitor) -> Aside:
     """What stands beside this request for this visitor."""
+    handler = _handler(row, visitor)
     return Aside(
         run=_run(row.run_id) if row.run_id is not None else None,
-        handler=_handler(row, visitor),
+        handler=handler,
         glass=_glass(row, visitor),
         may_undo=undo.is_open(row) and undo.may_undo(row, visitor.reader),
         alike=_alike(row, visitor),
         agent_state=row.agent_state,
         told=_told(row),
+        clock=_clock(row, asked=handler.may_reassign),
     )
 
 
@@ -107,6 +112,14 @@ def _told(row: Row) -> WhoWasTold:
     names = {one.role for one in story.messages if one.role}
     roles = Role.objects.filter(workspace_id=row.workspace_id, name__in=names) if names else ()
     return who_was_told(story, {role.name: role.title for role in roles})
+
+
+def _clock(row: Row, *, asked: bool) -> ClockShown:
+    plan = decode(row.plan)
+    named = [step.target for step in plan.escalation if step.target.startswith("role:")]
+    names = {target.removeprefix("role:") for target in named}
+    roles = Role.objects.filter(workspace_id=row.workspace_id, name__in=names) if names else ()
+    return clock_shown(row, plan, asked=asked, titles={role.name: role.title for role in roles})
 
 
 def _alike(row: Row, visitor: Visitor) -> int:

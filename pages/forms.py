@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django import forms
 
 from approvals.cancel import MAX_REASON
 from approvals.words import REASONS, VERDICTS
+from core import durations
 
 MAX_COMMENT = 3_900  # leaves room for the preset's words below the limit of a decision's comment
 _WORDS = dict(REASONS)
@@ -62,6 +64,20 @@ class DecisionForm(forms.Form):
         if "comment" in self.errors:
             return str(self.errors["comment"][0])
         return "The form arrived incomplete. Nothing was decided: look at the request and choose again."
+
+
+class ExtendForm(forms.Form):
+    """How much more time, and why."""
+
+    by = forms.CharField(max_length=12)
+    text = forms.CharField(max_length=MAX_COMMENT)
+
+    def clean_by(self) -> timedelta:
+        """The duration that was written."""
+        try:
+            return durations.parse(str(self.cleaned_data["by"]).strip())
+        except durations.DurationError as error:
+            raise forms.ValidationError(str(error)) from error
 
 
 class LinkForm(DecisionForm):

@@ -13,6 +13,14 @@ from notifications.stories import Message, Story
 _TOLD: Final = {"slack": "in Slack", "email": "by mail", "push": "in a browser"}
 _WAITS: Final = {"slack": "Slack's turn", "email": "mail", "push": "the browser's turn"}
 
+#: What they were told, by kind; words of the conversation are left out.
+_WHAT: Final = {
+    "asked": "",
+    "reminder": "once more ",
+    "notice": "that nobody decides ",
+    "outcome": "of the outcome ",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Way:
@@ -56,7 +64,7 @@ def who_was_told(story: Story, titles: Mapping[str, str]) -> WhoWasTold:
     """
     told: dict[tuple[bool, str], list[Message]] = {}
     for one in story.messages:
-        if one.kind in ("asked", "outcome"):
+        if one.kind in _WHAT:
             key = (one.person is None, str(one.person or one.role))
             told.setdefault(key, []).append(one)
     people = [
@@ -79,7 +87,7 @@ def _latest(messages: Sequence[Message]) -> list[Message]:
 
 def _way(one: Message) -> Way:
     how = _TOLD.get(one.channel) or f"by {one.service or 'a service that was removed'}"
-    what = "of the outcome " if one.kind == "outcome" else ""
+    what = _WHAT[one.kind]
     if one.state == "sent":
         return Way("yes", f"told {what}{how}", one.sent_at, one.viewed_at)
     if one.state == "failed":

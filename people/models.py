@@ -14,6 +14,13 @@ from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from core.emails import normal_email
 from core.ids import uuid7
+from people.schedules.models import Feed, OnCallSchedule, Override
+
+__all__ = [
+    "Feed", "KnownAddress", "Membership", "OnCallSchedule", "Override", "Person", "Role",
+    "SignInFailure", "User", "UserManager", "Workspace", "WorkspaceGroupPermission",
+    "WorkspaceUserPermission",
+]  # fmt: skip
 
 
 class UserManager(BaseUserManager["User"]):
@@ -139,6 +146,8 @@ class Role(models.Model):
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
     name = models.CharField(max_length=60)
     title = models.CharField(max_length=120)
+    #: The name of the schedule by which its members are on duty, as the policy says.
+    schedule = models.CharField(max_length=60, null=True)
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

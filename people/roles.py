@@ -26,10 +26,11 @@ from people.services import wake_after_commit
 
 @dataclass(frozen=True, slots=True)
 class PolicyRole:
-    """A role as the policy's document declares it: title, and the ids of its members."""
+    """A role as the policy's document declares it: title, the ids of its members, its schedule."""
 
     title: str
     members: frozenset[UUID]
+    schedule: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,9 @@ def reconcile_policy_roles(
     changes = Reconciled()
     for name, declared in sorted(roles.items()):
         if name not in known:
-            known[name] = Role.objects.create(workspace=workspace, name=name, title=declared.title)
+            known[name] = Role.objects.create(
+                workspace=workspace, name=name, title=declared.title, schedule=declared.schedule
+            )
             changes.created.append(name)
             record(
                 actor=actor,
@@ -110,9 +113,12 @@ def reconcile_policy_roles(
                 subject=("wsp", workspace.id),
                 data=kinds.RoleCreated(name=name),
             )
-        elif known[name].title != declared.title:
-            known[name].title = declared.title
-            known[name].save(update_fields=["title"])
+        elif (known[name].title, known[name].schedule) != (declared.title, declared.schedule):
+            known[name].title, known[name].schedule = declared.title, declared.schedule
+            known[name].save(update_fields=["title", "schedule"])
+    Role.objects.filter(workspace=workspace).exclude(name__in=roles).exclude(schedule=None).update(
+        schedule=None
+    )
     _reconcile_members(actor, workspace, roles, known, changes)
     return changes
 

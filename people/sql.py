@@ -91,3 +91,17 @@ ADMINISTRATORS = f"""
      WHERE ap.id = ANY(%(people)s) AND ap.workspace_id = %(workspace)s AND ap.active AND au.is_active
        AND {HOLDS.format(user="au.id", workspace="ap.workspace_id", permission="administer")}
 """
+
+#: People of a workspace by address: ``email, id``.
+PERSONS_OF = """
+    SELECT u.email, p.id FROM people_person p JOIN people_user u ON u.id = p.user_id
+     WHERE p.workspace_id = %(workspace)s AND u.email = ANY(%(emails)s)
+"""
+
+#: Everybody who may act and is in one of these roles, with the names of those roles.
+MEMBERS_OF = f"""
+    SELECT m.person_id, array_agg(DISTINCT mr.name ORDER BY mr.name)
+      FROM {VALID_MEMBERSHIPS} JOIN people_role mr ON mr.id = m.role_id
+     WHERE m.role_id = ANY(%(roles)s) AND {MEMBERSHIP_IS_VALID}
+     GROUP BY m.person_id
+"""

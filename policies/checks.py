@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from policies import escalation_checks
 from policies.assurance import PROVES, usable
 from policies.errors import Place, PolicyError, nearest, quoted
 from policies.plan import Stage
@@ -14,12 +15,15 @@ from policies.terms import ASSURANCES, Action, Ask, Document, Rule
 def faults(document: Document, root: Node) -> Iterator[PolicyError]:
     """Yield every fault between the parts of `document`; `root` says where they stand."""
     yield from _roles(document, root)
+    yield from _schedules(document, root)
     yield from _repeated(document, root)
     for rule in document.rules:
         yield from _actions(document, rule, _node(root, rule))
         yield from _quorums(document, rule, _node(root, rule))
         yield from _expiry(document, rule, _node(root, rule))
         yield from _proofs(document, rule, _node(root, rule))
+        yield from escalation_checks.of_rule(document, rule, _node(root, rule))
+    yield from escalation_checks.of_document(document, root)
 
 
 def _node(root: Node, rule: Rule) -> Node:
@@ -51,6 +55,15 @@ def _roles(document: Document, root: Node) -> Iterator[PolicyError]:
 def _unknown_role(document: Document, place: Place, name: str) -> PolicyError:
     hint = nearest(name, document.roles)
     return _error(place, f"The role {quoted(name)} is not declared.{hint}")
+
+
+def _schedules(document: Document, root: Node) -> Iterator[PolicyError]:
+    """The schedule of a role must be declared."""
+    for role in document.roles.values():
+        if role.schedule is not None and role.schedule not in document.schedules:
+            hint = nearest(role.schedule, document.schedules)
+            detail = f"The schedule {quoted(role.schedule)} is not declared.{hint}"
+            yield _error(root.at(["roles", role.name, "schedule"]).place, detail)
 
 
 def _repeated(document: Document, root: Node) -> Iterator[PolicyError]:

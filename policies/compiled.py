@@ -16,7 +16,7 @@ from policies.assurance import Assurance, Channel
 from policies.counters import Counter
 from policies.document import parse
 from policies.facts import View, view
-from policies.plan import Comment, Effect, PermitTerms, Stage
+from policies.plan import Comment, Effect, PermitTerms, Stage, Step
 from policies.terms import Action, Document, Rule
 
 MAX_CACHED: Final = 64
@@ -37,6 +37,9 @@ class Verdict:
     permit: PermitTerms
     channels: tuple[Channel, ...]
     assurance: Assurance
+    escalation: tuple[Step, ...]
+    extend_s: int
+    business: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,24 @@ from typing import Final, Literal, TypeVar
 
 from core import durations
 from core.canonical import canonical
+from core.http import origin
+from people.schedules.terms import ROTATIONS, UPLOADED, Schedule, Shift
 from policies import schema, show
 from policies.assurance import CHANNELS
 from policies.cases import in_words, planned, unplannable
 from policies.compiled import Compiled
 from policies.errors import Place
 from policies.plan import PermitTerms, Stage
-from policies.terms import Action, Ask, Case, Document, Role, Rule
+from policies.terms import (
+    Action,
+    Ask,
+    Case,
+    DeclaredSchedule,
+    Document,
+    EscalationStep,
+    Role,
+    Rule,
+)
 
 Part = TypeVar("Part")
 
@@ -29,7 +40,7 @@ _NOWHERE: Final = Place(1, 1, "")
 class Change:
     """One part that differs; `text` says how, for people."""
 
-    what: Literal["fallback", "role", "action", "rule", "tool", "tests"]
+    what: Literal["fallback", "role", "schedule", "action", "rule", "escalation", "tool", "tests"]
     name: str
     change: Literal["added", "removed", "changed", "moved"]
     text: str
@@ -60,6 +71,7 @@ def changes(before: Document, after: Document) -> Iterator[Change]:
         text = f"The fallback is {after.fallback}; it was {before.fallback}."
         yield Change("fallback", after.fallback, "changed", text)
     yield from _parts("role", before.roles, after.roles, _role_words, _role)
+    yield from _parts("schedule", before.schedules, after.schedules, _schedule_words, _schedule)
     fallbacks = (before.fallback, after.fallback)
 
     def action(then: Action, now: Action) -> list[str]:
@@ -73,6 +85,7 @@ def changes(before: Document, after: Document) -> Iterator[Change]:
     old, new = ({rule.name: rule for rule in one.rules} for one in (before, after))
     yield from _parts("rule", old, new, _rule_words, _rule)
     yield from _moved(list(old), list(new))
+    yield from _parts("escalation", before.escalations, after.escalations, _steps, _escalation)
     yield from _parts("tool", before.tools, after.tools, ", ".join, _labels)
     if len(before.tests) != len(after.tests):
         text = f"{len(after.tests)} cases stand under tests; there were {len(before.tests)}."
@@ -122,7 +135,7 @@ def _key(case: Case) -> object:
 
 
 def _parts(
-    what: Literal["role", "action", "rule", "tool"],
+    what: Literal["role", "schedule", "action", "rule", "escalation", "tool"],
     before: Mapping[str, Part],
     after: Mapping[str, Part],
     words: Callable[[Part], str],
@@ -174,12 +187,61 @@ def _role(before: Role, after: Role) -> list[str]:
     found = _turned("title", before.title, after.title)
     found += _turned("Slack channel", before.slack, after.slack)
     found += _turned("told by", ", ".join(before.tell) or None, ", ".join(after.tell) or None)
+    found += _turned("schedule", before.schedule, after.schedule)
     if (before.members is None) != (after.members is None):
         how = "by role_grant alone" if after.members is None else "by the document"
         found.append(f"filled {how} now")
     found += [f"{email} joins" for email in sorted(after.emails - before.emails)]
     found += [f"{email} leaves" for email in sorted(before.emails - after.emails)]
     return found
+
+
+def _schedule_words(schedule: DeclaredSchedule) -> str:
+    said = schedule.says
+    if said.ical is not None:
+        return f"{_calendar(said)} in {said.timezone}"
+    shifts = "; ".join(_shift(shift) for shift in said.shifts)
+    holidays = f", without the holidays of {_whose(said)}" if said.holidays else ""
+    return f"{shifts} in {said.timezone}{holidays}"
+
+
+def _schedule(before: DeclaredSchedule, after: DeclaredSchedule) -> list[str]:
+    then, now = before.says, after.says
+    found = _turned("time zone", then.timezone, now.timezone)
+    found += _turned("holidays", _whose(then), _whose(now))
+    found += _turned("calendar", _calendar(then), _calendar(now))
+    if then.ical != now.ical and not found:
+        found.append("another calendar at the same place")
+    old, new = ("; ".join(_shift(shift) for shift in one.shifts) or None for one in (then, now))
+    return found + _turned("shifts", old, new)
+
+
+def _calendar(said: Schedule) -> str | None:
+    """Where the calendar is: an address may hold a secret behind its host."""
+    if said.ical is None:
+        return None
+    return (
+        "a calendar that is uploaded"
+        if said.ical == UPLOADED
+        else f"a calendar at {origin(said.ical)}"
+    )
+
+
+def _whose(said: Schedule) -> str | None:
+    if said.holidays is None:
+        return None
+    return " ".join(filter(None, (said.holidays.country, said.holidays.subdivision)))
+
+
+def _shift(shift: Shift) -> str:
+    words = [", ".join(shift.who)]
+    words += [shift.rotate if shift.rotate in ROTATIONS else f"every {shift.rotate}"] * (
+        shift.rotate != "none"
+    )
+    words += [f"from {shift.begin:%Y-%m-%dT%H:%M}"] if shift.begin else []
+    words += [f"until {shift.until:%Y-%m-%dT%H:%M}"] if shift.until else []
+    words += [f"at {shift.hours}"] if shift.hours else []
+    return " ".join(words) + (" also on holidays" if shift.on_holidays else "")
 
 
 def _action_words(action: Action) -> str:
@@ -220,6 +282,8 @@ def _rule(before: Rule, after: Rule) -> list[str]:
         found += _turned("comment", before.ask.comment, after.ask.comment)
         found += _turned("decided in", _places(before.ask), _places(after.ask))
         found += _turned("assurance", _proof(before.ask), _proof(after.ask))
+        found += _turned("escalation", before.ask.escalation, after.ask.escalation)
+        found += _turned("extend", _more(before.ask), _more(after.ask))
     elif after.ask:
         found.append(_ask_words(after.ask))
     if after.effect != "deny":
@@ -258,7 +322,31 @@ def _stage(stage: Stage) -> str:
 
 def _life(ask: Ask) -> str:
     life: timedelta | None = ask.expires_in
-    return "by risk" if life is None else durations.show(life)
+    if life is None:
+        return "by risk"
+    return durations.show(life) + (schema.OF_BUSINESS if ask.business else "")
+
+
+def _more(ask: Ask) -> str | None:
+    return None if ask.extend is None else durations.show(ask.extend)
+
+
+def _steps(steps: tuple[EscalationStep, ...]) -> str:
+    return ", ".join(map(_step, steps))
+
+
+def _step(step: EscalationStep) -> str:
+    when = durations.show(step.after) + (schema.OF_BUSINESS if step.business else "")
+    text = f"after {when} {step.does} {step.target}".rstrip()
+    if step.via:
+        text += f" by {' and '.join(step.via)}"
+    if step.every is not None:
+        text += f", {step.times} more times every {durations.show(step.every)}"
+    return text
+
+
+def _escalation(before: tuple[EscalationStep, ...], after: tuple[EscalationStep, ...]) -> list[str]:
+    return _turned("steps", _steps(before), _steps(after))
 
 
 def _permit(before: Rule, after: Rule) -> list[str]:

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Final
 
 from core.canonical import JSON
-from policies import cel, show
+from policies import cel, escalating, show
 from policies.compiled import Compiled, CompiledAction, Verdict
 from policies.counters import Counter
 from policies.merging import merged
@@ -156,6 +156,9 @@ def _plan(policy: Compiled, kind: CompiledAction, payload: JSON, findings: _Find
         permit=verdict.permit,
         channels=verdict.channels,
         assurance=verdict.assurance,
+        escalation=verdict.escalation,
+        extend_s=verdict.extend_s,
+        business=verdict.business,
     )
 
 
@@ -173,11 +176,13 @@ def _verdict(policy: Compiled, kind: CompiledAction, findings: _Findings) -> Ver
     rule = match if match and match.effect == effect else added[0] if added else None
     allowed = match.permit if match and match.effect == "allow" else None
     terms = merged(asks, kind.action.risk, allowed=allowed)
+    life = terms.expires_in or DEADLINES[kind.action.risk]
+    steps = escalating.steps(policy.document, asks, owner=kind.action.owner, expires_in=life)
     return Verdict(
         effect=effect,
         rule=rule.name if rule else None,
         stages=terms.stages if effect == "ask" else (),
-        expires_in_s=int((terms.expires_in or DEADLINES[kind.action.risk]).total_seconds()),
+        expires_in_s=int(life.total_seconds()),
         on_expiry=terms.on_expiry,
         comment=terms.comment,
         why=_why(policy, findings),
@@ -185,6 +190,9 @@ def _verdict(policy: Compiled, kind: CompiledAction, findings: _Findings) -> Ver
         permit=terms.permit,
         channels=terms.channels,
         assurance=terms.assurance or ASSURANCES[kind.action.risk],
+        escalation=steps if effect == "ask" else (),
+        extend_s=int(terms.extend.total_seconds()) if terms.extend else 0,
+        business=terms.business,
     )
 
 

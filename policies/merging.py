@@ -34,6 +34,11 @@ def merged(asks: Sequence[Ask], risk: Risk, *, allowed: PermitTerms | None = Non
         permit=_shortest(permits),
         channels=_channels(asks, assurance),
         assurance=assurance,
+        extend=min((ask.extend for ask in asks if ask.extend), default=None)
+        if all(ask.extend for ask in asks)
+        else None,
+        # Where one counts every hour, every hour counts: that is the shorter time.
+        business=bool(asks) and all(ask.business for ask in asks),
     )
 
 

@@ -8,12 +8,14 @@ from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
-from policies.assurance import CHANNELS, Assurance, Channel
+from policies.assurance import CHANNELS, Assurance, Channel, Telling
 
 Effect: TypeAlias = Literal["allow", "ask", "deny"]
 Risk: TypeAlias = Literal["low", "medium", "high", "critical"]
 Comment: TypeAlias = Literal["never", "on_reject", "always"]
 Confirm: TypeAlias = Literal["owner", "initiator"]
+#: What a step of an escalation does.
+Does: TypeAlias = Literal["remind", "notify", "widen", "page", "expire"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,23 @@ class Stage:
     rejections: int = 1
     distinct_from_earlier: bool = False
     confirm: Confirm | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is done where nobody has decided a stage so long after it opened.
+
+    `after_s` is policy time in seconds, not scaled; with `business` only hours count in which the
+    schedule of the stage's role is open. `target` is `role:<name>`, `schedule:<name>` or
+    `person:<address>` for `notify`, `role:<name>` for `widen`, a pager's name for `page`, else empty.
+    `via` are the channels that tell; empty: as each person is told otherwise.
+    """
+
+    after_s: int
+    does: Does
+    target: str = ""
+    via: tuple[Telling, ...] = ()
+    business: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +93,9 @@ class Plan:
     `why` is one sentence for a reviewer, `reason` what the rule itself says. `permit` holds if it
     is approved, whoever does. `channels` say where it may be decided, `assurance` how surely it
     must be known who does; a plan that was stored without them was decided in sessions only.
+    `escalation` holds for each stage anew, in the order of time. `extend_s` is the most by which a
+    reviewer may move the deadline, once; 0: not at all. With `business`, `expires_in_s` counts only
+    the hours in which the schedule of the first stage's role is open.
     """
 
     effect: Effect
@@ -93,6 +115,9 @@ class Plan:
     permit: PermitTerms = DEFAULT_PERMIT
     channels: tuple[Channel, ...] = CHANNELS
     assurance: Assurance = "session"
+    escalation: tuple[Step, ...] = ()
+    extend_s: int = 0
+    business: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as JSON values, in the order of the fields."""

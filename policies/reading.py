@@ -7,27 +7,26 @@ everything; a document with errors is never returned to anybody but the checks.
 from __future__ import annotations
 
 import re
-from datetime import timedelta
 from typing import Final, cast
 
 from core import durations
 from core.canonical import JSON
-from core.emails import normal_email
 from policies import payloads, pointers, schema, show, source
 from policies.assurance import CHANNELS, LADDER, TELLINGS, Assurance, Channel, Telling
 from policies.case_reading import CaseReader
 from policies.cel import Condition, Variables, compile_condition
-from policies.errors import Place, quoted
+from policies.errors import Place
+from policies.escalation_reading import EscalationReader
 from policies.plan import Comment, Confirm, Effect, PermitTerms, Risk, Stage
+from policies.schedule_reading import SCHEDULE, SCHEDULE_FORM, ScheduleReader
 from policies.shapes import ACTION, ROLE, Shapes
 from policies.source import Node
-from policies.terms import Action, Ask, Document, Member, Role, Rule
+from policies.terms import Action, Ask, Document, Role, Rule
 from policies.tokens import ConditionError
 
 _PATTERN: Final = re.compile(rf"\*|{schema.ACTION_NAME}(\.\*)?")
 _SLACK_CHANNEL: Final = re.compile(schema.SLACK_CHANNEL)
 _TOOL: Final = re.compile(r"[^\x00-\x1f\x7f]+")
-_EMAIL: Final = re.compile(r"[^@\s\"<>(),:;\\\[\]]{1,64}@([\w-]{1,63}\.)*[\w-]{1,63}")
 
 
 class Reader(Shapes):
@@ -59,11 +58,23 @@ class Reader(Shapes):
         }
         rules = self.listed(fields.get("rules"), self.rule, 1_000)
         tools = self.tools(fields["tools"]) if "tools" in fields else {}
+        escalations = EscalationReader(self).escalations(fields.get("escalations"))
         cases = CaseReader(self)
         tests = self.listed(fields.get("tests"), cases.case, schema.MAX_CASES)
+        schedules = ScheduleReader(self).schedules(fields.get("schedules"))
         if fallback is None or not roles or not actions:
             return None
-        return Document(fallback, roles, actions, tuple(rules), tools, tuple(tests), self.variables)
+        return Document(
+            fallback=fallback,
+            roles=roles,
+            actions=actions,
+            rules=tuple(rules),
+            tools=tools,
+            escalations=escalations,
+            tests=tuple(tests),
+            variables=self.variables,
+            schedules=schedules,
+        )
 
     def role_name(self, node: Node) -> str | None:
         return self.matching(node, ROLE, "a role name (a-z, 0-9, _)")
@@ -83,6 +94,9 @@ class Reader(Shapes):
             form = "the id of a Slack channel, such as C0123ABC"
             slack = self.matching(fields["slack"], _SLACK_CHANNEL, form)
         tell = self.some(fields["channels"], TELLINGS) if "channels" in fields else []
+        schedule = None
+        if "schedule" in fields:
+            schedule = self.matching(fields["schedule"], SCHEDULE, SCHEDULE_FORM)
         return Role(
             name,
             title or name.replace("_", " ").capitalize(),
@@ -90,17 +104,8 @@ class Reader(Shapes):
             place,
             slack,
             tuple(cast("list[Telling]", tell)),
+            schedule,
         )
-
-    def member(self, node: Node) -> Member | None:
-        email = self.string(node, 254)
-        if not email:
-            return None
-        normal = normal_email(email)
-        if not _EMAIL.fullmatch(normal):
-            self.fail(node.place, f"{quoted(email)} is not an e-mail address.")
-            return None
-        return Member(normal, node.place)
 
     def action(self, name: str, node: Node, fallback: str) -> Action:
         fields = self.fields(node, "action", "an action")
@@ -246,14 +251,18 @@ class Reader(Shapes):
         comment = "on_reject"
         if "comment" in fields:
             comment = self.choice(fields["comment"], schema.COMMENTS, "on_reject")
+        expires_in, business = self.business_duration(fields.get("expires_in"))
         return Ask(
             stages,
-            self.duration(fields.get("expires_in")),
+            expires_in,
             expiry,
             cast("Comment", comment),
             self.permit(fields.get("permit")),
             self.channels(fields.get("channels")),
             self.assurance(fields.get("assurance")),
+            self.string(fields["escalation"], 60) or None if "escalation" in fields else None,
+            self.duration(fields.get("extend")),
+            business,
         )
 
     def channels(self, node: Node | None) -> tuple[Channel, ...]:
@@ -289,16 +298,6 @@ class Reader(Shapes):
             self.fail(node.place, "Write expire, allow, or ask:<role>.")
             return "expire"
         return value
-
-    def duration(self, node: Node | None) -> timedelta | None:
-        if node is None or not self.kind(node, "scalar"):
-            return None
-        try:
-            # A bare number, as any other value that is no text, is told how one is written.
-            return durations.parse(node.value if isinstance(node.value, str) else "")
-        except durations.DurationError as error:
-            self.fail(node.place, str(error))
-            return None
 
     def stage(self, node: Node) -> Stage | None:
         fields = self.fields(node, "stage", "a stage")

@@ -8,12 +8,26 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from people.schedules.hours import MAX_HOURS
 from policies.assurance import CHANNELS, LADDER, TELLINGS
 
 MAX_CASES: Final = 200
+MAX_SCHEDULES: Final = 100
+MAX_SHIFTS: Final = 20
+MAX_TURNS: Final = 100
 ROLE_NAME: Final = r"[a-z][a-z0-9_]{0,63}"
 ACTION_NAME: Final = r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*"
+SCHEDULE_NAME: Final = r"[a-z][a-z0-9_-]{0,59}"
 DURATION: Final = r"[1-9][0-9]{0,9}[smhd]"
+#: A duration of which only open hours may count.
+OF_BUSINESS: Final = " of business"
+ESCALATION_NAME: Final = r"[a-z][a-z0-9_]{0,59}"
+#: A pager, as the operator named it.
+PAGER: Final = r"[a-z0-9][a-z0-9_-]{0,59}"
+#: Whom a step tells: a role, a schedule, or somebody by their address.
+NOTIFIED: Final = rf"(role:{ROLE_NAME}|schedule:{SCHEDULE_NAME}|person:[^@\s]+@[^@\s]+)"
+#: A local time without zone: 2026-01-05T08:00.
+LOCAL_TIME: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}"
 #: The id of a channel, as Slack gives it; behind that of its team or organisation where several are connected.
 SLACK_CHANNEL: Final = r"([TE][A-Z0-9]{2,20}/)?[CG][A-Z0-9]{2,20}"
 
@@ -21,11 +35,16 @@ RISKS: Final = ("low", "medium", "high", "critical")
 EFFECTS: Final = ("allow", "ask", "deny")
 COMMENTS: Final = ("never", "on_reject", "always")
 CONFIRMS: Final = ("owner", "initiator")
+#: What a step of an escalation may do; each step does one.
+DOES: Final = ("remind", "notify", "widen", "page", "expire")
 
 MAX_NAME: Final = 120
 MAX_TEXT: Final = 1_000
 MAX_VOTES: Final = 25
 MAX_STAGES: Final = 10
+#: Lines of one escalation, and how often a line is repeated.
+MAX_STEPS: Final = 20
+MAX_REPEATS: Final = 20
 #: As long as the name of a step may be.
 MAX_TOOL: Final = 200
 
@@ -75,6 +94,67 @@ def _permit(part: str, meaning: str) -> dict[str, Any]:
         "description": f"{meaning}; from {least} to {most}.",
     }
 
+
+_LOCAL: Final[dict[str, Any]] = {"type": "string", "pattern": f"^{LOCAL_TIME}$"}
+#: The shapes of a schedule.
+_SCHEDULES: Final[dict[str, Any]] = {
+    "schedule": {
+        **_object(
+            ["timezone"],
+            timezone={"type": "string", "maxLength": MAX_NAME, "description": "Europe/Berlin."},
+            shifts={
+                "type": "array",
+                "minItems": 1,
+                "maxItems": MAX_SHIFTS,
+                "items": {"$ref": "#/$defs/shift"},
+                "description": "In order: the first that covers an instant says who.",
+            },
+            holidays={
+                "oneOf": [
+                    {"type": "string", "pattern": "^[A-Z]{2}$"},
+                    {"$ref": "#/$defs/holidays"},
+                ],
+                "description": "Whose public holidays: on them, hours do not count.",
+            },
+            ical={
+                "type": "string",
+                "maxLength": MAX_TEXT,
+                "pattern": "^(uploaded|https://.+)$",
+                "description": "A calendar in place of shifts: its address, or uploaded.",
+            },
+        ),
+        "oneOf": [{"required": ["shifts"]}, {"required": ["ical"]}],
+    },
+    "holidays": _object(
+        ["country"],
+        country={"type": "string", "pattern": "^[A-Z]{2}$"},
+        subdivision={"type": "string", "minLength": 1, "maxLength": 60},
+    ),
+    "shift": _object(
+        ["who"],
+        who={
+            "type": "array",
+            "minItems": 1,
+            "maxItems": MAX_TURNS,
+            "uniqueItems": True,
+            "items": {"type": "string", "maxLength": 254, "pattern": "^[^@\\s]+@[^@\\s]+$"},
+        },
+        rotate={
+            "type": "string",
+            "pattern": f"^(weekly|daily|none|{DURATION})$",
+            "description": "How they take turns; none: all together. Default: weekly if several.",
+        },
+        until={**_LOCAL, "description": "When it ends, in local time."},
+        hours={
+            "type": "string",
+            "minLength": 1,
+            "maxLength": MAX_HOURS,
+            "description": "OSM opening_hours: Mo-Fr 08:00-18:00. Default: day and night.",
+        },
+        on_holidays={"type": "boolean", "default": False},
+        **{"from": {**_LOCAL, "description": "When the first turn begins, in local time."}},
+    ),
+}
 
 #: The shapes of a case under `tests`.
 _CASES: Final[dict[str, Any]] = {
@@ -155,6 +235,14 @@ POLICY_SCHEMA: Final[dict[str, Any]] = {
             "propertyNames": {"pattern": f"^{ROLE_NAME}$"},
             "additionalProperties": {"$ref": "#/$defs/role"},
         },
+        schedules={
+            "type": "object",
+            "minProperties": 1,
+            "maxProperties": MAX_SCHEDULES,
+            "propertyNames": {"pattern": f"^{SCHEDULE_NAME}$"},
+            "additionalProperties": {"$ref": "#/$defs/schedule"},
+            "description": "Who is on duty when.",
+        },
         actions={
             "type": "object",
             "minProperties": 1,
@@ -175,6 +263,19 @@ POLICY_SCHEMA: Final[dict[str, Any]] = {
             "propertyNames": {"minLength": 1, "maxLength": MAX_TOOL},
             "additionalProperties": {"$ref": "#/$defs/tool"},
             "description": "Labels of the tools that runs report, for run.saw(…).",
+        },
+        escalations={
+            "type": "object",
+            "minProperties": 1,
+            "maxProperties": 100,
+            "propertyNames": {"pattern": f"^{ESCALATION_NAME}$"},
+            "additionalProperties": {
+                "type": "array",
+                "minItems": 1,
+                "maxItems": MAX_STEPS,
+                "items": {"$ref": "#/$defs/step"},
+            },
+            "description": "What happens while nobody decides; rules name one with “escalation”.",
         },
         tests={
             "type": "array",
@@ -207,7 +308,13 @@ POLICY_SCHEMA: Final[dict[str, Any]] = {
                 "items": {"enum": list(TELLINGS)},
                 "description": "How its members are told, in order of preference.",
             },
+            schedule={
+                "type": "string",
+                "pattern": f"^{SCHEDULE_NAME}$",
+                "description": "The schedule by which its members are on duty.",
+            },
         ),
+        **_SCHEDULES,
         "action": _object(
             [],
             title=_TITLE,
@@ -256,7 +363,11 @@ POLICY_SCHEMA: Final[dict[str, Any]] = {
                     "enum": list(CONFIRMS),
                     "description": "The agent's owner confirms alone, or who started the run does.",
                 },
-                expires_in={"type": "string", "pattern": f"^{DURATION}$"},
+                expires_in={
+                    "type": "string",
+                    "pattern": f"^{DURATION}({OF_BUSINESS})?$",
+                    "description": "4h, or 4h of business: then only hours count in which the role's schedule is open.",
+                },
                 on_expiry={
                     "type": "string",
                     "pattern": f"^(expire|allow|ask:{ROLE_NAME})$",
@@ -272,10 +383,63 @@ POLICY_SCHEMA: Final[dict[str, Any]] = {
                     "description": "The least proof of who decides. Default: by the action's risk.",
                 },
                 comment={"enum": list(COMMENTS), "default": "on_reject"},
+                escalation={
+                    "type": "string",
+                    "pattern": f"^{ESCALATION_NAME}$",
+                    "description": "Default: remind at half the time, tell the action's owner at three quarters.",
+                },
+                extend={
+                    "type": "string",
+                    "pattern": f"^{DURATION}$",
+                    "description": "The most by which a reviewer may move the deadline, once. Default: not at all.",
+                },
                 permit={"$ref": "#/$defs/permit"},
             ),
             "oneOf": [{"required": ["stages"]}, {"required": ["confirm"]}],
         },
+        "step": {
+            **_object(
+                ["after"],
+                after={
+                    "type": "string",
+                    "pattern": f"^{DURATION}({OF_BUSINESS})?$",
+                    "description": "How long after the stage opened; the time an agent takes to answer does not count.",
+                },
+                remind={"const": True, "description": "Whoever is asked hears of it once more."},
+                notify={
+                    "type": "string",
+                    "maxLength": 300,
+                    "pattern": f"^{NOTIFIED}$",
+                    "description": "Told only: role:<name>, schedule:<name> or person:<address>.",
+                },
+                widen={
+                    "type": "string",
+                    "pattern": f"^role:{ROLE_NAME}$",
+                    "description": "A role that may decide as well from then on.",
+                },
+                page={
+                    "type": "string",
+                    "pattern": f"^{PAGER}$",
+                    "description": "A pager, by the name that the operator gave it.",
+                },
+                expire={"const": True, "description": "The deadline is now."},
+                via={
+                    "type": "array",
+                    "minItems": 1,
+                    "maxItems": len(TELLINGS),
+                    "uniqueItems": True,
+                    "items": {"enum": list(TELLINGS)},
+                    "description": "With remind and notify: by which channels.",
+                },
+                repeat={"$ref": "#/$defs/repeat"},
+            ),
+            "oneOf": [{"required": [one]} for one in DOES],
+        },
+        "repeat": _object(
+            ["every", "times"],
+            every={"type": "string", "pattern": f"^{DURATION}$"},
+            times={"type": "integer", "minimum": 1, "maximum": MAX_REPEATS},
+        ),
         "permit": _object(
             [],
             valid_for=_permit("valid_for", "How long a permit holds from when it is picked up"),

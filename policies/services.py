@@ -17,6 +17,7 @@ from core import canonical, ids
 from people.errors import Refusal
 from people.models import Workspace
 from people.roles import PolicyRole, Reconciled, people_by_email, reconcile_policy_roles
+from people.schedules.services import SchedulesReconciled, reconcile_schedules
 from policies import cases, document
 from policies.active import active_version
 from policies.cases import CaseResult
@@ -34,10 +35,12 @@ class Applied:
     version: PolicyVersion
     is_new: bool
     roles: Reconciled
+    schedules: SchedulesReconciled
 
 
 def apply(*, actor: Actor, workspace: Workspace, text: str) -> Applied:
-    """Check a document, save it as the next version, make it active, and reconcile its roles.
+    """Check a document, save it as the next version, make it active, and reconcile its roles
+    and schedules.
 
     All of it or nothing.  Requests that are pending keep the plan they have.
 
@@ -52,7 +55,12 @@ def apply(*, actor: Actor, workspace: Workspace, text: str) -> Applied:
         roles = _roles(workspace, parsed, failing)
         version, is_new = _save(actor, workspace, text)
         changes = reconcile_policy_roles(actor=actor, workspace=workspace, roles=roles)
-    return Applied(version, is_new, changes)
+        schedules = reconcile_schedules(
+            actor=actor,
+            workspace=workspace,
+            schedules={name: one.says for name, one in parsed.schedules.items()},
+        )
+    return Applied(version, is_new, changes, schedules)
 
 
 def check(*, workspace: Workspace | None, text: str) -> Document:
@@ -104,7 +112,16 @@ def compare(*, workspace: Workspace, text: str) -> Comparison:
     parsed = document.parse(text)
     active = active_version(workspace.id)
     if active is None:
-        before = replace(parsed, roles={}, actions={}, rules=(), tools={}, tests=())
+        before = replace(
+            parsed,
+            roles={},
+            actions={},
+            rules=(),
+            tools={},
+            escalations={},
+            tests=(),
+            schedules={},
+        )
         return Comparison(None, tuple(changes(before, parsed)), ())
     try:
         old = compile_policy(active.text, active.number)
@@ -119,15 +136,29 @@ def _roles(
 ) -> dict[str, PolicyRole]:
     """The declared roles with their members' ids; every address must be an active person's."""
     members = [member for role in parsed.roles.values() for member in role.members or ()]
+    members += _told(parsed)
+    members += [member for one in parsed.schedules.values() for member in one.members]
     known = people_by_email(workspace, [member.email for member in members])
     active = {email: person.id for email, person in known.items() if person.active}
     faults = [*failing, *_strangers(members, set(known), set(active))]
     if faults:
         raise PolicyErrors(faults)
     return {
-        name: PolicyRole(role.title, frozenset(active[email] for email in role.emails))
+        name: PolicyRole(
+            role.title, frozenset(active[email] for email in role.emails), role.schedule
+        )
         for name, role in parsed.roles.items()
     }
+
+
+def _told(parsed: Document) -> list[Member]:
+    """Who is told by their address in an escalation; they must be people here as members are."""
+    return [
+        Member(step.target.removeprefix("person:"), step.place)
+        for steps in parsed.escalations.values()
+        for step in steps
+        if step.target.startswith("person:")
+    ]
 
 
 def _strangers(members: list[Member], known: set[str], active: set[str]) -> Iterator[PolicyError]:

@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Final, TypeVar, cast
 
+from core import durations
+from core.emails import normal_email
 from policies import schema
 from policies.errors import Place, PolicyError, nearest, quoted
 from policies.plan import Stage
 from policies.source import Node
-from policies.terms import Case, Rule
+from policies.terms import Case, EscalationStep, Member, Rule
 
 T = TypeVar("T")
 
 ROLE: Final = re.compile(schema.ROLE_NAME)
 ACTION: Final = re.compile(schema.ACTION_NAME)
+EMAIL: Final = re.compile(r"[^@\s\"<>(),:;\\\[\]]{1,64}@([\w-]{1,63}\.)*[\w-]{1,63}")
 _NAMES: Final = {"map": "a mapping (key: value)", "list": "a list", "scalar": "a single value"}
 
 
@@ -68,6 +72,16 @@ class Shapes:
             return None
         return value or None
 
+    def member(self, node: Node) -> Member | None:
+        email = self.string(node, 254)
+        if not email:
+            return None
+        normal = normal_email(email)
+        if not EMAIL.fullmatch(normal):
+            self.fail(node.place, f"{quoted(email)} is not an e-mail address.")
+            return None
+        return Member(normal, node.place)
+
     def choice(self, node: Node, known: Sequence[str], default: str) -> str:
         if not self.kind(node, "scalar"):
             return default
@@ -108,7 +122,7 @@ class Shapes:
             value = read(item)
             if value is None:
                 continue
-            if value in found and not isinstance(value, Stage | Rule | Case):
+            if value in found and not isinstance(value, Stage | Rule | Case | EscalationStep):
                 self.fail(item.place, "This stands in the list twice: keep one.")
             found.append(value)
         return found
@@ -130,3 +144,24 @@ class Shapes:
             if not pattern.fullmatch(key) or len(key) > longest:
                 self.fail(node.keys[key], f"{quoted(key)} is not {form}.")
         return [(key, child, node.keys[key]) for key, child in node.entries.items()]
+
+    def duration(self, node: Node | None) -> timedelta | None:
+        if node is None or not self.kind(node, "scalar"):
+            return None
+        try:
+            # A bare number, as any other value that is no text, is told how one is written.
+            return durations.parse(node.value if isinstance(node.value, str) else "")
+        except durations.DurationError as error:
+            self.fail(node.place, str(error))
+            return None
+
+    def business_duration(self, node: Node | None) -> tuple[timedelta | None, bool]:
+        """Read `4h`, or `4h of business`: with whether only open hours count."""
+        written = node.value if node is not None and node.kind == "scalar" else None
+        if node is None or not isinstance(written, str) or not written.endswith(schema.OF_BUSINESS):
+            return self.duration(node), False
+        try:
+            return durations.parse(written.removesuffix(schema.OF_BUSINESS)), True
+        except durations.DurationError as error:
+            self.fail(node.place, str(error))
+            return None, False

@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from core.canonical import JSON
+from people.schedules.terms import Schedule
 from policies.assurance import CHANNELS, Assurance, Channel, Telling
 from policies.cel import Condition, Variables
 from policies.errors import Place
 from policies.payloads import PayloadSchema
-from policies.plan import DEFAULT_PERMIT, Comment, Effect, PermitTerms, Risk, Stage
+from policies.plan import DEFAULT_PERMIT, Comment, Does, Effect, PermitTerms, Risk, Stage
 from policies.run_reads import RunFacts
 from policies.show import Template
 
@@ -46,7 +47,7 @@ class Role:
     """A named group. `members` is None when the document leaves it to be filled elsewhere.
 
     `slack` is the id of its channel in Slack. `tell` says how its members are told, what they
-    prefer first; empty: the document does not say.
+    prefer first; empty: the document does not say. `schedule` names that of its members.
     """
 
     name: str
@@ -55,11 +56,22 @@ class Role:
     place: Place
     slack: str | None = None
     tell: tuple[Telling, ...] = ()
+    schedule: str | None = None
 
     @property
     def emails(self) -> frozenset[str]:
         """Return the declared addresses."""
         return frozenset(member.email for member in self.members or ())
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredSchedule:
+    """A schedule as it is written: what it says, and where each of its people stands."""
+
+    name: str
+    says: Schedule
+    members: tuple[Member, ...]
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +90,29 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True)
+class EscalationStep:
+    """One line of an escalation as it is written; `times` more follow it, `every` so long.
+
+    The other fields are those of `policies.plan.Step`.
+    """
+
+    after: timedelta
+    does: Does
+    target: str
+    via: tuple[Telling, ...]
+    business: bool
+    every: timedelta | None
+    times: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
     """Who is asked and on which terms. None means by the action's risk.
 
     `channels` say where it may be decided, in the order of `policies.assurance.CHANNELS`.
+    `escalation` names one of the document's; `extend` is how much more time a reviewer may give.
+    `business` says that `expires_in` counts only the hours in which the role's schedule is open.
     """
 
     stages: tuple[Stage, ...]
@@ -91,6 +122,9 @@ class Ask:
     permit: PermitTerms = DEFAULT_PERMIT
     channels: tuple[Channel, ...] = CHANNELS
     assurance: Assurance | None = None
+    escalation: str | None = None
+    extend: timedelta | None = None
+    business: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +183,10 @@ class Document:
     actions: Mapping[str, Action]
     rules: tuple[Rule, ...]
     tools: Mapping[str, tuple[str, ...]]
+    escalations: Mapping[str, tuple[EscalationStep, ...]]
     tests: tuple[Case, ...]
     variables: Variables = field(repr=False)
+    schedules: Mapping[str, DeclaredSchedule] = field(default_factory=dict)
 
     def action(self, type: str) -> Action | None:
         """Return the declared action of this type, or None."""

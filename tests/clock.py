@@ -19,7 +19,8 @@ _MOVES = (
     """UPDATE approvals_request SET created_at = created_at - %(by)s, expires_at = expires_at - %(by)s
         WHERE id = %(request)s""",
     "UPDATE approvals_revision SET created_at = created_at - %(by)s WHERE request_id = %(request)s",
-    """UPDATE approvals_stage SET opened_at = opened_at - %(by)s, closed_at = closed_at - %(by)s
+    """UPDATE approvals_stage SET opened_at = opened_at - %(by)s, closed_at = closed_at - %(by)s,
+              paused_at = paused_at - %(by)s
         WHERE request_id = %(request)s""",
     """UPDATE approvals_decision SET at = at - %(by)s, void_at = void_at - %(by)s
         WHERE request_id = %(request)s""",

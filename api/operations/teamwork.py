@@ -53,7 +53,33 @@ TEAMWORK: Final[tuple[Operation, ...]] = (
         for name, said in (
             ("claim", "Say that you look into it"),
             ("release", "Look into it no longer"),
+            ("escalate", "Take the next step of its escalation now"),
         )
+    ),
+    Operation(
+        "post",
+        "/api/v1/requests/{id}/extend",
+        "extendRequest",
+        "People",
+        "Give it more time, once",
+        "session",
+        {200: REQUEST},
+        _ABOUT,
+        (ID, WORKSPACE),
+        body="ExtendBody",
+        example={"by": "2h", "reason": "The customer answers this afternoon."},
+        description="At most as much as its rule's `extend` says.",
+    ),
+    Operation(
+        "get",
+        "/api/v1/requests/{id}/clock",
+        "getClock",
+        "People",
+        "What was done while nobody decided, and what will be",
+        "session read",
+        {200: Success("The clock of the request", "ClockShown")},
+        (*READING, "NotFound"),
+        (ID, WORKSPACE),
     ),
     Operation(
         "post",

@@ -18,16 +18,21 @@ from api.messages import (
     AlikeOutcome,
     AlikeOutcomes,
     BreakGlassBody,
+    ClockShown,
+    ExtendBody,
     NoBody,
     ReassignBody,
     ReviewBody,
+    StepComing,
+    StepTaken,
 )
-from approvals import break_glass, bulk, handling, lists
+from approvals import break_glass, bulk, extending, handling, lists, read
 from approvals.choices import choice
-from approvals.present import render
-from core import ids
+from approvals.present import instant, render
+from core import durations, ids
 from core.canonical import parse_digest
 from core.problems import FieldError, bad_query, invalid
+from escalations import by_hand, story
 
 
 class Handling(PeopleDoor):
@@ -54,6 +59,39 @@ class Release(Handling):
     """``/requests/{id}/release``"""
 
     service = staticmethod(handling.release)
+
+
+class Escalate(Handling):
+    """``/requests/{id}/escalate``"""
+
+    service = staticmethod(by_hand.escalate_now)
+
+
+class Extend(PeopleDoor):
+    """``/requests/{id}/extend``"""
+
+    def post(self, request: Request, request_id: str) -> HttpResponse:
+        """Give it more time."""
+        who, subject = signed(request), request_uuid(request_id)
+        body = body_of(request, ExtendBody)
+        try:
+            by = durations.parse(body.by)
+        except durations.DurationError as error:
+            raise invalid([FieldError("/by", "malformed", str(error))]) from error
+        done = extending.extend(
+            actor=who.actor, reader=who.reader, request_id=subject, by=by, reason=body.reason
+        )
+        return answer(request, done)
+
+
+class Clock(PeopleDoor):
+    """``/requests/{id}/clock``"""
+
+    def get(self, request: Request, request_id: str) -> HttpResponse:
+        """The steps that were taken while nobody decided, and those to come."""
+        who, subject = signed(request), request_uuid(request_id)
+        read.for_person(reader=who.reader, request_id=subject)
+        return answer(request, _clock(story.clock_of(subject)))
 
 
 class Reassign(PeopleDoor):
@@ -166,3 +204,33 @@ def _outcome(request: Request, one: bulk.Outcome) -> AlikeOutcome:
     shown: Any = None if one.rendered is None else msgspec.Raw(one.rendered)
     problem = None if one.problem is None else one.problem.as_dict(instance(id_of(request)))
     return AlikeOutcome(ids.encode("req", one.request_id), shown, problem)
+
+
+def _clock(clock: story.Clock) -> ClockShown:
+    return ClockShown(
+        taken=[
+            StepTaken(
+                revision=one.revision,
+                stage=one.stage,
+                step=one.number,
+                does=one.does,
+                target=one.target,
+                state=one.state,
+                cause=one.cause,
+                reason=one.reason,
+                by=one.by,
+                told=one.told,
+                due_at=instant(one.due_at),
+                at=instant(one.at),
+                undelivered_at=None if one.undelivered_at is None else instant(one.undelivered_at),
+            )
+            for one in clock.taken
+        ],
+        coming=[
+            StepComing(
+                one.number, one.does, one.target, None if one.at is None else instant(one.at)
+            )
+            for one in clock.coming
+        ],
+        stands_still=clock.stands_still,
+    )

@@ -45,3 +45,62 @@ class ClockRepaired(Data, frozen=True, kw_only=True):
     KIND = "clock.repaired"
     what: str
     due_at: str
+
+
+class ScheduleCreated(Data, frozen=True, kw_only=True):
+    """The policy declares it; ``source`` says whence it knows who is on duty."""
+
+    KIND = "schedule.created"
+    name: str
+    source: str
+
+
+class ScheduleChanged(Data, frozen=True, kw_only=True):
+    KIND = "schedule.changed"
+    name: str
+    source: str
+
+
+class ScheduleRemoved(Data, frozen=True, kw_only=True):
+    """The policy declares it no more: nobody is on duty by it."""
+
+    KIND = "schedule.removed"
+    name: str
+
+
+class ScheduleOverridden(Data, frozen=True, kw_only=True):
+    """Somebody is on duty in place of whom the schedule says; the subject is the override."""
+
+    KIND = "schedule.overridden"
+    name: str
+    person: str
+    begins_at: str
+    ends_at: str
+
+
+class ScheduleOverrideCancelled(Data, frozen=True, kw_only=True):
+    KIND = "schedule.override_cancelled"
+    name: str
+    person: str
+
+
+class ScheduleCalendarRead(Data, frozen=True, kw_only=True):
+    """Its calendar says something else than before.  Commits to ``calendar``, its bytes."""
+
+    KIND = "schedule.calendar_read"
+    name: str
+    source: str
+    events: int
+    unknown: int
+
+
+class ScheduleCalendarFailed(Data, frozen=True, kw_only=True):
+    """Its calendar cannot be read; what it said last is kept."""
+
+    KIND = "schedule.calendar_failed"
+    name: str
+
+
+class ScheduleCalendarRecovered(Data, frozen=True, kw_only=True):
+    KIND = "schedule.calendar_recovered"
+    name: str

@@ -94,3 +94,14 @@ class OtherChannelAdded(Data, frozen=True, kw_only=True):
 
 class OtherChannelRemoved(Data, frozen=True, kw_only=True):
     KIND = "other_channel.removed"
+
+
+class PagerAdded(Data, frozen=True, kw_only=True):
+    """An operator added a pager; ``service`` is ``pagerduty`` or ``webhook``."""
+
+    KIND = "pager.added"
+    service: str
+
+
+class PagerRemoved(Data, frozen=True, kw_only=True):
+    KIND = "pager.removed"

@@ -95,7 +95,7 @@ def find(token: str) -> Link | None:
         name=row[12],
         revision=row[4],
         stage=row[5],
-        asks=row[6] == "asked",
+        asks=row[6] in ("asked", "reminder"),
         used=row[7],
         live=row[11] and hmac.compare_digest(now, token),
     )

@@ -91,12 +91,17 @@ class Voted:
     comment: Said
 
 
-def asked(card: Card, link: str, now: datetime) -> Rendered:
-    """That somebody is asked: everything a decision needs, and one link to where it is made."""
+def asked(card: Card, link: str, now: datetime, *, lead: str = "", prefix: str = "") -> Rendered:
+    """That somebody is asked: everything a decision needs, and one link to where it is made.
+
+    Args:
+        lead: a sentence of ours that stands first: why it is told once more, or to them.
+        prefix: what the subject begins with then.
+    """
     values, left = _values(card.lines)
     return _mail(
         "asked",
-        _subject(card),
+        f"{prefix}: {_subject(card)}" if prefix else _subject(card),
         **_head(card),
         values=values,
         values_left=left,
@@ -108,6 +113,7 @@ def asked(card: Card, link: str, now: datetime) -> Rendered:
         at_deadline=said(card.at_deadline, MOST_COMMENT),
         run=said(card.run, MOST_LABEL),
         link=link,
+        lead=lead,
     )
 
 

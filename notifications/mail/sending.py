@@ -76,8 +76,13 @@ class Mail:
             rendered = render.test(held.text) if held.kind == "test" else render.alarm(held.text)
         elif held.kind == "outcome":
             rendered = render.outcome(card, card.url, held.now)
+        elif held.kind == "notice":
+            rendered = render.asked(
+                card, card.url, held.now, lead=held.text, prefix="Nobody has decided"
+            )
         else:
-            rendered = render.asked(card, links.url(token), held.now)
+            prefix = "Reminder" if held.kind == "reminder" else ""
+            rendered = render.asked(card, links.url(token), held.now, lead=held.text, prefix=prefix)
         thread = None if card is None else thread_of(card.request)
         return deliver(to, rendered, key=f"ntf.{held.id.hex}", thread=thread)
 

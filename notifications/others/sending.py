@@ -57,7 +57,8 @@ def _text(held: Held, card: Card | None) -> tuple[str, str]:
         return "Assentry", held.text or "This channel works."
     left = durations.span(card.expires_at - held.now)
     title = f"{card.risk.capitalize()} risk: {plain(card.action, one_line=True)}"[:200]
-    said = [
+    said = [held.text] if held.text else []
+    said += [
         f"{card.heading}, {left} left.",
         plain(f"{card.agent}, of {card.owner}, asks.", one_line=True),
         f"Decide here: {card.url}",

@@ -132,6 +132,10 @@ def _message(held: Held, card: Card | None) -> tuple[bytes, dict[str, str]]:
     left = card.expires_at - held.now
     if card.pending:
         title = "A decision is asked of you" if card.kind == "request" else "A question to you"
+        if held.kind == "reminder":
+            title = f"Reminder: {title[0].lower()}{title[1:]}"
+        elif held.kind == "notice":
+            title = "Nobody has decided yet"
         body = f"{card.risk.capitalize()} risk, {durations.span(left)} left."
     else:
         title, body = card.heading, f"A request of your agent {card.agent}."

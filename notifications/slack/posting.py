@@ -14,6 +14,7 @@ from core.db import pool
 from core.due import INSERT_DUE, Promise, due_rows
 from notifications import sending
 from notifications.sending import Compose, Shown
+from notifications.singly import WHILE_PENDING
 from notifications.slack import blocks, client, places, turns
 from notifications.slack.client import AppRefused, Later, PlaceRefused, SlackFailure
 from notifications.slack.places import Wanted
@@ -130,8 +131,11 @@ def _message(
         thread = under[0].partition(":")[2]
         return {"thread_ts": thread, **blocks.reply(held.text)}, 0, None
     card = compose(conn, [held.request] if held.request else []).get(held.request)  # type: ignore[arg-type]
-    if card is None or (held.kind == "asked" and not card.pending):
+    if card is None or (held.kind in WHILE_PENDING and not card.pending):
         return None
+    if held.kind in ("reminder", "notice"):
+        said = f"{held.text} {card.risk.capitalize()} risk: {card.title}"
+        return blocks.told(said, ("Open it", card.url)), card.sequence, None
     rendered = blocks.render(card, held.id)
     message = {"text": rendered.text, "blocks": rendered.blocks}
     return message, card.sequence, card.digest("slack")

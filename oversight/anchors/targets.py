@@ -13,7 +13,6 @@ from django.db.models import QuerySet
 from audit import kinds
 from audit.actor import Actor
 from audit.log import Commitment, record
-from callbacks import signatures
 from core import http, ids
 from core.clock import ClockTimestamp
 from core.due import INSERT_DUE, WITHDRAW_DUE, Promise, due_rows
@@ -23,6 +22,7 @@ from oversight.anchors.timestamps import roots_of
 from oversight.anchors.webhooks import about
 from oversight.models import AnchorTarget
 from people.models import Workspace
+from signing import signatures
 from signing.sealing import sealer
 
 #: The due kind: a checkpoint is to be laid down at the target that the row is about.

@@ -12,11 +12,11 @@ import msgspec
 
 from audit.checkpoints import Checkpoint, origin
 from audit.log import rfc3339
-from callbacks import signatures
-from callbacks.signatures import Pair
 from core import http, ids
 from oversight.anchors.errors import NotAnchored
+from signing import signatures
 from signing.sealing import Column, sealer
+from signing.signatures import Pair
 
 DEADLINE_S: Final = 8.0
 MOST_BYTES: Final = 4_096

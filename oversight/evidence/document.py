@@ -36,6 +36,12 @@ _BECAME: Final[Mapping[str, str]] = {
     "expired": "the clock ended it",
     "approved_by_silence": "the clock approved it, as its policy says",
     "ended_before": "it ended before",
+    "extended": "a reviewer gave it more time",
+}
+#: What made a step due, in words; empty: a person did.
+_CAUSED: Final[Mapping[str, str]] = {
+    "clock": "its time had come",
+    "unreached": "nobody could be reached",
 }
 
 
@@ -318,7 +324,19 @@ def _clock(packet: Mapping[str, Any]) -> Section:
     ]
     said = Note(f"All times are those of {packet['clock']['source']}.")
     table = _table(("Deadline set", "Due", "Clock acted", "What became of it"), rows)
-    return Section("The clock", [said, table])
+    steps = [
+        (
+            f"{one['does']} {_line(one['target'])}".strip(),
+            when(one["due_at"]),
+            when(one["fired_at"]),
+            one["state"] + (f": {_line(one['reason'])}" if one["reason"] else ""),
+            _CAUSED.get(one["cause"], "") or f"{_line(one['by'] or 'somebody')} said: now",
+        )
+        for one in packet["clock"]["steps"]
+    ]
+    head = ("While nobody decided", "Due", "Done", "State", "Because")
+    taken = _table(head, steps) if steps else Note("No step of an escalation was taken.")
+    return Section("The clock", [said, table, taken])
 
 
 def _permits(packet: Mapping[str, Any]) -> Section:

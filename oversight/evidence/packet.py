@@ -17,6 +17,7 @@ from psycopg import Connection
 import agents.dossier
 import audit.dossier
 import callbacks.dossier
+import escalations.dossier
 import notifications.dossier
 import policies.dossier
 from approvals import dossier, heard
@@ -161,6 +162,7 @@ def _put_together(
         clock={
             "source": "the database's clock, in UTC",
             "deadlines": heard.clock(asked, events),
+            "steps": escalations.dossier.steps(conn, row.id),
             "use_by": dossier.at(asked.use_by),
         },
         callbacks=callbacks.dossier.callbacks(conn, workspace, row.id),

@@ -41,6 +41,8 @@ TEAM = (
     "break_glass",
     "review",
     "undo",
+    "escalate",
+    "extend",
 )
 
 

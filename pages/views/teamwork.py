@@ -14,12 +14,13 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_http_methods
 
-from approvals import break_glass, handling, returning, undo
+from approvals import break_glass, extending, handling, returning, undo
 from approvals.row import Row
 from core.canonical import parse_digest
 from core.problems import Problem, invalid
+from escalations import by_hand
 from pages import flash
-from pages.forms import CancelForm, ReassignForm, WordsForm
+from pages.forms import CancelForm, ExtendForm, ReassignForm, WordsForm
 from pages.views.problems import told
 from pages.views.showing import Said, back, locate, page, refused
 from pages.visitor import Visitor, signed_in
@@ -95,6 +96,22 @@ def _undo(visitor: Visitor, request_id: UUID, typed: Mapping[str, Any]) -> str:
     return "You took it back: nothing of it may run any more."
 
 
+def _escalate(visitor: Visitor, request_id: UUID, typed: Mapping[str, Any]) -> str:
+    by_hand.escalate_now(actor=visitor.actor, reader=visitor.reader, request_id=request_id)
+    return "The next step was taken now. Later ones keep their time."
+
+
+def _extend(visitor: Visitor, request_id: UUID, typed: Mapping[str, Any]) -> str:
+    extending.extend(
+        actor=visitor.actor,
+        reader=visitor.reader,
+        request_id=request_id,
+        by=typed["by"],
+        reason=typed["text"],
+    )
+    return "It has more time now. That can be done once."
+
+
 class BreakGlassForm(WordsForm):
     """A reason, and exactly what was looked at."""
 
@@ -127,7 +144,7 @@ def _do(
     if form_class is not None:
         form = form_class(request.POST)
         if not form.is_valid():
-            wrong = "Write something, of at most 3,900 characters. Nothing was changed."
+            wrong = _wrong(form)
             return page(request, visitor, row, Said(422, wrong=wrong, kept=kept))
         typed = form.cleaned_data
     try:
@@ -136,6 +153,13 @@ def _do(
         return refused(request, visitor, row.id, problem, kept)
     flash.leave(request, "quiet", said)
     return back(request, row)
+
+
+def _wrong(form: forms.Form) -> str:
+    """What to mend, as a sentence."""
+    if "by" in form.errors:
+        return f"{form.errors['by'][0]} Nothing was changed."
+    return "Write something, of at most 3,900 characters. Nothing was changed."
 
 
 #: The views by the names of their addresses.
@@ -151,5 +175,7 @@ VIEWS: Final[dict[str, View]] = {
         ("break_glass", _break_glass, BreakGlassForm),
         ("review", _review, WordsForm),
         ("undo", _undo, CancelForm),
+        ("escalate", _escalate, None),
+        ("extend", _extend, ExtendForm),
     )
 }

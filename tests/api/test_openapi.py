@@ -167,6 +167,7 @@ def test_every_route_hides_another_workspace(tenant: Tenant) -> None:
         "review": {"comment": "It burned."},
         "consume": {"payload_digest": digest},
         "replay": {"which": "failed"},
+        "extend": {"by": "1h", "reason": "It takes longer."},
         "lift": {"reason": "It is over."},
     }
     named = {(method, path) for method, path in routes() if "{id}" in path}

@@ -13,7 +13,7 @@ from django.db import connections
 from approvals.ends import EXPIRE
 from approvals.preview import preview
 from approvals.read import snapshots
-from approvals.sql import LAPSE
+from approvals.sql import ESCALATE, LAPSE
 from approvals.status import ENDS, Status
 from core import due, failpoints
 from core.db import pool
@@ -57,12 +57,12 @@ def world():
 
 
 def due_rows_of(request, *, told=False):
-    """The kinds of what is promised of a request; what is to be told of it only where asked for."""
+    """The kinds of what is promised of a request; what is told and escalated only where asked for."""
     with pool().connection() as conn:
         found = conn.execute(
             "SELECT kind FROM core_due WHERE subject = %s ORDER BY kind", [uuid_of(request)]
         )
-        return [kind for (kind,) in found.fetchall() if told or kind != "request.tell"]
+        return [kind for (kind,) in found.fetchall() if told or kind not in (TELL, ESCALATE)]
 
 
 def expire_now(request):
@@ -94,7 +94,7 @@ def test_a_submit_answers_with_the_whole_object_and_writes_its_facts(world):
     assert request["plan"]["stages"][0]["roles"] == [{"name": "lead", "title": "Lead"}]
     assert read(world, request) == request
     assert world.kinds(request) == ["request.submitted"]
-    assert due_rows_of(request, told=True) == [EXPIRE, TELL]
+    assert due_rows_of(request, told=True) == [ESCALATE, EXPIRE, TELL]
     (event,) = world.events(request)
     assert event["actor"]["type"] == "agent"
     assert event["data"]["stages"][0]["roles"] == ["lead"]

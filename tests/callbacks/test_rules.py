@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from callbacks import headers, schedule, signatures
+from callbacks import headers, schedule
 from callbacks.schedule import Health
-from callbacks.signatures import Pair
+from signing import signatures
+from signing.signatures import Pair
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 #: Published by Standard Webhooks and Svix (the second secret has 18 bytes, which they take).

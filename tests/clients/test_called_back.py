@@ -8,7 +8,7 @@ import time
 import pytest
 from assentry.callbacks import CallbackRefused, verify_callback
 
-from callbacks import signatures
+from signing import signatures
 
 BODY = json.dumps(
     {"type": "request.approved", "timestamp": "2026-05-01T10:00:00Z", "data": {"kind": "request"}}

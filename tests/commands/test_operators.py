@@ -13,12 +13,13 @@ from django.core.management import CommandError, call_command
 from agents import keys
 from agents.models import Agent, Key
 from approvals.models import Request
-from callbacks import endpoints, signatures
+from callbacks import endpoints
 from callbacks.models import Endpoint, EndpointKey
 from core import ids
 from core.addresses import allowed_networks
 from oversight.models import Kill
 from people.models import Workspace
+from signing import signatures
 from signing.keys import PERMIT, signers
 from signing.models import SigningKey
 from signing.sealing import sealer

@@ -49,6 +49,8 @@ class Postbox:
     hangs: set[str] = field(default_factory=set)
     drips: set[str] = field(default_factory=set)
     leaves: set[str] = field(default_factory=set)
+    #: Addresses that are nobody's here.
+    unknown: set[str] = field(default_factory=set)
     logins: dict[str, str] = field(default_factory=dict)
     tried: list[tuple[str, str]] = field(default_factory=list)
     connections: int = 0
@@ -88,6 +90,8 @@ class _Handler:
         _options: list[str],
     ) -> str:
         answer = self.box._next("RCPT")
+        if address in self.box.unknown:
+            answer = "550 5.1.1 No such user"
         if answer is None:
             envelope.rcpt_tos.append(address)
         return answer or "250 OK"

@@ -76,8 +76,8 @@ class Office:
         self.actions = deepcopy(ACTIONS)
         self.apply()
 
-    def apply(self, rules: list[dict[str, Any]] | None = None) -> None:
-        """Make the policy what it says here, with these rules instead of the usual ones."""
+    def apply(self, rules: list[dict[str, Any]] | None = None, **more: Any) -> None:
+        """Make the policy what it says here, with these rules instead of the usual ones, and more beside."""
         document = {
             "assentry": 1,
             "fallback": "reviewers",
@@ -90,7 +90,7 @@ class Office:
             },
             "actions": self.actions,
             "rules": RULES if rules is None else rules,
-        }
+        } | more
         apply(actor=ACTOR, workspace=self.workspace, text=json.dumps(document))
 
     def ask(self, action: str = "mail.send", payload: Any = None, **more: Any) -> str:

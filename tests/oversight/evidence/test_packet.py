@@ -6,6 +6,8 @@ import base64
 import hashlib
 import json
 import re
+from copy import deepcopy
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,10 +15,15 @@ from django.db import connections
 
 from agents.services import revoke_key
 from approvals.ends import EXPIRE
+from approvals.extending import extend
+from approvals.sql import ESCALATE
+from audit.actor import Actor
 from audit.models import Side
 from core import due, ids
 from core.canonical import canonical
 from escalations.expiry import expire_due
+from escalations.stepping import escalate_due
+from oversight.evidence import document
 from tests.api.tenant import Person
 from tests.api.test_openapi import check
 from tests.approvals.world import TEST, uuid_of
@@ -268,6 +275,38 @@ def test_a_row_that_was_changed_past_the_server_is_told(
     rewrite(statement, uuid_of(request))
     (told,) = case.packet(request)["differences"]
     assert told.startswith(said)
+
+
+def test_what_was_done_while_nobody_decided_is_in_it(case: Case) -> None:
+    """A step, and more time: with the deadlines before and after."""
+    rule = deepcopy(case.world.policy["rules"][0])
+    rule["ask"] |= {"escalation": "slow", "extend": "1h"}
+    steps = {"slow": [{"after": "5m", "widen": "role:nobody"}]}
+    case.world.apply(rules=[rule], escalations=steps)
+    request = case.world.submit()
+    travel(uuid_of(request), minutes=6)
+    escalate_due(due.take(ESCALATE, [uuid_of(request)]))
+    extend(
+        actor=Actor.person(case.world.people["ana"].id, channel="web"),
+        reader=case.world.reader("ana"),
+        request_id=uuid_of(request),
+        by=timedelta(minutes=30),
+        reason="It takes <longer>.",
+    )
+    clock = case.packet(request)["clock"]
+    assert [one["became"] for one in clock["deadlines"]] == ["extended", None]
+    [step] = clock["steps"]
+    assert step | {"due_at": "", "fired_at": ""} == {
+        "revision": 1, "stage": 0, "step": 0, "does": "widen", "target": "role:nobody", "state": "fired",
+        "cause": "clock", "reason": "", "by": None, "told": 0, "due_at": "", "fired_at": "",
+        "undelivered_at": None,
+    }  # fmt: skip
+    clock_of = next(
+        one for one in document.sections(case.packet(request)) if one.title == "The clock"
+    )
+    said = str(clock_of.blocks)
+    assert "widen role:nobody" in said
+    assert "a reviewer gave it more time" in said
 
 
 def test_the_clock_says_when_it_was_due_and_when_it_acted(case: Case) -> None:

@@ -66,10 +66,24 @@ def headers(message_id: str, at: int, body: bytes, pairs: Sequence[Pair]) -> dic
         body: exactly the bytes that are sent.
         pairs: the newest first.
     """
+    content = _content(message_id, at, body)
+    signed = [signature for pair in pairs for signature in pair.sign(content)]
+    return _headers(message_id, at, signed)
+
+
+def headers_of_secret(message_id: str, at: int, body: bytes, secret: bytes) -> dict[str, str]:
+    """Return the same, signed by a shared secret alone (``v1``)."""
+    content = _content(message_id, at, body)
+    return _headers(message_id, at, ["v1," + _b64(hmac.digest(secret, content, hashlib.sha256))])
+
+
+def _content(message_id: str, at: int, body: bytes) -> bytes:
     if "." in message_id:
         raise ValueError("a full stop in a message's id would make its signature ambiguous")
-    content = f"{message_id}.{at}.".encode() + body
-    signed = [signature for pair in pairs for signature in pair.sign(content)]
+    return f"{message_id}.{at}.".encode() + body
+
+
+def _headers(message_id: str, at: int, signed: Sequence[str]) -> dict[str, str]:
     return {
         "webhook-id": message_id,
         "webhook-timestamp": str(at),
