@@ -95,6 +95,7 @@ from oversight.evidence.packet import Packet
 from oversight.exports.asking import ExportShown
 from oversight.holds import HoldShown
 from oversight.kill_switch import KillShown
+from oversight.numbers import Numbers
 
 VERSION: Final = "1.0.0"
 DESCRIPTION: Final = """\
@@ -138,6 +139,7 @@ STRUCTS: Final = (
     *(CheckpointShown, EventShown, InclusionShown, ConsistencyShown, Packet, AccessReview),
     *(ErasureBody, ErasureShown, ErasureList, HoldBody, LiftBody, HoldShown, HoldList),
     *(ExportAsked, ExportShown),
+    Numbers,
     *(Preferences, SlackUserList, BrowserBody, BrowserShown, BrowserList),
     *(ChannelsShown, SlackBody, SlackPatch, SlackTest, SlackShown, SlackList, SlackManifest),
     *(TrialShown, NotificationList),
@@ -242,6 +244,7 @@ def schemas() -> dict[str, Any]:
         "properties": {
             "status": {"enum": ["ok", "degraded"]},
             "overdue": {"type": "array", "items": {"type": "object"}},
+            "watch": {"type": "object"},
         },
     }
     found["Problem"] = _problem_schema()

@@ -3,7 +3,7 @@
     .venv/bin/python -m benchmarks submit
     .venv/bin/python -m benchmarks all --json figures.json
 
-Names: submit, roundtrip, waiters, streams, expiry, steps, client, callbacks, hanging, permits, consume,
+Names: submit, roundtrip, waiters, streams, expiry, escalations, steps, client, callbacks, hanging, permits, consume,
 kill, export, verify, sequence, slack, memory, cold_start.  `--quick` does next to nothing, to see that all of it works.
 """
 
@@ -18,6 +18,7 @@ from pathlib import Path
 from benchmarks import (
     agents,
     callbacks,
+    escalations,
     expiry,
     kill,
     log,
@@ -44,6 +45,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "waiters": waiters.measure,
     "streams": streams.measure,
     "expiry": expiry.measure,
+    "escalations": escalations.measure,
     "steps": agents.steps,
     "client": agents.client,
     "callbacks": callbacks.measure,
@@ -65,6 +67,9 @@ QUICK: dict[str, Benchmark] = {
     "waiters": lambda product: waiters.measure(product, waiters.Scale((20,), 10, 50.0)),
     "streams": lambda product: streams.measure(product, streams.Scale(20, 10, 50.0)),
     "expiry": lambda product: expiry.measure(product, expiry.Scale(10, 1)),
+    "escalations": lambda product: escalations.measure(
+        product, escalations.Scale(due=5, among=100, more_workers=1, overdue=3)
+    ),
     "steps": lambda product: agents.steps(product, agents.Scale(batches=2, steps=5)),
     "client": lambda product: agents.client(product, agents.Scale(calls=2, rounds=1)),
     "callbacks": lambda product: callbacks.measure(product, callbacks.Scale(10, 20.0, 20, 2, 1)),

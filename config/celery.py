@@ -17,6 +17,7 @@ from django.conf import settings
 from kombu import Connection
 
 from config.due import HANDLERS
+from oversight.watching import look
 
 TICK: Final = timedelta(seconds=1)
 #: An event has its place in the log, under a signed checkpoint, within a second of its commit.
@@ -30,6 +31,7 @@ CONCURRENCY: Final = 8
 RUN_DUE: Final = "config.tasks.run_due"
 SEQUENCE: Final = "config.tasks.sequence"
 ARRANGE: Final = "config.tasks.arrange_anchors"
+WATCH: Final = "config.tasks.watch"
 #: A new workspace has its anchor within this time.
 ARRANGE_TICK: Final = timedelta(seconds=15)
 
@@ -100,6 +102,11 @@ app.conf.update(
         "arrange anchors": {
             "task": ARRANGE,
             "schedule": ARRANGE_TICK,
+            "options": {"expires": EXPIRES_S},
+        },
+        "watch the clock": {
+            "task": WATCH,
+            "schedule": look.EVERY,
             "options": {"expires": EXPIRES_S},
         },
         **{

@@ -19,16 +19,14 @@ from django.conf import settings
 from audit.models import Checkpoint, Event, Leaf, Subtree
 from config import environment, health
 from config.doctor_channels import channels
+from config.doctor_clock import overdue, watch, worker
 from config.findings import Connection, Finding, Level
-from core import db, due
+from core import db
 from notifications.mail import client as mail_client
 from oversight.anchors import files, rollback
 from oversight.anchors.standing import every
 
 OLDEST_POSTGRES: Final = 15
-#: A sweep runs every second; a worker that has asked nothing for so long is not one.
-WORKER_SILENT_S: Final = 10
-OVERDUE_FAILED_S: Final = 60
 #: A mail server that answers later than so may be well, but nobody waits for it here.
 MAIL_S: Final = 3.0
 DISK_WARNING: Final = 1024**3
@@ -342,36 +340,6 @@ def _durability(conn: Connection) -> Iterator[Finding]:
         yield Finding("durability", "ok", "what is confirmed is on disk")
 
 
-def _overdue(conn: Connection) -> Iterator[Finding]:
-    late = due.overdue(conn=conn)
-    for kind, count, oldest_s in late:
-        yield Finding(
-            "overdue",
-            "failed" if oldest_s > OVERDUE_FAILED_S else "warning",
-            f"{count} of {kind}, the oldest by {oldest_s:.0f} s",
-            "see the worker's log: it names each row that fails, and why",
-        )
-    if not late:
-        yield Finding("overdue", "ok", "nothing")
-
-
-def _worker(conn: Connection) -> Iterator[Finding]:
-    """A worker is alive when one of its connections has asked something within the last seconds."""
-    row = conn.execute(
-        "SELECT EXTRACT(EPOCH FROM clock_timestamp() - max(query_start))::float8 "
-        "FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s",
-        (WORKER,),
-    ).fetchone()
-    silent_s = row[0] if row else None
-    if silent_s is None or silent_s > WORKER_SILENT_S:
-        since = "none is connected" if silent_s is None else f"silent for {silent_s:.0f} s"
-        todo = "start it (./up, or python -m config.worker): nothing expires or is sent without it"
-        yield Finding("worker", "failed", since, todo)
-    else:
-        yield Finding("worker", "ok", "sweeps")
-
-
-WORKER: Final = "assentry worker"
 DATABASE_CHECKS: Final[tuple[Callable[[Connection], Iterator[Finding]], ...]] = (
     _version,
     _migrations,
@@ -379,7 +347,8 @@ DATABASE_CHECKS: Final[tuple[Callable[[Connection], Iterator[Finding]], ...]] = 
     log,
     _anchors,
     _durability,
-    _overdue,
+    overdue,
     channels,
-    _worker,
+    worker,
+    watch,
 )

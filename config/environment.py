@@ -35,6 +35,8 @@ DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8750
 #: Hosts on which plain http and development switches are acceptable.
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+#: What guards the numbers of all workspaces is at least so long.
+SHORTEST_TOKEN = 20
 #: A path below which the product may stand: nothing that is written in more than one way.
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9_-]+)*")
 
@@ -224,6 +226,32 @@ def base_url() -> str:
 def slack_api_url() -> str:
     """Where Slack's Web API is: Slack's own, or on a development server ``ASSENTRY_SLACK_API_URL``."""
     return dev_value("ASSENTRY_SLACK_API_URL") or "https://slack.com/api/"
+
+
+def heartbeat_url() -> str | None:
+    """``ASSENTRY_HEARTBEAT_URL``, which is called while all is well; None where none is set.
+
+    Raises:
+        ImproperlyConfigured: it is no http or https address.
+    """
+    url = os.environ.get("ASSENTRY_HEARTBEAT_URL", "").strip()
+    if url and (urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname):
+        raise ImproperlyConfigured("ASSENTRY_HEARTBEAT_URL must be an http or https address")
+    return url or None
+
+
+def metrics_token() -> str | None:
+    """``ASSENTRY_METRICS_TOKEN``, else its file: what Prometheus must send to read ``/metrics``; None: nobody may.
+
+    Raises:
+        ImproperlyConfigured: it is too short to be a secret.
+    """
+    token = _secret("ASSENTRY_METRICS_TOKEN", "ASSENTRY_METRICS_TOKEN_FILE")
+    if token and len(token) < SHORTEST_TOKEN:
+        raise ImproperlyConfigured(
+            f"ASSENTRY_METRICS_TOKEN is too short: {SHORTEST_TOKEN} random characters are needed"
+        )
+    return token or None
 
 
 def trusted_proxies() -> str:

@@ -12,13 +12,16 @@ import logging
 import threading
 import time
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import psycopg
 from django.db.migrations.loader import MigrationLoader
 
+from audit.log import rfc3339
 from core import db, due
 from core.problems import unavailable
+from oversight.watching.standing import Standing, standing
 
 logger = logging.getLogger(__name__)
 
@@ -37,9 +40,9 @@ def alive() -> Answer:
 
 
 def ready() -> Answer:
-    """200 `ok`, or `degraded` with what is overdue; 503 problem details when it cannot serve."""
+    """200 `ok`, or `degraded` with what is late or nobody watches; 503 problem details when it cannot serve."""
     try:
-        overdue = _probe.ask()
+        seen = _probe.ask()
     except NotReady as error:
         return 503, unavailable(str(error), retry_after_s=5, code="not_ready").as_dict()
     except (psycopg.Error, TimeoutError):
@@ -47,13 +50,32 @@ def ready() -> Answer:
             "The database does not answer.", retry_after_s=2, code="database_unavailable"
         )
         return 503, problem.as_dict()
-    if not overdue:
+    if not seen.overdue and seen.watch.well:
         return 200, {"status": "ok"}
     told = [
         {"kind": kind, "count": count, "oldest_s": round(oldest_s, 1)}
-        for kind, count, oldest_s in overdue
+        for kind, count, oldest_s in seen.overdue
     ]
-    return 200, {"status": "degraded", "overdue": told}
+    return 200, {"status": "degraded", "overdue": told, "watch": _told(seen.watch)}
+
+
+def _told(watch: Standing) -> dict[str, object]:
+    """What the watch found, without a name of anything in a workspace: everybody may ask."""
+    return {
+        "looked_at": watch.looked_at and rfc3339(watch.looked_at),
+        "silent": watch.silent,
+        "found": [
+            {"what": each.what, "kind": each.kind, "count": each.count} for each in watch.found
+        ],
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one look at the database came to."""
+
+    overdue: list[tuple[str, int, float]]
+    watch: Standing
 
 
 class _Probe:
@@ -61,13 +83,13 @@ class _Probe:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._asking: Future[list[tuple[str, int, float]]] | None = None
+        self._asking: Future[Seen] | None = None
         self._since = 0.0
         self._conn: db.Connection | None = None
         self._migrated = False
 
-    def ask(self) -> list[tuple[str, int, float]]:
-        """Return what is overdue. TimeoutError after two seconds; psycopg.Error; NotReady."""
+    def ask(self) -> Seen:
+        """Return what is seen. TimeoutError after two seconds; psycopg.Error; NotReady."""
         with self._lock:
             if self._asking is None or self._asking.done():
                 self._asking, self._since = Future(), time.monotonic()
@@ -78,7 +100,7 @@ class _Probe:
             left = self._since + PATIENCE_S - time.monotonic()
         return asking.result(max(0.0, left))
 
-    def _work(self, answer: Future[list[tuple[str, int, float]]]) -> None:
+    def _work(self, answer: Future[Seen]) -> None:
         try:
             found = self._look()
         except BaseException as error:  # noqa: BLE001 - whoever asked raises it
@@ -86,7 +108,7 @@ class _Probe:
         else:
             answer.set_result(found)
 
-    def _look(self) -> list[tuple[str, int, float]]:
+    def _look(self) -> Seen:
         kept = self._conn is not None
         try:
             return self._look_once()
@@ -95,7 +117,7 @@ class _Probe:
                 raise
         return self._look_once()  # the kept connection was dead, which says nothing of the database
 
-    def _look_once(self) -> list[tuple[str, int, float]]:
+    def _look_once(self) -> Seen:
         conn, self._conn = self._conn, None
         if conn is None:
             conn = db.connect(connect_timeout=2, application_name=f"{db.application_name()} health")
@@ -103,7 +125,7 @@ class _Probe:
         try:
             if not self._migrated:
                 self._check_migrations(conn)
-            found = due.overdue(conn=conn)
+            found = Seen(due.overdue(conn=conn), standing(conn))
         except BaseException:
             conn.close()
             raise

@@ -13,11 +13,12 @@ import psycopg
 from django.db import OperationalError, close_old_connections
 
 from audit.sequencer import sequence_all
-from config.celery import ARRANGE, RUN_DUE, SEQUENCE, app
+from config.celery import ARRANGE, RUN_DUE, SEQUENCE, WATCH, app
 from config.due import HANDLERS
 from core import db, due
 from oversight.anchors import rollback
 from oversight.anchors.targets import arrange
+from oversight.watching import look
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +83,17 @@ def arrange_anchors() -> None:
         outage.noticed(error)
     finally:
         close_old_connections()
+
+
+@app.task(name=WATCH)
+def watch() -> None:
+    """Look whether the clock does its work, and send the heartbeat where it does."""
+    try:
+        look.watch(HANDLERS)
+    except (db.Unavailable, psycopg.OperationalError) as error:
+        outage.noticed(error)
+    else:
+        outage.over()
 
 
 class Merged:

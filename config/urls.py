@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 from api import errors
 from api.answers import problem_answer, told
 from api.views import slack
+from api.views.metrics import metrics
 from api.views.permits import KeySet
 from config import health
 from core.problems import method_not_allowed
@@ -36,6 +37,7 @@ def health_view(look: Callable[[], tuple[int, dict[str, object]]]) -> Handler:
 urlpatterns = [
     path("healthz", health_view(health.alive)),
     path("readyz", health_view(health.ready)),
+    path("metrics", metrics, name="metrics"),
     path(".well-known/jwks.json", KeySet.as_view(), name="jwks"),
     path("api/", include("api.urls")),
     path("slack/interactions", slack.interactions, name="slack_interactions"),

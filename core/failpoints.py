@@ -39,6 +39,8 @@ Name: TypeAlias = Literal[
     "slack_after_post_before_record",
     "slack_before_settle",
     "message_after_send_before_record",
+    "watch_before_keep",
+    "heartbeat_after_send_before_record",
     "due_after_claim",
     "due_before_finish",
 ]

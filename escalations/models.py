@@ -45,7 +45,10 @@ class Step(models.Model):
         UNREACHED = "unreached"
 
     id = models.UUIDField(primary_key=True, default=uuid7)
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_index=False)
+    # Without a way back: the steps of runs (`agents.models`) have the name already.
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, db_index=False, related_name="+"
+    )
     request_id = models.UUIDField()
     revision = models.PositiveIntegerField()
     stage = models.PositiveSmallIntegerField()

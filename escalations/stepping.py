@@ -78,8 +78,8 @@ def step(conn: Connection[Any], opens: Sequence[Open]) -> list[Taking]:
     silent: list[tuple[Open, Done]] = []
     again: list[tuple[Open, datetime]] = []
     for one in opens:
-        if one.stands_still or not one.plan.escalation:
-            continue
+        if one.stands_still or not one.plan.escalation or one.now >= one.expires_at:
+            continue  # its deadline passes over what is due (`pass_over`)
         lost = [s for s in done[one.request] if s.id in undelivered.get(one.request, ())]
         lost = [s for s in lost if not s.undelivered]
         silent += [(one, s) for s in lost]
@@ -96,6 +96,25 @@ def step(conn: Connection[Any], opens: Sequence[Open]) -> list[Taking]:
     still = {one.request for one in opens} - _expired(taken)
     records.write(conn, taken, silent, [(o, at) for o, at in again if o.request in still], CLOCK)
     return taken
+
+
+def pass_over(conn: Connection[Any], opens: Sequence[Open]) -> None:
+    """Write what requests that meet their deadline now leave undone: it says all that steps would have."""
+    late = [one for one in opens if one.plan.escalation and one.now >= one.expires_at]
+    if not late:
+        return
+    done = records.done(conn, late)
+    taken: list[Taking] = []
+    for one in late:
+        if one.stands_still:
+            continue
+        times = due_at(one, hours_of(conn, one))
+        seen = _look(one, times, done[one.request], sooner=False)
+        for number, _ in seen.take:
+            passed = _taking(one, times, number, Taken.COLLAPSED)
+            passed.reason = "its deadline had passed as well"
+            taken.append(passed)
+    records.write(conn, taken, [], [], CLOCK)
 
 
 def _in_vain(done: Sequence[Done]) -> bool:

@@ -1,5 +1,5 @@
 """Keeping an eye on the whole: the kill switch, anchors and exports of the log, erasures,
-holds, retention."""
+holds, retention, and what watches the clock."""
 
 from __future__ import annotations
 
@@ -278,3 +278,33 @@ class Export(models.Model):
             ),
         ]
         indexes = [models.Index(fields=["workspace", "-id"], name="export_newest")]
+
+
+class Watch(models.Model):
+    """What was found when somebody last looked whether the clock does its work: one row of the server.
+
+    Whoever raises ``turn`` looks; what it finds counts only while the turn is still its own.
+    """
+
+    id = models.PositiveSmallIntegerField(primary_key=True)
+    turn = models.BigIntegerField()
+    begun_at = models.DateTimeField()
+    #: When a look was last finished, and when one last found nothing wrong.
+    looked_at = models.DateTimeField(null=True)
+    well_at = models.DateTimeField(null=True)
+    #: JSON: a list of `oversight.watching.findings.Found`.
+    findings = models.BinaryField()
+    #: When the heartbeat last arrived, since when it does not, and why.
+    beat_at = models.DateTimeField(null=True)
+    beat_failing_since = models.DateTimeField(null=True)
+    beat_error = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(id=1), name="watch_of_the_server_one"),
+            models.CheckConstraint(
+                condition=Q(beat_failing_since=None, beat_error="")
+                | (Q(beat_failing_since__isnull=False) & ~Q(beat_error="")),
+                name="watch_heartbeat_fails_says_why",
+            ),
+        ]

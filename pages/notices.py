@@ -78,6 +78,8 @@ def notices(visitor: Visitor) -> Notices:
         said = _many(found.untold, "permit was used", "permits were used")
         lines.append((f"{said} without a result", f"{there}#untold"))
     lines += channel_lines(found.channels)
+    if found.clock:
+        lines.append((found.clock, f"{there}#clock"))
     return Notices(tuple(stopped(one) for one in found.disabled[:MOST_NAMED]), tuple(lines))
 
 

@@ -9,6 +9,7 @@ from api.operations.audit import AUDIT
 from api.operations.channels import CHANNELS
 from api.operations.endpoints import ENDPOINTS
 from api.operations.erasures import ERASURES
+from api.operations.numbers import NUMBERS
 from api.operations.own import OWN
 from api.operations.people import PEOPLE
 from api.operations.permits import PERMITS
@@ -31,6 +32,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *ENDPOINTS,
     *CHANNELS,
     *AUDIT,
+    *NUMBERS,
     *ERASURES,
     *SERVER,
 )

@@ -37,7 +37,11 @@ SERVER: Final[tuple[Operation, ...]] = (
         "Server",
         "Can it serve?",
         "none",
-        {200: Success("It can; `degraded` names what is overdue", "Health")},
+        {
+            200: Success(
+                "It can; `degraded` names what is overdue, and what the watch found", "Health"
+            )
+        },
         ("Unavailable",),
     ),
 )

@@ -29,6 +29,7 @@ from audit.kinds.callbacks import (
     EndpointKeyRotated,
 )
 from audit.kinds.clock import (
+    ClockRepaired,
     EscalationStepped,
     EscalationUndelivered,
     RequestExtended,
@@ -145,6 +146,7 @@ __all__ = [
     "BreakGlassReviewed",
     "CallbackExhausted",
     "CallbacksReplayed",
+    "ClockRepaired",
     "CommentAdded",
     "Data",
     "DecisionRecorded",

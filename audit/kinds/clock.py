@@ -39,6 +39,14 @@ class RequestExtended(Data, frozen=True, kw_only=True):
     expires_at: str
 
 
+class ClockRepaired(Data, frozen=True, kw_only=True):
+    """A promise that should have been there was missing, and was written: ``what`` of it, for when."""
+
+    KIND = "clock.repaired"
+    what: str
+    due_at: str
+
+
 class ScheduleCreated(Data, frozen=True, kw_only=True):
     """The policy declares it; ``source`` says whence it knows who is on duty."""
 

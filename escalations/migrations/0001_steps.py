@@ -70,6 +70,7 @@ class Migration(migrations.Migration):
                     models.ForeignKey(
                         db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
                         to="people.workspace",
                     ),
                 ),

@@ -29,6 +29,7 @@ def attention_page(request: HttpRequest, visitor: Visitor) -> HttpResponse:
         "untold": [ended(one) for one in untold],
         "channels": channel_lines(channels),
         "no_channel": channels.none,
+        "clock": attention.clock(reader=visitor.reader),
         "most_of_an_agent": unsettled.MOST_OF_AN_AGENT,
     }
     return render(request, "pages/attention.html", context)

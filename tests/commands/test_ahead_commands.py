@@ -85,7 +85,7 @@ def test_rehearse(agent: Agent) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "argument"),
     [
-        (["--payload", "{}"], 1, None),
+        (["--payload", "{}"], 1, "--payload"),
         (["--payload", "{"], 2, "--payload"),
         (["--payload", "[]"], 2, "--payload"),
         (["--payload", '{"page": "/"}', "--at", "2020-01-01T00:00:00Z"], 1, "--at"),
@@ -93,7 +93,7 @@ def test_rehearse(agent: Agent) -> None:
     ],
 )
 def test_what_cannot_be_rehearsed(
-    agent: Agent, arguments: list[str], code: int, argument: str | None
+    agent: Agent, arguments: list[str], code: int, argument: str
 ) -> None:
     call = ["rehearse", agent.workspace.slug, "site.publish", "--agent", "writer", *arguments]
     said, _ = run(code, *call)

@@ -13,7 +13,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connections
 
-from config import doctor, environment
+from config import doctor, doctor_clock, environment
 from config.checks import the_log_is_only_added_to
 from config.findings import Finding
 from core import db
@@ -126,20 +126,20 @@ def test_overdue_rows_are_a_warning_and_then_a_failure(conn):
     kind = f"test.{uuid4()}"
     try:
         promise(kind, -20)
-        assert [f.level for f in doctor._overdue(conn) if kind in f.detail] == ["warning"]
+        assert [f.level for f in doctor_clock.overdue(conn) if kind in f.detail] == ["warning"]
         promise(kind, -90)
-        assert [f.level for f in doctor._overdue(conn) if kind in f.detail] == ["failed"]
+        assert [f.level for f in doctor_clock.overdue(conn) if kind in f.detail] == ["failed"]
     finally:
         ask("DELETE FROM core_due WHERE kind = %s RETURNING 1", kind)
 
 
 def test_a_worker_is_alive_while_its_connections_ask(conn):
-    assert found(doctor._worker, conn=conn) == {"worker": "failed"}
-    with db.connect(application_name=doctor.WORKER) as other:
+    assert found(doctor_clock.worker, conn=conn) == {"worker": "failed"}
+    with db.connect(application_name=doctor_clock.WORKER) as other:
         other.execute("SELECT 1")
-        assert found(doctor._worker, conn=conn) == {"worker": "ok"}
-    with db.connect(application_name=f"{doctor.WORKER} listener"):
-        assert found(doctor._worker, conn=conn) == {"worker": "failed"}
+        assert found(doctor_clock.worker, conn=conn) == {"worker": "ok"}
+    with db.connect(application_name=f"{doctor_clock.WORKER} listener"):
+        assert found(doctor_clock.worker, conn=conn) == {"worker": "failed"}
 
 
 def test_a_missing_database_is_one_finding(settings):

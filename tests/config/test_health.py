@@ -27,6 +27,7 @@ def probe(monkeypatch):
 @pytest.fixture
 def on_time(monkeypatch):
     monkeypatch.setattr(due, "overdue", lambda **_: [])
+    ask("DELETE FROM oversight_watch RETURNING 1")
 
 
 def test_alive_asks_nobody():

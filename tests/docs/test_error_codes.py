@@ -15,6 +15,7 @@ FOLDERS = (
     "api",
     "approvals",
     "callbacks",
+    "escalations",
     "config",
     "core",
     "notifications",
@@ -40,7 +41,7 @@ CODES: dict[str, tuple[str | None, int | None]] = {
 #: operate.md describes.
 ELSEWHERE = {
     *("not_ready", "too_many_requests", "unavailable"),
-    *("channel_exists", "link_over", "no_mail_server"),
+    *("channel_exists", "pager_exists", "link_over", "no_mail_server"),
 }
 
 

@@ -272,6 +272,7 @@ def test_after_an_outage_over_three_deadlines_all_is_handled_in_order(
     for request in over:
         assert brief.kinds(request)[-1] == "request.expired"
         assert brief.kinds(request).count("request.expired") == 1
+        assert [state for _, _, state in taken(request)] == ["collapsed"] * 3
     late = lateness([uuid_of(request) for request in waiting])
     assert len(late) == 120
 

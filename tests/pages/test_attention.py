@@ -15,14 +15,19 @@ from approvals.consuming import RESULT
 from approvals.models import Request
 from approvals.sql import LAPSE
 from callbacks.models import Endpoint
+from callbacks.sql import DELIVER
 from core import due, ids
 from escalations.permits import lapse_due, result_due
+from oversight import attention
 from people.permissions import grant_permission
 from tests.clock import travel
 from tests.factories import ACTOR, AgentFactory, bearer
+from tests.oversight.watching.watched import forget, make_well, watch
+from tests.oversight.watching.watched import later as watched_later
 from tests.pages.browser import Page
 from tests.pages.office import Office, stored
 from tests.pages.yard import Yard, is_sound, path_of
+from tests.promises import promise
 
 
 def notices(page: Page) -> list[str]:
@@ -193,6 +198,29 @@ def test_who_is_told(yard: Yard) -> None:
     grant_permission(actor=ACTOR, workspace=office.workspace, person=yard.ada, permission="view")
     found = notices(office.browser(yard.ada).get("/"))
     assert [one.split(":")[0] for one in found][-1] == lapsed
+
+
+def test_administrators_hear_that_the_server_is_behind_and_nobody_else_does(yard: Yard) -> None:
+    office = yard.office
+    ada, rita = office.browser(yard.ada), office.browser(office.rita)
+    behind, alone = attention.BEHIND, attention.NOBODY_WATCHES
+    make_well()
+    try:
+        assert notices(ada.get("/")) == []
+        promise(DELIVER, -90)
+        watch()
+        assert notices(ada.get("/")) == [behind]
+        assert behind in section(ada.get("/attention"), "clock")
+        assert notices(rita.get("/")) == []
+        assert rita.get("/attention").tree.all("section", id="clock") == []
+        make_well()
+        watch()
+        assert notices(ada.get("/")) == []
+        watched_later(minutes=3)
+        assert notices(ada.get("/")) == [alone]
+        assert alone in section(ada.get("/attention"), "clock")
+    finally:
+        forget()
 
 
 def test_one_agents_flood_hides_nothing_of_another(

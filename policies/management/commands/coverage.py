@@ -28,7 +28,7 @@ class Command(base.Command):
         workspace, days = base.workspace_of(options), options["days"]
         if not 1 <= days <= MOST_DAYS:
             detail = f"--days: a whole number from 1 to {MOST_DAYS}."
-            raise base.Failed(detail, {"argument": "--days"})
+            raise base.Failed(detail, {"argument": "--days"}, code=2)
         with pool().connection() as conn:
             begin, until, roles = outlook.ahead(conn, workspace.id, days=days)
         uncovered = any(role.uncovered for role in roles)

@@ -1,0 +1,1 @@
+"""Watching that the clock does its work, and telling the outside world only while it does."""
