@@ -33,21 +33,21 @@ def _does(moment: Moment) -> str:
     asked = ", ".join(moment.roles)
     match moment.what:
         case "asked":
-            return f"{asked} is asked" if moment.roles else "Whoever must confirm it is asked"
+            return f"Asks {asked}" if moment.roles else "Asks whoever must confirm it"
         case "handover":
-            return "Others are there now, and are told"
+            return "Others are there now, and are asked"
         case "remind":
-            return "Whoever has not decided is reminded"
+            return "Reminds who has not decided"
         case "notify":
-            return f"{_whom(moment)} is told"
+            return f"Tells {_whom(moment)}"
         case "widen":
-            return f"{asked or moment.target.removeprefix('role:')} may decide as well"
+            return f"Lets {asked or moment.target.removeprefix('role:')} decide as well"
         case "page":
-            return f"The pager {moment.target} is called"
+            return f"Calls the pager {moment.target}"
         case "expire":
-            return "It meets its deadline early"
+            return "Meets its deadline early"
         case _:
-            return f"The time is up: {asked} is asked in place of those before"
+            return f"The time is up: asks {asked} in their place"
 
 
 def _whom(moment: Moment) -> str:
@@ -55,8 +55,8 @@ def _whom(moment: Moment) -> str:
     if kind == "role":
         return moment.roles[0] if moment.roles else name
     if kind == "schedule":
-        return f"Whoever is on duty by {name}"
-    return moment.people[0].name if moment.people else "The person it names"
+        return f"who is on duty by {name}"
+    return moment.people[0].name if moment.people else "the person it names"
 
 
 def by(one: Informed) -> str:

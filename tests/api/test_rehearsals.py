@@ -59,10 +59,10 @@ def test_a_draft_and_the_request_that_comes_of_it(tenant: Tenant) -> None:
     told = answer.json()
     one, two, owner = (person.name for person in (tenant.one, tenant.two, tenant.owner))
     expected = [
-        ("Reviewers is asked", [one]),
-        ("Leads is told", sorted([two, owner])),
-        ("The time is up: Leads is asked in place of those before", [two]),
-        ("Leads is told", sorted([two, owner])),
+        ("Asks Reviewers", [one]),
+        ("Tells Leads", sorted([two, owner])),
+        ("The time is up: asks Leads in their place", [two]),
+        ("Tells Leads", sorted([two, owner])),
         ("Nobody has decided: it expires", []),
     ]
     assert lines(told) == expected

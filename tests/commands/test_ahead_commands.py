@@ -75,7 +75,7 @@ def test_rehearse(agent: Agent) -> None:
     payload = ["--payload", '{"page": "/"}']
     said, text = run(0, *arguments, *payload, "--expires-in", "2h")
     assert (said["effect"], said["rule"]) == ("ask", None)
-    assert said["moments"][0]["said"] == "Lead is asked"
+    assert said["moments"][0]["said"] == "Asks Lead"
     assert said["moments"][-1]["said"] == "Nobody has decided: it expires"
     assert "    Ana, in the inbox only" in text.splitlines()
     later, _ = run(0, *arguments, *payload, "--at", "2026-12-24T03:00:00Z")

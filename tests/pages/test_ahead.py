@@ -72,14 +72,19 @@ def test_a_draft_is_rehearsed_on_a_page(office: Office) -> None:
     page = ned.get("/rehearsal")
     form = page.form("/rehearsal")
     agent = ids.encode("agt", office.agent.id)
+    options = page.tree.one("select", id="action").all("option")
+    assert [(one.attributes["value"], one.text) for one in options][:2] == [
+        ("mail.send", "Send a mail (mail.send)"),
+        ("money.pay", "Pay money (money.pay)"),
+    ]
     done = ned.submit(form, agent=agent, action="money.pair", payload='{"to": "ana"}')
     assert timeline(done) == [
-        "Reviewers is asked@Rita R, in the inbox onlyRon R, in the inbox only",
-        "Whoever has not decided is reminded: not done, none of them can be reached; the next step is taken at once@",
-        "Reviewers is told, before its time, since nobody has heard: not done, none of them can be reached; the next step is taken at once@",
-        "The time is up: Team leads is asked in place of those before@Lena L, in the inbox only",
-        "Whoever has not decided is reminded: not done, none of them can be reached; the next step is taken at once@",
-        "Reviewers is told, before its time, since nobody has heard: not done, none of them can be reached; the next step is taken at once@",
+        "Asks Reviewers@Rita R, in the inbox onlyRon R, in the inbox only",
+        "Reminds who has not decided: not done, none of them can be reached; the next step is taken at once@",
+        "Tells Reviewers, before its time, since nobody has heard: not done, none of them can be reached; the next step is taken at once@",
+        "The time is up: asks Team leads in their place@Lena L, in the inbox only",
+        "Reminds who has not decided: not done, none of them can be reached; the next step is taken at once@",
+        "Tells Reviewers, before its time, since nobody has heard: not done, none of them can be reached; the next step is taken at once@",
         "Nobody has decided: it expires@",
     ]
     wrong = ned.submit(form, agent=agent, action="money.pair", payload="[")
@@ -99,6 +104,6 @@ def test_a_request_leads_to_its_rehearsal(office: Office) -> None:
     page = rita.get(f"/requests/{request_id}")
     assert page.tree.all("a", href=f"/requests/{request_id}/rehearsal")
     found = timeline(rita.get(f"/requests/{request_id}/rehearsal"))
-    assert found[0] == "Reviewers is asked@Rita R, in the inbox onlyRon R, in the inbox only"
+    assert found[0] == "Asks Reviewers@Rita R, in the inbox onlyRon R, in the inbox only"
     assert found[-1] == "Nobody has decided: it expires@"
     assert office.browser(office.ned).get(f"/requests/{request_id}/rehearsal").status == 404
