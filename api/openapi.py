@@ -81,7 +81,14 @@ from api.messages import (
 )
 from api.operations import ERRORS, OPERATIONS, Operation
 from api.own_messages import BrowserBody, BrowserList, BrowserShown, SlackUserList
-from api.rehearsal_messages import CoverageShown, RehearsalBody, RehearsalShown
+from api.rehearsal_messages import (
+    CoverageShown,
+    DrillBody,
+    DrillList,
+    DrillReport,
+    RehearsalBody,
+    RehearsalShown,
+)
 from approvals.consuming import Consumed
 from approvals.permits import Issued
 from approvals.results import ToolResult
@@ -118,7 +125,7 @@ STRUCTS: Final = (
         Opened,
         *(PolicyVersionShown, PolicyApplied, PolicyChecked, PolicyCompared, PolicyTested),
     ),
-    *(CoverageShown, RehearsalBody, RehearsalShown),
+    *(CoverageShown, RehearsalBody, RehearsalShown, DrillBody, DrillList, DrillReport),
     *(CancelBody, Credentials, DecisionBody, NoBody, PolicyBody),
     *(Question, Revised, AgentMessage, RevisionList),
     *(

@@ -94,3 +94,60 @@ class RehearsalShown(Struct, frozen=True):
     title: str
     notes: list[str]
     moments: list[MomentShown]
+
+
+class DrillBody(Struct, forbid_unknown_fields=True, frozen=True):
+    """The body of ``POST /drills``: one role, or all."""
+
+    role: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
+    all_roles: bool = False
+
+
+class DrillHead(Struct, frozen=True):
+    """A drill."""
+
+    id: str
+    role: Annotated[str, Meta(description="Empty: all roles of the policy")]
+    by: Annotated[str | None, Meta(description="Who started it; null: an operator")]
+    created_at: str
+    people: Annotated[int, Meta(description="How many it is for")]
+    confirmed: Annotated[int, Meta(description="How many have said that they are there")]
+
+
+class DrillList(Struct, frozen=True):
+    """The latest drills, the newest first."""
+
+    results: list[DrillHead]
+
+
+class DrillMessage(Struct, frozen=True):
+    """One message, and what came of it."""
+
+    channel: str
+    place: Annotated[str, Meta(description="A channel of a role's own; empty: to the person")]
+    state: Annotated[str, Meta(description="`pending`, `sent`, `failed` or `withdrawn`")]
+    reason: str
+    sent_at: str | None
+    took_s: Annotated[float | None, Meta(description="Until the channel had taken it")]
+
+
+class DrillPersonShown(Struct, frozen=True):
+    """Somebody whom it is for."""
+
+    id: str
+    name: str
+    roles: list[str]
+    messages: list[DrillMessage]
+    reached: Annotated[bool, Meta(description="A channel took a message, or they were there")]
+    seen_at: str | None
+    confirmed_at: str | None
+    took_s: Annotated[float | None, Meta(description="Until they said that they are there")]
+
+
+class DrillReport(DrillHead, frozen=True):
+    """What came of a drill so far; whoever does not administer the workspace sees their own part."""
+
+    settled: Annotated[bool, Meta(description="Every message was sent, or has failed")]
+    unreached: Annotated[list[str], Meta(description="Names")]
+    reports: list[DrillPersonShown]
+    places: list[DrillMessage]

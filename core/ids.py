@@ -48,6 +48,7 @@ PREFIXES: Final[Mapping[str, str]] = MappingProxyType(
         "psh": "push subscription",
         "oth": "channel that only tells",
         "pgr": "pager",
+        "drl": "drill",
     }
 )
 

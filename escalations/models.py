@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
 from core.ids import uuid7
-from people.models import Workspace
+from people.models import Person, Workspace
 
 
 class Step(models.Model):
@@ -90,3 +91,55 @@ class Step(models.Model):
             ),
         ]
         indexes = [models.Index(fields=["workspace", "at"], name="escalation_step_newest")]
+
+
+class Drill(models.Model):
+    """Messages that ask nothing, sent as a request's would be, to see who is reached and how fast."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_index=False)
+    #: The role that it is for; empty: all of the policy.
+    role = models.CharField(max_length=64, blank=True)
+    #: None: an operator at the machine.
+    started_by = models.ForeignKey(
+        Person, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, null=True
+    )
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "id"], name="drill_in_workspace"),
+        ]
+        indexes = [models.Index(fields=["workspace", "-id"], name="drill_newest")]
+
+
+class DrillPerson(models.Model):
+    """Somebody whom a drill is for, whether or not there was a way to tell them."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_index=False)
+    # The composite keys of migration 0003 hold drill and person to the same workspace.
+    drill = models.ForeignKey(
+        Drill,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="people",
+    )
+    person = models.ForeignKey(
+        Person, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False
+    )
+    #: The roles that make it so, by name.
+    roles = ArrayField(models.CharField(max_length=64))
+    #: When they opened its page first, and when they said that they are there.
+    seen_at = models.DateTimeField(null=True)
+    confirmed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["drill", "person"], name="drill_person_once"),
+            models.CheckConstraint(
+                condition=Q(confirmed_at=None) | Q(seen_at__isnull=False),
+                name="drill_confirmed_was_seen",
+            ),
+        ]

@@ -13,7 +13,7 @@ from psycopg import Connection
 from approvals import escalating, planning, read
 from approvals.access import Reader
 from approvals.escalating import Open
-from approvals.frozen import FrozenPlan, FrozenRole
+from approvals.frozen import FrozenPlan, FrozenRole, FrozenStep
 from approvals.status import WaitingOn
 from core import ids
 from core.db import pool
@@ -157,46 +157,72 @@ def _play(conn: Connection[Any], one: Open) -> Play:
 
 def _cast(conn: Connection[Any], workspace: UUID, play: Play) -> Cast:
     """What there is to know of the workspace while a request waits."""
-    until = min(play.until, play.begin + HORIZON)
-    document = active.document_of(conn, workspace)
     steps = play.plan.escalation
     roles = [*play.roles, *(step.role for step in steps if step.role is not None)]
     roles += play.plan.after_deadline.roles if play.plan.after_deadline else ()
-    names = {role.name for role in roles}
-    facts = coverage.facts(conn, workspace, play.begin, until, names=names)
-    scheduled = _scheduled(document, names)
+    return cast_of(
+        conn,
+        workspace,
+        {role.name for role in roles},
+        begin=play.begin,
+        until=min(play.until, play.begin + HORIZON),
+        steps=steps,
+        people={play.owner, *([play.initiator] if play.initiator else [])},
+    )
+
+
+def cast_of(
+    conn: Connection[Any],
+    workspace: UUID,
+    roles: Collection[str],
+    *,
+    begin: datetime,
+    until: datetime,
+    steps: Sequence[FrozenStep] = (),
+    people: Collection[UUID] = (),
+) -> Cast:
+    """What there is to know of these roles between two instants.
+
+    Args:
+        steps: which may name schedules and people besides.
+        people: who else may be named.
+    """
+    document = active.document_of(conn, workspace)
+    facts = coverage.facts(conn, workspace, begin, until, names=roles)
+    scheduled = _scheduled(document, roles)
     called = {
         step.target.partition(":")[2] for step in steps if step.target.startswith("schedule:")
     }
-    duties = duty.all_spans(conn, workspace, called | {*scheduled.values()}, play.begin, until)
-    people = _people(play, facts, duties)
-    active_names = dict(
-        conn.execute(ACTIVE_NAMES, {"workspace": workspace, "people": list(people)}).fetchall()
-    )
+    duties = duty.all_spans(conn, workspace, called | {*scheduled.values()}, begin, until)
+    everybody = [*_people(facts, duties, steps), *people]
+    values = {"workspace": workspace, "people": everybody}
+    names = dict(conn.execute(ACTIVE_NAMES, values).fetchall())
     return Cast(
         facts=facts,
         until=until,
-        names=active_names,
-        reach=reaching.of(conn, list(active_names)),
+        names=names,
+        reach=reaching.of(conn, list(names)),
         scheduled=scheduled,
         duty=duties,
         hours=stepping.hours_in(conn, workspace, steps),
         pagers=frozenset(name for _, name in registry.named(conn, {workspace})),
-        **_told_by(conn, workspace, document, names),
+        **_told_by(conn, workspace, document, roles),
     )
 
 
-def _people(play: Play, facts: Facts, duties: Mapping[str, Sequence[duty.Span]]) -> set[UUID]:
+def _people(
+    facts: Facts, duties: Mapping[str, Sequence[duty.Span]], steps: Sequence[FrozenStep]
+) -> set[UUID]:
     """Everybody who may be named in it."""
     found = {seat.person for role in facts.roles.values() for seat in role.seats}
     found |= {one.stand_in for one in facts.away if one.stand_in is not None}
     found |= {one.id for spans in duties.values() for span in spans for one in span.who}
     found |= {
         ids.decode("per", step.target.removeprefix("person:"))
-        for step in play.plan.escalation
+        for step in steps
         if step.target.startswith("person:per_")
     }
-    return found | {play.owner, *([play.initiator] if play.initiator else [])}
+    return found
 
 
 def _scheduled(document: Document | None, roles: Collection[str]) -> dict[str, str]:

@@ -308,6 +308,8 @@ class Notification(models.Model):
         TEST = "test"
         #: Administrators hear that a channel does not work, or that a request told nobody.
         ALARM = "alarm"
+        #: Somebody shall say that they are there; nothing is asked.
+        DRILL = "drill"
 
     class Channel(models.TextChoices):
         SLACK = "slack"
@@ -325,7 +327,7 @@ class Notification(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7)
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_index=False)
-    #: None for a test and an alarm.
+    #: None for a test, an alarm and a drill.
     request_id = models.UUIDField(null=True)
     kind = models.CharField(max_length=10, choices=Kind)
     channel = models.CharField(max_length=10, choices=Channel)
@@ -344,7 +346,7 @@ class Notification(models.Model):
         Lane, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, null=True
     )
     under_id = models.UUIDField(null=True)
-    #: The words of a reply, a test or an alarm; of the conversation, which of them.
+    #: The words of a reply, a test, an alarm or a drill; of the conversation, which of them.
     message_id = models.UUIDField(null=True)
     text = models.TextField(blank=True)
     #: One of several in a gathering mail.
@@ -353,6 +355,8 @@ class Notification(models.Model):
     pager = models.ForeignKey(Pager, on_delete=models.SET_NULL, null=True, db_index=False)
     #: The step of an escalation that it belongs to.
     step_id = models.UUIDField(null=True)
+    #: The drill that it belongs to.
+    drill_id = models.UUIDField(null=True)
     state = models.CharField(max_length=10, choices=State, default=State.PENDING)
     #: Why it failed, or is late: the channel's own word.
     reason = models.CharField(max_length=200, blank=True)
@@ -400,9 +404,14 @@ class Notification(models.Model):
                 name="notification_reply_once",
             ),
             models.CheckConstraint(
-                condition=Q(kind__in=["test", "alarm"], request_id=None)
-                | (~Q(kind__in=["test", "alarm"]) & Q(request_id__isnull=False)),
+                condition=Q(kind__in=["test", "alarm", "drill"], request_id=None)
+                | (~Q(kind__in=["test", "alarm", "drill"]) & Q(request_id__isnull=False)),
                 name="notification_about_a_request",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="drill", drill_id__isnull=False)
+                | (~Q(kind="drill") & Q(drill_id=None)),
+                name="notification_of_a_drill",
             ),
             models.CheckConstraint(
                 condition=~Q(state="sent") | Q(sent_at__isnull=False),
@@ -431,6 +440,11 @@ class Notification(models.Model):
                 name="notification_link",
             ),
             models.Index(fields=["workspace", "-id"], name="notification_newest"),
+            models.Index(
+                fields=["drill_id"],
+                condition=Q(drill_id__isnull=False),
+                name="notification_of_drill",
+            ),
             models.Index(
                 fields=["step_id"], condition=Q(step_id__isnull=False), name="notification_of_step"
             ),

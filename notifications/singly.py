@@ -21,7 +21,7 @@ from notifications.card import Card
 from notifications.sending import HELD, Compose, Shown
 
 #: Kinds that are about no request.
-ABOUT_NOTHING: Final = frozenset({"test", "alarm"})
+ABOUT_NOTHING: Final = frozenset({"test", "alarm", "drill"})
 #: Kinds that nobody needs to hear of once the request has ended.
 WHILE_PENDING: Final = frozenset({"asked", "reminder", "notice", "page"})
 
@@ -98,7 +98,7 @@ class Carrier(Protocol):
     name: str
 
     def carry(self, held: Held, card: Card | None) -> Came:
-        """Send it; no connection of the database is held meanwhile.  ``card`` is None for a test and an alarm."""
+        """Send it; no connection of the database is held meanwhile.  ``card`` is None for `ABOUT_NOTHING`."""
 
 
 class Singly:

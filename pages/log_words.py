@@ -48,6 +48,8 @@ SENTENCES: Final[dict[str, str]] = {
     "role.created": "A role was made",
     "role.granted": "A role was given",
     "role.revoked": "A role was taken away",
+    "drill.started": "A drill was started",
+    "drill.confirmed": "Somebody said that they are there, in a drill",
     "schedule.created": "A schedule was made",
     "schedule.changed": "A schedule was changed",
     "schedule.removed": "A schedule was removed",

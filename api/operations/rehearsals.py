@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from api.operations.terms import ID, READING, WORKSPACE, WRITING, Operation, Success
+from api.operations.terms import ID, READING, WORKSPACE, WRITING, Operation, Success, named_id
 from people.coverage import DAYS, MOST_DAYS
 
 _DAYS: Final = {
@@ -14,7 +14,56 @@ _DAYS: Final = {
     "schema": {"type": "integer", "minimum": 1, "maximum": MOST_DAYS, "default": DAYS},
 }
 
+_DRILL: Final = named_id("drl", "The drill")
+
 REHEARSALS: Final[tuple[Operation, ...]] = (
+    Operation(
+        "get",
+        "/api/v1/drills",
+        "listDrills",
+        "Rehearsal",
+        "The latest drills",
+        "session read",
+        {200: Success("All for administrators, else those that one was in", "DrillList")},
+        (*READING, "NotFound"),
+        (WORKSPACE,),
+    ),
+    Operation(
+        "post",
+        "/api/v1/drills",
+        "startDrill",
+        "Rehearsal",
+        "Send a drill to everybody who would be told now",
+        "session",
+        {201: Success("It goes out", "DrillReport")},
+        (*WRITING, "NotFound", "Conflict"),
+        (WORKSPACE,),
+        body="DrillBody",
+    ),
+    Operation(
+        "get",
+        "/api/v1/drills/{id}",
+        "readDrill",
+        "Rehearsal",
+        "Who was reached, how, and how fast",
+        "session read",
+        {200: Success("So far", "DrillReport")},
+        (*READING, "NotFound"),
+        (_DRILL, WORKSPACE),
+    ),
+    Operation(
+        "post",
+        "/api/v1/drills/{id}/confirm",
+        "confirmDrill",
+        "Rehearsal",
+        "Say that one is there",
+        "session",
+        {200: Success("Their part of it", "DrillReport")},
+        (*WRITING, "NotFound"),
+        (_DRILL, WORKSPACE),
+        body="NoBody",
+        body_required=False,
+    ),
     Operation(
         "get",
         "/api/v1/requests/{id}/rehearsal",

@@ -74,6 +74,7 @@ ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
             *("callback_erased", "request_erased", "on_hold", "already_held", "hold_lifted"),
             *("too_many_exports", "export_not_ready", "export_failed"),
             *("other_app", "slack_broken", "secrets_unreadable"),
+            "drill_running",
             *("nothing_to_escalate", "not_extendable", "extended_already"),
         ),
     ),

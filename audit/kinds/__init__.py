@@ -30,6 +30,8 @@ from audit.kinds.callbacks import (
 )
 from audit.kinds.clock import (
     ClockRepaired,
+    DrillConfirmed,
+    DrillStarted,
     EscalationStepped,
     EscalationUndelivered,
     RequestExtended,
@@ -152,6 +154,8 @@ __all__ = [
     "DecisionRecorded",
     "DecisionRefused",
     "DecisionVoided",
+    "DrillConfirmed",
+    "DrillStarted",
     "EndpointChanged",
     "EndpointCreated",
     "EndpointDeleted",

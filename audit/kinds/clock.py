@@ -47,6 +47,21 @@ class ClockRepaired(Data, frozen=True, kw_only=True):
     due_at: str
 
 
+class DrillStarted(Data, frozen=True, kw_only=True):
+    """Messages went out that ask nothing, to see who is reached; ``role`` is empty for all roles."""
+
+    KIND = "drill.started"
+    role: str
+    people: int
+    messages: int
+
+
+class DrillConfirmed(Data, frozen=True, kw_only=True):
+    """Somebody whom a drill was for said that they are there."""
+
+    KIND = "drill.confirmed"
+
+
 class ScheduleCreated(Data, frozen=True, kw_only=True):
     """The policy declares it; ``source`` says whence it knows who is on duty."""
 

@@ -159,6 +159,11 @@ def alarm(text: str) -> Rendered:
     return _mail("alarm", "Assentry needs you", said=said(text, MOST_WORDS))
 
 
+def drill(text: str) -> Rendered:
+    """That somebody shall say that they are there."""
+    return _mail("alarm", "Drill: are you there?", said=said(text, MOST_WORDS))
+
+
 def said(text: str, most: int) -> Said:
     """Words of several lines, of at most so many characters as they are shown."""
     shown, left = cut(text, most)

@@ -59,6 +59,10 @@ class Recipient:
     at: datetime
 
 
+#: What is about no request, by its kind.
+_ABOUT_NOTHING: Final = {"test": render.test, "alarm": render.alarm, "drill": render.drill}
+
+
 class Mail:
     """Carries one notification as one mail."""
 
@@ -73,7 +77,7 @@ class Mail:
             token = links.token_of(held.id, password=to.password, generation=to.generation)
             links.keep(conn, held.id, token)
         if card is None:
-            rendered = render.test(held.text) if held.kind == "test" else render.alarm(held.text)
+            rendered = _ABOUT_NOTHING[held.kind](held.text)
         elif held.kind == "outcome":
             rendered = render.outcome(card, card.url, held.now)
         elif held.kind == "notice":

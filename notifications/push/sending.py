@@ -126,8 +126,12 @@ def _patience(headers: Mapping[str, str]) -> timedelta:
 def _message(held: Held, card: Card | None) -> tuple[bytes, dict[str, str]]:
     """The text for the browser (JSON) and the headers of a push message (RFC 8030, 5)."""
     if card is None:
-        body = held.text if held.kind == "alarm" else "Notifications work here."
-        shown = {"title": "Assentry", "body": body, "url": settings.BASE_URL}
+        body, url = "Notifications work here.", settings.BASE_URL
+        if held.kind == "alarm":
+            body = held.text
+        elif held.kind == "drill":
+            body, _, url = held.text.rpartition(" ")
+        shown = {"title": "Assentry", "body": body, "url": url}
         return msgspec.json.encode(shown), {"TTL": "3600", "Urgency": "normal"}
     left = card.expires_at - held.now
     if card.pending:

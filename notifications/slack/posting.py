@@ -124,6 +124,9 @@ def _message(
     """What to post, the request's sequence and the digest shown; None: there is nothing to tell any more."""
     if held.kind in ("test", "alarm"):
         return blocks.reply(held.text), 0, None
+    if held.kind == "drill":
+        said, _, url = held.text.rpartition(" ")
+        return blocks.told(said, ("I am here", url)), 0, None
     if held.kind == "reply":
         under = conn.execute(_UNDER, {"id": held.under}).fetchone()
         if under is None:

@@ -77,7 +77,9 @@ def rehearsal_page(request: HttpRequest, visitor: Visitor) -> HttpResponse:
         "shell": visitor.shell,
         "here": "coverage",
         "agents": agents,
-        "actions": [] if document is None else [(name, one.title) for name, one in document.actions.items()],
+        "actions": []
+        if document is None
+        else [(name, one.title) for name, one in document.actions.items()],
         "kept": request.POST or {"payload": "{}"},
     }
     if request.method != "POST":

@@ -7,8 +7,10 @@ import re
 from typing import Any
 
 from core import ids
+from people.permissions import grant_permission
 from policies.services import apply
 from tests.factories import ACTOR
+from tests.notifications.postbox import Postbox
 from tests.pages.browser import Page
 from tests.pages.office import Office
 
@@ -107,3 +109,27 @@ def test_a_request_leads_to_its_rehearsal(office: Office) -> None:
     assert found[0] == "Asks Reviewers@Rita R, in the inbox onlyRon R, in the inbox only"
     assert found[-1] == "Nobody has decided: it expires@"
     assert office.browser(office.ned).get(f"/requests/{request_id}/rehearsal").status == 404
+
+
+def test_a_drill_is_started_confirmed_and_told_on_pages(office: Office, box: Postbox) -> None:
+    grant_permission(
+        actor=ACTOR, workspace=office.workspace, person=office.vera, permission="administer"
+    )
+    vera, rita = office.browser(office.vera), office.browser(office.rita)
+    assert rita.get("/drills").tree.all("form", id="start") == []
+    page = vera.submit(vera.get("/drills").form("/drills"), role="reviewers")
+    path = page.answer.url.removeprefix(office.server.url)
+    unreached = " ".join(page.tree.one("div", id="unreached").text.split())
+    assert unreached == "Nothing has reached Olga O, Rita R, Ron R yet. Look at the channels"
+    assert section(page, "people").startswith("0 of 3 there Olga O reviewersmail: waits")
+    own = rita.get(path)
+    assert own.tree.all("section", id="people") == []
+    done = rita.submit(own.form(f"{path}/confirm"))
+    assert section(done, "own").startswith("You You said that you are here, ")
+    assert section(vera.get(path), "people").startswith("1 of 3 there")
+    again = vera.submit(vera.get("/drills").form("/drills"), role="leads")
+    assert (again.status, again.tree.one("p", id="wrong").text) == (
+        409,
+        "A drill was started less than a minute ago.",
+    )
+    assert office.browser(office.ned).get(path).status == 404
