@@ -69,8 +69,8 @@ class Sent:
     digest: bool
     under: UUID | None
     message: UUID | None
-    pager: UUID | None
-    step: UUID | None
+    pager: UUID | None = None
+    step: UUID | None = None
 
 
 @dataclass(slots=True)
