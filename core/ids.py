@@ -37,6 +37,7 @@ PREFIXES: Final[Mapping[str, str]] = MappingProxyType(
         "ntf": "notification",
         "pol": "policy",
         "sch": "schedule",
+        "abs": "absence",
         "kil": "use of the kill switch",
         "anc": "anchor",
         "exp": "export",

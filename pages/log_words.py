@@ -48,6 +48,8 @@ SENTENCES: Final[dict[str, str]] = {
     "role.created": "A role was made",
     "role.granted": "A role was given",
     "role.revoked": "A role was taken away",
+    "absence.declared": "Somebody will be away",
+    "absence.ended": "An absence was ended",
     "permission.granted": "A permission was given",
     "permission.revoked": "A permission was taken away",
     "agent.created": "An agent was registered",

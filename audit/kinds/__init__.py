@@ -70,6 +70,8 @@ from audit.kinds.oversight import (
     SubjectErased,
 )
 from audit.kinds.people import (
+    AbsenceDeclared,
+    AbsenceEnded,
     PermissionGranted,
     PermissionRevoked,
     PersonCreated,
@@ -122,6 +124,8 @@ from audit.kinds.requests import (
 
 __all__ = [
     "KINDS",
+    "AbsenceDeclared",
+    "AbsenceEnded",
     "ActionRecorded",
     "AgentCreated",
     "AgentStateChanged",
