@@ -15,6 +15,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
+from approvals.access import SEAT_IS_FREE
 from approvals.status import Status, WaitingOn
 from audit.actor import Actor
 from audit.kinds import NotificationUnreached
@@ -24,7 +25,15 @@ from core.db import pool
 from core.due import Claimed
 from notifications import telling
 from notifications.lining_up import Told, Words
-from people.sql import IS_ACTIVE, MEMBERSHIP_IS_VALID, NAME_OF, VALID_MEMBERSHIPS
+from people.sql import (
+    IS_ACTIVE,
+    IS_AWAY,
+    MEMBERSHIP_IS_VALID,
+    NAME_OF,
+    SEAT_IS_FILLED,
+    SEATS_OF_ABSENT,
+    VALID_MEMBERSHIPS,
+)
 from policies import active
 from policies.terms import Document
 
@@ -37,7 +46,8 @@ _READ: Final = f"""
 SELECT r.id, r.workspace_id, r.sequence, r.risk, r.revision, coalesce(r.stage, 0), r.status, r.waiting_on,
        r.expires_at, r.basis, agent.owner_id, r.initiator_id, s.confirm,
        ARRAY(SELECT ro.name FROM people_role ro WHERE ro.id = ANY(s.roles)),
-       {IS_ACTIVE.format(person="r.initiator_id")}, r.erased_at IS NOT NULL
+       {IS_ACTIVE.format(person="r.initiator_id")}, r.erased_at IS NOT NULL,
+       {IS_AWAY.format(person="agent.owner_id")}, {IS_AWAY.format(person="r.initiator_id")}
   FROM approvals_request r
   JOIN agents_agent agent ON agent.id = r.agent_id
   LEFT JOIN approvals_stage s
@@ -45,9 +55,10 @@ SELECT r.id, r.workspace_id, r.sequence, r.risk, r.revision, coalesce(r.stage, 0
    AND s.index = r.stage
  WHERE r.id = ANY(%(ids)s)
 """
-#: Who could decide at the open stage and has not, with the roles that make it so.
+#: Who could decide at the open stage and has not, with the roles that make it so; in the place of who is
+#: away, who stands in.
 _ASKED: Final = f"""
-SELECT r.id, m.person_id, array_agg(ro.name ORDER BY ro.name)
+SELECT r.id, m.person_id, array_agg(DISTINCT ro.name ORDER BY ro.name)
   FROM approvals_request r
   JOIN agents_agent agent ON agent.id = r.agent_id
   JOIN approvals_stage s
@@ -56,8 +67,12 @@ SELECT r.id, m.person_id, array_agg(ro.name ORDER BY ro.name)
   JOIN people_role ro ON ro.id = ANY(s.roles)
   JOIN LATERAL (
        SELECT m.person_id FROM {VALID_MEMBERSHIPS} WHERE m.role_id = ro.id AND {MEMBERSHIP_IS_VALID}
+        UNION
+       SELECT ab.stand_in_id FROM {SEATS_OF_ABSENT}
+        WHERE m.role_id = ro.id AND {SEAT_IS_FILLED} AND {SEAT_IS_FREE}
   ) AS m ON m.person_id <> agent.owner_id AND m.person_id IS DISTINCT FROM r.initiator_id
  WHERE r.id = ANY(%(ids)s) AND r.status = 'pending' AND r.waiting_on = 'people'
+   AND NOT {IS_AWAY.format(person="m.person_id")}
    AND NOT EXISTS (
        SELECT 1 FROM approvals_decision d
         WHERE d.request_id = r.id AND d.revision = r.revision AND d.stage = r.stage
@@ -122,7 +137,8 @@ def _told(conn: Connection[Any], subjects: Sequence[UUID]) -> list[Told]:
         people = asked[row[0]]
         if waits and row[7] == WaitingOn.PEOPLE and row[12] is not None:
             confirms = row[10] if row[12] == "owner" else row[11] if row[14] else None
-            people = {} if confirms is None else {confirms: ()}
+            away = row[16] if row[12] == "owner" else row[17]
+            people = {} if confirms is None or away else {confirms: ()}
         found.append(
             Told(
                 request=row[0],

@@ -243,8 +243,10 @@ def _look_for_silence(told: Told, asked: Sequence[Sent], world: World, changes: 
         look = since + routes.TAKEN_OVER_AFTER
         if look > world.now:
             changes.again.append(Promise(TELL, told.workspace, told.request, look))
+    # Somebody who was told and is asked no more, as when they went away, will not see to it.
+    heard = [s for s in asked if s.person is None or s.person in told.asked]
     if any(new.told is told for new in changes.new) or any(
-        Tried(s.channel, s.state, s.failing_since).works(world.now) for s in asked
+        Tried(s.channel, s.state, s.failing_since).works(world.now) for s in heard
     ):
         changes.over.append(told.request)
     elif asked or _could_tell(told, world):

@@ -28,8 +28,9 @@ from core.due import INSERT_DUE, WITHDRAW_DUE, Promise, due_rows
 from core.nudge import nudger
 from people import errors
 from people.models import Absence, Person
+from people.names import away
 from people.services import wake_after_commit
-from people.sql import ABSENCE_HOLDS, IS_ACTIVE, PERSON_NAME
+from people.sql import ABSENCE_HOLDS, PERSON_NAME
 
 #: The due kind of an absence that begins or ends: who is asked is then another.
 TURN: Final = "absence.turn"
@@ -52,12 +53,7 @@ _COMING: Final = f"""
 _BETWEEN: Final = f"""
 {_SPANS} AND ab.begins_at < %(end)s AND ab.ends_at > %(begin)s ORDER BY ab.begins_at, ab.id
 """
-_NOW: Final = f"""
-SELECT ab.person_id, ab.ends_at,
-       CASE WHEN {IS_ACTIVE.format(person="ab.stand_in_id")} THEN ab.stand_in_id END
-  FROM people_absence ab
- WHERE ab.workspace_id = %(workspace)s AND {ABSENCE_HOLDS}
-"""
+_NOW: Final = f"{_SPANS} AND {ABSENCE_HOLDS}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +67,11 @@ class Away:
     ends_at: datetime
     stand_in: UUID | None
     stand_in_name: str | None
+
+    @property
+    def said(self) -> str:
+        """The name as it is shown meanwhile."""
+        return away(self.name, self.ends_at, self.stand_in_name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +196,14 @@ def between(conn: Connection[Any], workspace: UUID, begin: datetime, end: dateti
 
 def absent_now(conn: Connection[Any], workspace: UUID) -> dict[UUID, tuple[datetime, UUID | None]]:
     """Who is away at this moment of the database's clock: until when, and which active person stands in."""
-    found = conn.execute(_NOW, {"workspace": workspace}).fetchall()
-    return {person: (until, stand_in) for person, until, stand_in in found}
+    return {
+        person: (one.ends_at, one.stand_in) for person, one in away_now(conn, workspace).items()
+    }
+
+
+def away_now(conn: Connection[Any], workspace: UUID) -> dict[UUID, Away]:
+    """The same with their names."""
+    return {one.person: one for one in _read(conn, _NOW, {"workspace": workspace})}
 
 
 def _read(conn: Connection[Any], query: str, values: dict[str, Any]) -> list[Away]:

@@ -38,6 +38,11 @@ ABSENCE_HOLDS = """
     ab.begins_at <= clock_timestamp() AND ab.ends_at > clock_timestamp() AND ab.ended_at IS NULL
 """
 
+#: Whether the person with this id is away at this moment.
+IS_AWAY = f"""
+    EXISTS (SELECT 1 FROM people_absence ab WHERE ab.person_id = {{person}} AND {ABSENCE_HOLDS})
+"""
+
 #: The seats of people who are away, joined as `VALID_MEMBERSHIPS` and ``ab`` (absence): who fills them
 #: is ``ab.stand_in_id``.  The condition that goes with it is `SEAT_IS_FILLED`.
 SEATS_OF_ABSENT = f"""
@@ -78,6 +83,18 @@ HOLD_PERSON = """
       FROM people_person hp JOIN people_user hu ON hu.id = hp.user_id
      WHERE hp.id = {person}
        FOR SHARE OF hp
+"""
+
+#: Absences that hold now, with an active stand-in out of a sub-select, the first to begin first; held, with
+#: the stand-in, until the transaction ends: ``HOLD_STANDING_IN.format(stand_ins="SELECT …")``.
+HOLD_STANDING_IN = f"""
+    SELECT ab.person_id, ab.stand_in_id, ab.begins_at, ab.ends_at
+      FROM people_absence ab
+      JOIN people_person sp ON sp.id = ab.stand_in_id AND sp.active
+      JOIN people_user su ON su.id = sp.user_id AND su.is_active
+     WHERE ab.workspace_id = %(workspace)s AND ab.stand_in_id IN ({{stand_ins}}) AND {ABSENCE_HOLDS}
+     ORDER BY ab.begins_at, ab.id
+       FOR SHARE OF ab, sp
 """
 
 #: Whether a joined person and user may act at all: ``PERSON_IS_ACTIVE.format(person="o", user="ou")``.
