@@ -25,6 +25,7 @@ from core.db import pool
 from core.due import Claimed
 from notifications import telling
 from notifications.lining_up import Told, Words
+from people import absences
 from people.sql import (
     IS_ACTIVE,
     IS_AWAY,
@@ -46,8 +47,7 @@ _READ: Final = f"""
 SELECT r.id, r.workspace_id, r.sequence, r.risk, r.revision, coalesce(r.stage, 0), r.status, r.waiting_on,
        r.expires_at, r.basis, agent.owner_id, r.initiator_id, s.confirm,
        ARRAY(SELECT ro.name FROM people_role ro WHERE ro.id = ANY(s.roles)),
-       {IS_ACTIVE.format(person="r.initiator_id")}, r.erased_at IS NOT NULL,
-       {IS_AWAY.format(person="agent.owner_id")}, {IS_AWAY.format(person="r.initiator_id")}
+       {IS_ACTIVE.format(person="r.initiator_id")}, r.erased_at IS NOT NULL
   FROM approvals_request r
   JOIN agents_agent agent ON agent.id = r.agent_id
   LEFT JOIN approvals_stage s
@@ -131,14 +131,15 @@ def _told(conn: Connection[Any], subjects: Sequence[UUID]) -> list[Told]:
         words = f"{name or 'The agent'}{to}: {text}"
         said[request].append(Words(message, words, by_agent=kind == "message"))
     rows = conn.execute(_READ, {"ids": subjects}).fetchall()
+    away = {one: frozenset(absences.absent_now(conn, one)) for one in {row[1] for row in rows}}
     found = []
     for row in rows:
         waits = row[6] == Status.PENDING
         people = asked[row[0]]
+        gone = away[row[1]] if waits and row[7] == WaitingOn.PEOPLE else frozenset()
         if waits and row[7] == WaitingOn.PEOPLE and row[12] is not None:
             confirms = row[10] if row[12] == "owner" else row[11] if row[14] else None
-            away = row[16] if row[12] == "owner" else row[17]
-            people = {} if confirms is None or away else {confirms: ()}
+            people = {} if confirms is None or confirms in gone else {confirms: ()}
         found.append(
             Told(
                 request=row[0],
@@ -150,6 +151,7 @@ def _told(conn: Connection[Any], subjects: Sequence[UUID]) -> list[Told]:
                 pending=waits,
                 expires_at=row[8],
                 asked=people,
+                away=gone,
                 roles=tuple(row[13]) if waits and row[7] == WaitingOn.PEOPLE and people else (),
                 owner=row[10] if not waits and row[9] in _HEARD and not row[15] else None,
                 said=tuple(said[row[0]]),
