@@ -151,7 +151,8 @@ def _outcome(shown: RequestObject) -> str:
         and vote.void is None
         and (vote.verdict in AGREEING if agreed else vote.verdict == Verdict.REJECT)
     ]
-    by = f"By {', '.join(dict.fromkeys(map(voter, voted)))}." if voted else ""
+    between = "; " if any(vote.on_behalf_of for vote in voted) else ", "
+    by = f"By {between.join(dict.fromkeys(map(voter, voted)))}." if voted else ""
     return " ".join(part for part in (by, meaning) if part)
 
 
