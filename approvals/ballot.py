@@ -49,6 +49,7 @@ LOCK_ABSENCES = HOLD_STANDING_IN.format(
 
 #: Votes, stages and seats; FOR SHARE holds off whoever would take a role or a person away meanwhile.
 #: The clock is read last: its row exists only once every seat was counted, hence locked.
+#: People who are away stand in an OR: as a third arm of the UNION, a seat that was changed meanwhile was lost.
 READ_BALLOT = f"""
 WITH votes AS MATERIALIZED (
     SELECT d.id, d.stage, d.person_id, d.verdict, d.on_behalf_of_id
@@ -64,8 +65,8 @@ stages AS MATERIALIZED (
 seats AS MATERIALIZED (
     SELECT m.person_id, m.role_id
       FROM {VALID_MEMBERSHIPS}
-     WHERE m.person_id IN (SELECT person_id FROM votes UNION ALL SELECT %(person)s
-                           UNION ALL SELECT unnest(%(absent)s::uuid[]))
+     WHERE (m.person_id IN (SELECT person_id FROM votes UNION ALL SELECT %(person)s)
+            OR m.person_id = ANY(%(absent)s::uuid[]))
        AND m.role_id IN (SELECT unnest(roles) FROM stages)
        AND {MEMBERSHIP_IS_VALID}
        FOR SHARE OF m, mp
