@@ -14,6 +14,7 @@ from django.conf import settings
 
 from agents.reports import RunDeclared, RunEnd, StepsReported
 from agents.steps import StepsTaken
+from api.absence_messages import AbsenceBody, AbsenceDeclared, AbsenceList
 from api.audit_messages import (
     AccessReview,
     CheckpointShown,
@@ -138,6 +139,7 @@ STRUCTS: Final = (
     *(ExportAsked, ExportShown),
     Numbers,
     *(Preferences, SlackUserList, BrowserBody, BrowserShown, BrowserList),
+    *(AbsenceBody, AbsenceDeclared, AbsenceList),
     *(ChannelsShown, SlackBody, SlackPatch, SlackTest, SlackShown, SlackList, SlackManifest),
     *(TrialShown, NotificationList),
     *(RunDeclared, RunEnd, RunShown, RunList, StepsReported, StepsTaken, StepList),

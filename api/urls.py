@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from api.views import (
+    absences,
     agent,
     audit,
     channels,
@@ -160,4 +161,17 @@ urlpatterns = [
     path("v1/me/slack/<str:binding_id>", own.MySlackUser.as_view(), name="api_my_slack_user"),
     path("v1/me/browsers", own.MyBrowsers.as_view(), name="api_my_browsers"),
     path("v1/me/browsers/<str:browser_id>", own.MyBrowser.as_view(), name="api_my_browser"),
+    path("v1/me/absences", absences.MyAbsences.as_view(), name="api_my_absences"),
+    path("v1/me/absences/<str:absence_id>", absences.MyAbsence.as_view(), name="api_my_absence"),
+    path("v1/people/absences", absences.Absences.as_view(), name="api_absences"),
+    path(
+        "v1/people/absences/<str:absence_id>",
+        absences.AbsenceDetail.as_view(),
+        name="api_absence",
+    ),
+    path(
+        "v1/people/<str:person_id>/absences",
+        absences.AbsencesOf.as_view(),
+        name="api_absences_of",
+    ),
 ]

@@ -117,7 +117,8 @@ def world_of(
     defaults: Mapping[UUID, Mapping[str, Sequence[str]]],
 ) -> World:
     """What there is to tell people by, for these requests, now."""
-    people = {person for one in told for person in one.asked}
+    # Of who is away it only matters that they could have been told.
+    people = {person for one in told for person in (*one.asked, *one.away)}
     people |= {one.owner for one in told if one.owner is not None}
     workspaces = list({one.workspace for one in told})
     reach = reaching.of(conn, list(people))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from pages.views import (
+    absences,
     alike,
     attention,
     channels,
@@ -74,6 +75,8 @@ urlpatterns = [
     path("stop/<str:kill_id>", stopping.use_page, name="stopped"),
     path("stop/<str:kill_id>/undo", stopping.undo_view, name="stop_undo"),
     path("settings", settings.settings_page, name="settings"),
+    path("settings/absences", absences.declare_view, name="settings_away"),
+    path("settings/absences/<str:abs_id>", absences.end_view, name="settings_back"),
     path("settings/slack/<str:slu_id>", settings.disconnect_view, name="settings_disconnect"),
     path("settings/browsers/<str:psh_id>", settings.remove_view, name="settings_remove_browser"),
     path("slack/link/<str:token>", slack_link.slack_link_page, name="slack_link"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from api.operations.absences import ABSENCES
 from api.operations.agents import AGENTS
 from api.operations.audit import AUDIT
 from api.operations.channels import CHANNELS
@@ -25,6 +26,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *RUNS,
     *PEOPLE,
     *OWN,
+    *ABSENCES,
     *TEAMWORK,
     *POLICIES,
     *ENDPOINTS,

@@ -58,7 +58,14 @@ ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
     "Conflict": (
         409,
         (
-            *("request_ended", "deadline_passed", "stale_payload", "stale_stage", "already_voted"),
+            *(
+                "request_ended",
+                "deadline_passed",
+                "stale_payload",
+                "stale_stage",
+                "already_voted",
+                "seat_used",
+            ),
             *("idempotency_in_flight", "no_policy", "policy_not_accepted", "waiting_on_agent"),
             *(
                 "run_ended",

@@ -85,6 +85,8 @@ from audit.kinds.oversight import (
     SubjectErased,
 )
 from audit.kinds.people import (
+    AbsenceDeclared,
+    AbsenceEnded,
     PermissionGranted,
     PermissionRevoked,
     PersonCreated,
@@ -137,6 +139,8 @@ from audit.kinds.requests import (
 
 __all__ = [
     "KINDS",
+    "AbsenceDeclared",
+    "AbsenceEnded",
     "ActionRecorded",
     "AgentCreated",
     "AgentStateChanged",

@@ -5,8 +5,8 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from oversight import access_review
-from oversight.management.instants import instant
 from people.management import base
+from people.management.instants import instant
 
 
 class Command(base.Command):

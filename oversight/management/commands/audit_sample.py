@@ -5,9 +5,9 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from audit.log import rfc3339
-from oversight.management.instants import instant, positive
 from oversight.sampling import ALGORITHM, draw
 from people.management import base
+from people.management.instants import instant, positive
 
 
 class Command(base.Command):
