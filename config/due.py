@@ -28,6 +28,8 @@ from oversight.anchors import keeping
 from oversight.anchors.targets import ANCHOR
 from oversight.exports import keeping as exports
 from oversight.retention import AGE, age_due
+from people.schedules.feeds import read_due
+from people.schedules.services import READ
 
 #: What sends this process's callbacks.
 deliverer: Final = Deliverer(telling.bodies)
@@ -46,4 +48,5 @@ HANDLERS: dict[str, Handler] = {
     PUSH: Singly(cards.cards, Push()).take,
     OTHER: Singly(cards.cards, Others()).take,
     exports.EXPORT: exports.keep,
+    READ: read_due,
 }
