@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -14,6 +14,7 @@ import psycopg
 from core.http import origin
 from people.schedules import duty, overrides, taking
 from people.schedules.duty import OnDuty, Span
+from people.schedules.hours import instant
 from people.schedules.loading import load
 from people.schedules.overrides import Standing
 from people.schedules.services import source_of
@@ -83,17 +84,17 @@ def overviews(
     names: Collection[str] | None = None,
     at: datetime | None = None,
     begin: datetime | None = None,
-    days: int = DAYS,
+    end: datetime | None = None,
 ) -> list[Overview]:
     """The schedules of a workspace (only those of these names), by name.
 
     Args:
         at: the instant that counts as now; none: the database's clock.
-        begin: where the days begin; none: at that instant.
+        begin, end: the time that is looked at; none: from that instant, and for `DAYS`.
     """
     now = at or clock(conn)
     start = begin or now
-    end = start + timedelta(days=days)
+    end = end or start + timedelta(days=DAYS)
     spans = duty.all_spans(conn, workspace, names, start, end)
     on_duty = duty.all_spans(conn, workspace, names, now, now + timedelta(microseconds=1))
     return [
@@ -122,8 +123,13 @@ def detail(
     begin: datetime | None = None,
     days: int = DAYS,
 ) -> Detail | None:
-    """One schedule with all there is to see of it; None: it is not declared."""
-    found = overviews(conn, workspace, names=[name], at=at, begin=begin, days=days)
+    """One schedule with all there is to see of it, for so many days of its zone; None: it is not declared."""
+    terms = duty.spec_of(conn, workspace, name)
+    if terms is None:
+        return None
+    start = begin or at or clock(conn)
+    end = later(start, days, ZoneInfo(terms.timezone))
+    found = overviews(conn, workspace, names=[name], at=at, begin=start, end=end)
     if not found:
         return None
     one = found[0]
@@ -135,7 +141,7 @@ def detail(
     )
 
 
-def midnight(day: datetime, zone: ZoneInfo) -> datetime:
-    """The instant at which the local day of an instant begins, in UTC."""
-    local = day.astimezone(zone).date()
-    return datetime.combine(local, time(), zone).astimezone(UTC)
+def later(at: datetime, days: int, zone: ZoneInfo) -> datetime:
+    """The same local time so many days later, in UTC: a day on which clocks change is a day."""
+    local = at.astimezone(zone).replace(tzinfo=None)
+    return instant(local + timedelta(days=days), zone)

@@ -97,6 +97,9 @@ def test_one_schedule_is_read_day_by_day(shared: Desk) -> None:
     whole = shared.max.call("GET", "/schedules/office").json()
     begins, ends = (datetime.fromisoformat(whole[name]) for name in ("begins_at", "ends_at"))
     assert ends - begins == timedelta(days=14)
+    autumn = {"from": "2026-10-24", "days": 2}
+    ends = shared.max.call("GET", "/schedules/office", params=autumn).json()["ends_at"]
+    assert ends == "2026-10-25T23:00:00Z", "a day of 25 hours is a day"
 
 
 @pytest.mark.parametrize(
