@@ -39,7 +39,8 @@ SELECT s.id, s.name, s.spec, f.id, coalesce(f.source, ''), clock_timestamp()
   FROM people_oncallschedule s LEFT JOIN people_feed f ON f.schedule_id = s.id
  WHERE s.workspace_id = %(workspace)s AND s.name = %(name)s AND s.active
 """
-_HOLD: Final = f"{_COLUMNS} WHERE f.id = %(feed)s FOR NO KEY UPDATE OF f FOR SHARE OF s"
+# The schedule is not held: whoever changes it takes this row after it, and reads or drops it then.
+_HOLD: Final = f"{_COLUMNS} WHERE f.id = %(feed)s FOR NO KEY UPDATE OF f"
 _EMAILS: Final = """
 SELECT u.email, p.id FROM people_user u JOIN people_person p ON p.user_id = u.id
  WHERE u.email = ANY(%(emails)s::text[]) AND p.workspace_id = %(workspace)s
