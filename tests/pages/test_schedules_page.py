@@ -141,7 +141,7 @@ def test_what_does_not_fit_is_said_at_its_field_and_changes_nothing(desk: Desk) 
         ({"begins": "soon", "ends": typed(at)}, "Write day and time"),
         ({"begins": typed(at), "ends": "9999-12-31T00:00"}, "Write day and time"),
     ):
-        page = browser.submit(form, person=who, **fields)
+        page = browser.submit(form, follow=True, person=who, **fields)
         assert page.status == 422
         assert "Nothing was changed." in page.main
         assert said in page.main
@@ -170,7 +170,7 @@ def test_members_see_the_form_and_others_only_look(desk: Desk) -> None:
     fields = {"person": mine, "begins": typed(at), "ends": typed(at + HOUR)}
     refused = beside.post("/schedules/duty/override", token | fields)
     assert refused.status == 403
-    done = caro.submit(form, **fields)
+    done = caro.submit(form, follow=True, **fields)
     assert office.on_duty("duty", at + HOUR / 2) == (office.caro.id,), done.main
 
 

@@ -193,6 +193,8 @@ def test_what_has_not_changed_is_not_sent_again(fed, source, client):
     second = feed_of(fed)
     assert source.asked[1]["if-none-match"] == '"one"'
     assert (second.expanded_at, second.failures) == (first.expanded_at, 0)
+    assert second.fetched_at is not None
+    assert first.fetched_at is not None
     assert second.fetched_at > first.fetched_at
     assert told(fed) == ["read"]
     # Half a day later it must be worked out anew: time goes on.
