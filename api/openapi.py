@@ -81,6 +81,14 @@ from api.messages import (
 )
 from api.operations import ERRORS, OPERATIONS, Operation
 from api.own_messages import BrowserBody, BrowserList, BrowserShown, SlackUserList
+from api.schedule_messages import (
+    CalendarBody,
+    CalendarTaken,
+    OverrideBody,
+    ScheduleDetailShown,
+    ScheduleList,
+    SwapBody,
+)
 from approvals.consuming import Consumed
 from approvals.permits import Issued
 from approvals.results import ToolResult
@@ -142,6 +150,7 @@ STRUCTS: Final = (
     *(AbsenceBody, AbsenceDeclared, AbsenceList),
     *(ChannelsShown, SlackBody, SlackPatch, SlackTest, SlackShown, SlackList, SlackManifest),
     *(TrialShown, NotificationList),
+    *(ScheduleList, ScheduleDetailShown, OverrideBody, SwapBody, CalendarBody, CalendarTaken),
     *(RunDeclared, RunEnd, RunShown, RunList, StepsReported, StepsTaken, StepList),
 )
 RISKS: Final = ["low", "medium", "high", "critical"]

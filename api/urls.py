@@ -23,6 +23,7 @@ from api.views import (
     policy,
     policy_work,
     runs,
+    schedules,
     session,
     teamwork,
 )
@@ -111,6 +112,21 @@ urlpatterns = [
             name=f"api_slack_{name}",
         )
         for name, view in (("try", channels.SlackTry), ("test", channels.SlackTestDoor))
+    ),
+    path("v1/schedules", schedules.Schedules.as_view(), name="api_schedules"),
+    path("v1/schedules/<str:name>", schedules.ScheduleDetail.as_view(), name="api_schedule"),
+    *(
+        path(f"v1/schedules/<str:name>/{name}", view.as_view(), name=f"api_schedule_{name}")
+        for name, view in (
+            ("overrides", schedules.Overrides),
+            ("swaps", schedules.Swaps),
+            ("ical", schedules.Ical),
+        )
+    ),
+    path(
+        "v1/schedules/<str:name>/overrides/<str:override_id>",
+        schedules.OverrideDetail.as_view(),
+        name="api_schedule_override",
     ),
     path("v1/kill_switch", kill_switch.KillSwitch.as_view(), name="api_kill_switch"),
     path("v1/kill_switch/<str:kill_id>/undo", kill_switch.KillUndo.as_view(), name="api_kill_undo"),

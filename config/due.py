@@ -32,6 +32,8 @@ from oversight.anchors.targets import ANCHOR
 from oversight.exports import keeping as exports
 from oversight.retention import AGE, age_due
 from people.absences import TURN
+from people.schedules.feeds import read_due
+from people.schedules.services import READ
 
 #: What sends this process's callbacks.
 deliverer: Final = Deliverer(telling.bodies)
@@ -53,4 +55,5 @@ HANDLERS: dict[str, Handler] = {
     OTHER: Singly(cards.cards, Others()).take,
     PAGE: Singly(cards.cards, Pagers()).take,
     exports.EXPORT: exports.keep,
+    READ: read_due,
 }

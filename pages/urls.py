@@ -20,6 +20,7 @@ from pages.views import (
     mail_link,
     requests,
     runs,
+    schedules,
     sessions,
     settings,
     slack_link,
@@ -67,6 +68,14 @@ urlpatterns = [
     *(
         path(f"channels/slack/<str:sla_id>/{name}", view, name=f"slack_{name}")
         for name, view in channels.VIEWS.items()
+    ),
+    path("schedules", schedules.schedules_page, name="schedules"),
+    path("schedules/<str:name>", schedules.schedule_page, name="schedule"),
+    path("schedules/<str:name>/override", schedules.override_view, name="schedule_override"),
+    path(
+        "schedules/<str:name>/overrides/<str:ovr_id>/cancel",
+        schedules.cancel_view,
+        name="schedule_cancel",
     ),
     path("deliveries/<str:cbk_id>", deliveries.delivery_page, name="delivery"),
     path("deliveries/<str:cbk_id>/replay", deliveries.replay_view, name="delivery_replay"),

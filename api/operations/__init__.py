@@ -16,6 +16,7 @@ from api.operations.people import PEOPLE
 from api.operations.permits import PERMITS
 from api.operations.policies import POLICIES
 from api.operations.runs import RUNS
+from api.operations.schedules import SCHEDULES
 from api.operations.server import SERVER
 from api.operations.teamwork import TEAMWORK
 from api.operations.terms import ERRORS, Operation
@@ -31,6 +32,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *POLICIES,
     *ENDPOINTS,
     *CHANNELS,
+    *SCHEDULES,
     *AUDIT,
     *NUMBERS,
     *ERASURES,

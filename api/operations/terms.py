@@ -52,6 +52,7 @@ ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
             *("owner_confirms", "initiator_confirms", "own_run", "approved_earlier"),
             *("channel_not_allowed", "assurance_too_low"),
             *("claimed_by_another", "not_administrator", "not_auditor", "not_a_third_person"),
+            "not_yours",
         ),
     ),
     "NotFound": (404, ("not_found", "export_expired")),
@@ -82,6 +83,7 @@ ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
             *("too_many_exports", "export_not_ready", "export_failed"),
             *("other_app", "slack_broken", "secrets_unreadable"),
             *("nothing_to_escalate", "not_extendable", "extended_already"),
+            *("too_many_overrides", "override_over", "not_uploaded"),
         ),
     ),
     "Gone": (
@@ -97,7 +99,7 @@ ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
             *("invalid_input", "unknown_action", "payload_off_schema", "idempotency_key_reused"),
             *("invalid_policy", "invalid_query", "unknown_run", "payload_unchanged", "not_alike"),
             "wrong_digest",
-            "not_erasable",
+            *("not_erasable", "bad_calendar"),
         ),
     ),
     "TooMany": (
