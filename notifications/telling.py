@@ -14,7 +14,6 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from django.conf import settings
 from psycopg import Connection
 
 from core import ids
@@ -245,6 +244,8 @@ def _alarmed(conn: Connection[Any], changes: Changes, now: datetime) -> list[Tol
     for workspace in {one.workspace for one in found}:
         about = [ids.encode("req", one.request) for one in found if one.workspace == workspace]
         said = f"{len(about)} requests wait" if len(about) > 1 else f"Request {about[0]} waits"
-        text = f"{said}, and nobody could be told. Open the page of channels: {settings.BASE_URL}/channels"
+        text = (
+            f"{said}, and nobody could be told. Open the page of channels: {alarms.channels_page()}"
+        )
         alarms.tell(conn, workspace, text, now=now)
     return found
