@@ -14,6 +14,7 @@ from django.conf import settings
 
 from agents.reports import RunDeclared, RunEnd, StepsReported
 from agents.steps import StepsTaken
+from api.absence_messages import AbsenceBody, AbsenceDeclared, AbsenceList
 from api.audit_messages import (
     AccessReview,
     CheckpointShown,
@@ -89,6 +90,14 @@ from api.rehearsal_messages import (
     RehearsalBody,
     RehearsalShown,
 )
+from api.schedule_messages import (
+    CalendarBody,
+    CalendarTaken,
+    OverrideBody,
+    ScheduleDetailShown,
+    ScheduleList,
+    SwapBody,
+)
 from approvals.consuming import Consumed
 from approvals.permits import Issued
 from approvals.results import ToolResult
@@ -148,8 +157,10 @@ STRUCTS: Final = (
     *(ExportAsked, ExportShown),
     Numbers,
     *(Preferences, SlackUserList, BrowserBody, BrowserShown, BrowserList),
+    *(AbsenceBody, AbsenceDeclared, AbsenceList),
     *(ChannelsShown, SlackBody, SlackPatch, SlackTest, SlackShown, SlackList, SlackManifest),
     *(TrialShown, NotificationList),
+    *(ScheduleList, ScheduleDetailShown, OverrideBody, SwapBody, CalendarBody, CalendarTaken),
     *(RunDeclared, RunEnd, RunShown, RunList, StepsReported, StepsTaken, StepList),
 )
 RISKS: Final = ["low", "medium", "high", "critical"]

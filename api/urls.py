@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from api.views import (
+    absences,
     agent,
     audit,
     channels,
@@ -24,6 +25,7 @@ from api.views import (
     policy_work,
     rehearsal,
     runs,
+    schedules,
     session,
     teamwork,
 )
@@ -114,6 +116,21 @@ urlpatterns = [
         )
         for name, view in (("try", channels.SlackTry), ("test", channels.SlackTestDoor))
     ),
+    path("v1/schedules", schedules.Schedules.as_view(), name="api_schedules"),
+    path("v1/schedules/<str:name>", schedules.ScheduleDetail.as_view(), name="api_schedule"),
+    *(
+        path(f"v1/schedules/<str:name>/{name}", view.as_view(), name=f"api_schedule_{name}")
+        for name, view in (
+            ("overrides", schedules.Overrides),
+            ("swaps", schedules.Swaps),
+            ("ical", schedules.Ical),
+        )
+    ),
+    path(
+        "v1/schedules/<str:name>/overrides/<str:override_id>",
+        schedules.OverrideDetail.as_view(),
+        name="api_schedule_override",
+    ),
     path("v1/kill_switch", kill_switch.KillSwitch.as_view(), name="api_kill_switch"),
     path("v1/kill_switch/<str:kill_id>/undo", kill_switch.KillUndo.as_view(), name="api_kill_undo"),
     path("v1/requests/<str:request_id>/evidence", audit.Evidence.as_view(), name="api_evidence"),
@@ -168,4 +185,17 @@ urlpatterns = [
     path("v1/me/slack/<str:binding_id>", own.MySlackUser.as_view(), name="api_my_slack_user"),
     path("v1/me/browsers", own.MyBrowsers.as_view(), name="api_my_browsers"),
     path("v1/me/browsers/<str:browser_id>", own.MyBrowser.as_view(), name="api_my_browser"),
+    path("v1/me/absences", absences.MyAbsences.as_view(), name="api_my_absences"),
+    path("v1/me/absences/<str:absence_id>", absences.MyAbsence.as_view(), name="api_my_absence"),
+    path("v1/people/absences", absences.Absences.as_view(), name="api_absences"),
+    path(
+        "v1/people/absences/<str:absence_id>",
+        absences.AbsenceDetail.as_view(),
+        name="api_absence",
+    ),
+    path(
+        "v1/people/<str:person_id>/absences",
+        absences.AbsencesOf.as_view(),
+        name="api_absences_of",
+    ),
 ]

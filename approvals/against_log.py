@@ -44,7 +44,7 @@ SELECT request_id, number, payload, digest, plan, stated FROM approvals_revision
 """
 _DECISIONS: Final = """
 SELECT request_id, id, revision, stage, verdict, assurance, person_id, void_at IS NOT NULL, comment, answer,
-       shown_digest
+       shown_digest, on_behalf_of_id
   FROM approvals_decision WHERE request_id = ANY(%(ids)s) AND workspace_id = %(workspace)s
 """
 _PAGE: Final = """
@@ -223,6 +223,8 @@ def _hold_decision(play: _Play, told: Told, rows: _Rows) -> None:
         "verdict": row[4],
         "assurance": row[5],
         "decision": name,
+        # Only there where somebody stood in.
+        **({} if row[11] is None else {"on_behalf_of": ids.encode("per", row[11])}),
     }
     if found != told.data or ids.encode("per", row[6]) != told.actor:
         play.wrong(f"The decision {name} is not the one that was recorded.", told)

@@ -16,6 +16,7 @@ from uuid import UUID
 from psycopg import Connection
 
 from approvals import on_duty
+from approvals.access import SEAT_IS_FREE
 from approvals.sql import ESCALATE
 from approvals.status import Status, WaitingOn
 from audit.actor import Actor
@@ -26,7 +27,16 @@ from core.db import pool
 from core.due import INSERT_DUE, Claimed, Promise, due_rows
 from notifications import nudging, telling
 from notifications.lining_up import Told, Words
-from people.sql import IS_ACTIVE, MEMBERSHIP_IS_VALID, NAME_OF, VALID_MEMBERSHIPS
+from people import absences
+from people.sql import (
+    IS_ACTIVE,
+    IS_AWAY,
+    MEMBERSHIP_IS_VALID,
+    NAME_OF,
+    SEAT_IS_FILLED,
+    SEATS_OF_ABSENT,
+    VALID_MEMBERSHIPS,
+)
 from policies import active
 from policies.terms import Document
 
@@ -47,9 +57,10 @@ SELECT r.id, r.workspace_id, r.sequence, r.risk, r.revision, coalesce(r.stage, 0
    AND s.index = r.stage
  WHERE r.id = ANY(%(ids)s)
 """
-#: Who could decide at the open stage and has not, with the roles that make it so.
+#: Who could decide at the open stage and has not, with the roles that make it so; in the place of who is
+#: away, who stands in.
 _ASKED: Final = f"""
-SELECT r.id, m.person_id, array_agg(ro.name ORDER BY ro.name)
+SELECT r.id, m.person_id, array_agg(DISTINCT ro.name ORDER BY ro.name)
   FROM approvals_request r
   JOIN agents_agent agent ON agent.id = r.agent_id
   JOIN approvals_stage s
@@ -58,8 +69,12 @@ SELECT r.id, m.person_id, array_agg(ro.name ORDER BY ro.name)
   JOIN people_role ro ON ro.id = ANY(s.roles)
   JOIN LATERAL (
        SELECT m.person_id FROM {VALID_MEMBERSHIPS} WHERE m.role_id = ro.id AND {MEMBERSHIP_IS_VALID}
+        UNION
+       SELECT ab.stand_in_id FROM {SEATS_OF_ABSENT}
+        WHERE m.role_id = ro.id AND {SEAT_IS_FILLED} AND {SEAT_IS_FREE}
   ) AS m ON m.person_id <> agent.owner_id AND m.person_id IS DISTINCT FROM r.initiator_id
  WHERE r.id = ANY(%(ids)s) AND r.status = 'pending' AND r.waiting_on = 'people'
+   AND NOT {IS_AWAY.format(person="m.person_id")}
    AND NOT EXISTS (
        SELECT 1 FROM approvals_decision d
         WHERE d.request_id = r.id AND d.revision = r.revision AND d.stage = r.stage
@@ -152,13 +167,15 @@ def told(conn: Connection[Any], subjects: Sequence[UUID]) -> list[Told]:
         words = f"{name or 'The agent'}{to}: {text}"
         said[request].append(Words(message, words, by_agent=kind == "message"))
     rows = conn.execute(_READ, {"ids": subjects}).fetchall()
+    away = {one: frozenset(absences.absent_now(conn, one)) for one in {row[1] for row in rows}}
     found = []
     for row in rows:
         waits = row[6] == Status.PENDING
         people = asked[row[0]]
+        gone = away[row[1]] if waits and row[7] == WaitingOn.PEOPLE else frozenset()
         if waits and row[7] == WaitingOn.PEOPLE and row[12] is not None:
             confirms = row[10] if row[12] == "owner" else row[11] if row[14] else None
-            people = {} if confirms is None else {confirms: ()}
+            people = {} if confirms is None or confirms in gone else {confirms: ()}
         found.append(
             Told(
                 request=row[0],
@@ -170,6 +187,7 @@ def told(conn: Connection[Any], subjects: Sequence[UUID]) -> list[Told]:
                 pending=waits,
                 expires_at=row[8],
                 asked=people,
+                away=gone,
                 roles=tuple(row[13]) if waits and row[7] == WaitingOn.PEOPLE and people else (),
                 owner=row[10] if not waits and row[9] in _HEARD and not row[15] else None,
                 said=tuple(said[row[0]]),

@@ -1,6 +1,6 @@
 """What a decision is made on: the locked request, its votes, and who may decide at this moment.
 
-Read in the one order of locks (agent, request, memberships), each lock a statement of its own, so
+Read in the one order of locks (agent, request, absences, memberships), each lock a statement of its own, so
 that what follows a lock sees everything its last holder wrote (architecture.md: a statement that
 locked and counted at once left 500 of 500 requests stuck).
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from psycopg import Connection
@@ -17,10 +17,16 @@ from psycopg import Connection
 from agents.sql import LOCK_FOR_DECIDING
 from approvals.access import Reader
 from approvals.frozen import FrozenPlan, decode
-from approvals.quorum import Quorum, Vote
+from approvals.quorum import AGREEING, Quorum, Vote
 from approvals.status import Kind, Status, Verdict, WaitingOn
 from core.problems import not_found
-from people.sql import HOLD_PERSON, MEMBERSHIP_IS_VALID, ROLES_OF_PERSON, VALID_MEMBERSHIPS
+from people.sql import (
+    HOLD_PERSON,
+    HOLD_STANDING_IN,
+    MEMBERSHIP_IS_VALID,
+    ROLES_OF_PERSON,
+    VALID_MEMBERSHIPS,
+)
 
 #: A request's agent never changes, so it may be read before anything is locked.
 LOCK_AGENT = LOCK_FOR_DECIDING.format(
@@ -35,11 +41,18 @@ SELECT r.revision, r.stage, r.status, r.expires_at, r.roles, r.kind, r.waiting_o
    FOR UPDATE
 """
 
+#: For whom the voters and who decides now stand in: FOR SHARE holds off whoever would end an absence.
+LOCK_ABSENCES = HOLD_STANDING_IN.format(
+    stand_ins="SELECT person_id FROM approvals_decision WHERE request_id = %(request)s "
+    "AND revision = %(revision)s AND void_at IS NULL UNION ALL SELECT %(person)s"
+)
+
 #: Votes, stages and seats; FOR SHARE holds off whoever would take a role or a person away meanwhile.
 #: The clock is read last: its row exists only once every seat was counted, hence locked.
+#: People who are away stand in an OR: as a third arm of the UNION, a seat that was changed meanwhile was lost.
 READ_BALLOT = f"""
 WITH votes AS MATERIALIZED (
-    SELECT d.id, d.stage, d.person_id, d.verdict
+    SELECT d.id, d.stage, d.person_id, d.verdict, d.on_behalf_of_id
       FROM approvals_decision d
      WHERE d.request_id = %(request)s AND d.revision = %(revision)s AND d.void_at IS NULL
        AND d.verdict <> 'return'
@@ -52,7 +65,8 @@ stages AS MATERIALIZED (
 seats AS MATERIALIZED (
     SELECT m.person_id, m.role_id
       FROM {VALID_MEMBERSHIPS}
-     WHERE m.person_id IN (SELECT person_id FROM votes UNION ALL SELECT %(person)s)
+     WHERE (m.person_id IN (SELECT person_id FROM votes UNION ALL SELECT %(person)s)
+            OR m.person_id = ANY(%(absent)s::uuid[]))
        AND m.role_id IN (SELECT unnest(roles) FROM stages)
        AND {MEMBERSHIP_IS_VALID}
        FOR SHARE OF m, mp
@@ -78,6 +92,26 @@ class StageAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class Absent:
+    """Somebody who is away, with the one who stands in, who may act."""
+
+    person: UUID
+    stand_in: UUID
+    begins_at: datetime
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """What somebody decides on: their own membership, or that of one who is away."""
+
+    on_behalf_of: UUID | None
+
+
+OWN_SEAT: Final = Seat(None)
+
+
+@dataclass(frozen=True, slots=True)
 class Ballot:
     """A locked request and everything a decision on it depends on."""
 
@@ -99,6 +133,7 @@ class Ballot:
     waiting_on: WaitingOn | None
     stages: dict[int, StageAsked]
     seats: frozenset[tuple[UUID, UUID]]
+    absent: tuple[Absent, ...]
     votes: tuple[Vote, ...]
     now: datetime
 
@@ -107,14 +142,55 @@ class Ballot:
         """Whether the stage that stands in after the deadline is the open one."""
         return self.stage == len(self.plan.stages)
 
-    def eligible(self, person: UUID, stage: int) -> bool:
-        """Whether this person may decide at this stage, at this moment."""
+    def seat(self, person: UUID, stage: int) -> Seat | None:
+        """What this person may decide on at this stage, at this moment; none where they may not.
+
+        Their own seat before another's; of several, that of who went away first and whose is free.
+        """
+        if self.eligible(person, stage):
+            return OWN_SEAT
+        others = [one for one in self.absent if self._fills(person, one.person, stage)]
+        free = sorted(others, key=lambda one: (self.used(one.person, stage), one.begins_at))
+        return Seat(free[0].person) if free else None
+
+    def eligible(self, person: UUID, stage: int, on_behalf_of: UUID | None = None) -> bool:
+        """Whether this person may decide at this stage, in their own or another's seat, at this moment."""
+        if on_behalf_of is not None:
+            return self._fills(person, on_behalf_of, stage)
         asked = self.stages[stage]
         if asked.confirm == "owner":
             return person == self.owner and self.owner_active
         if asked.confirm == "initiator":
             return person == self.initiator and self.initiator_active
-        return not self.is_own(person) and any((person, role) in self.seats for role in asked.roles)
+        return not self.is_own(person) and self._sits(person, asked)
+
+    def used(self, seat: UUID, stage: int) -> bool:
+        """Whether this seat is spent at this stage: by a vote on it there, or an earlier yes that bars it."""
+        bars = self.plan.stage(stage).distinct_from_earlier
+        return any(
+            vote.eligible
+            and seat in vote.people
+            and (
+                (vote.stage == stage and vote.seat == seat)
+                or (bars and vote.stage < stage and vote.verdict in AGREEING)
+            )
+            for vote in self.votes
+        )
+
+    def _sits(self, person: UUID, asked: StageAsked) -> bool:
+        return any((person, role) in self.seats for role in asked.roles)
+
+    def _fills(self, person: UUID, absent: UUID, stage: int) -> bool:
+        """Whether somebody stands in for another at a stage; a confirmation is nobody else's to give."""
+        asked = self.stages[stage]
+        if asked.confirm is not None or self.is_own(person) or self.is_own(absent):
+            return False
+        stands_in = any(
+            (one.person, one.stand_in) == (absent, person)
+            and one.begins_at <= self.now < one.ends_at
+            for one in self.absent
+        )
+        return stands_in and self._sits(absent, asked)
 
     def is_own(self, person: UUID) -> bool:
         """Whether it is this person's own: they own the agent, or started the run."""
@@ -141,6 +217,8 @@ def lock_ballot(conn: Connection[Any], reader: Reader, request_id: UUID) -> Ball
         raise not_found()
     revision, stage, status, expires_at, roles, kind, waiting_on, initiator, action, told = locked
     values |= {"revision": revision, "initiator": initiator}
+    absent = tuple(Absent(*row) for row in conn.execute(LOCK_ABSENCES, values).fetchall())
+    values["absent"] = [one.person for one in absent]
     read = conn.execute(READ_BALLOT, values).fetchone()
     if read is None:
         raise not_found()
@@ -171,6 +249,7 @@ def lock_ballot(conn: Connection[Any], reader: Reader, request_id: UUID) -> Ball
             for row in stages or ()
         },
         seats=frozenset((UUID(row["person_id"]), UUID(row["role_id"])) for row in seats or ()),
+        absent=absent,
         votes=(),
         now=clock,
     )
@@ -178,14 +257,17 @@ def lock_ballot(conn: Connection[Any], reader: Reader, request_id: UUID) -> Ball
 
 
 def _with_votes(ballot: Ballot, rows: Any) -> Ballot:
-    votes = tuple(
-        Vote(
-            id=UUID(row["id"]),
-            stage=row["stage"],
-            person=UUID(row["person_id"]),
-            verdict=Verdict(row["verdict"]),
-            eligible=ballot.eligible(UUID(row["person_id"]), row["stage"]),
-        )
-        for row in rows
+    return replace(ballot, votes=tuple(_vote(ballot, row) for row in rows))
+
+
+def _vote(ballot: Ballot, row: dict[str, Any]) -> Vote:
+    person, stage = UUID(row["person_id"]), row["stage"]
+    behalf = UUID(row["on_behalf_of_id"]) if row["on_behalf_of_id"] else None
+    return Vote(
+        id=UUID(row["id"]),
+        stage=stage,
+        person=person,
+        verdict=Verdict(row["verdict"]),
+        eligible=ballot.eligible(person, stage, behalf),
+        on_behalf_of=behalf,
     )
-    return replace(ballot, votes=votes)

@@ -10,7 +10,7 @@ from psycopg import Connection
 
 from approvals import lines, read, words
 from approvals.frozen import decode as decode_plan
-from approvals.present import request_object
+from approvals.present import request_object, seats, voter
 from approvals.quorum import AGREEING
 from approvals.row import Row
 from approvals.shape import RequestObject, StageShown
@@ -98,12 +98,13 @@ def _steps(shown: RequestObject) -> tuple[Step, ...]:
     for stage in shown.plan.stages:
         if stage.index == extra and shown.stage != extra:
             continue
-        given = sum(
-            vote.stage == stage.index
+        given = seats(
+            vote
+            for vote in shown.decisions
+            if vote.stage == stage.index
             and vote.revision == shown.revision
             and vote.void is None
             and vote.verdict in AGREEING
-            for vote in shown.decisions
         )
         found.append(Step(_asked(stage), stage.approvals, given))
     return tuple(found)
@@ -111,7 +112,7 @@ def _steps(shown: RequestObject) -> tuple[Step, ...]:
 
 def _votes(shown: RequestObject) -> tuple[Vote, ...]:
     return tuple(
-        Vote(vote.person.name, words.VERDICTS[vote.verdict], vote.comment)
+        Vote(voter(vote), words.VERDICTS[vote.verdict], vote.comment)
         for vote in shown.decisions
         if vote.revision == shown.revision and vote.void is None
     )
@@ -150,7 +151,8 @@ def _outcome(shown: RequestObject) -> str:
         and vote.void is None
         and (vote.verdict in AGREEING if agreed else vote.verdict == Verdict.REJECT)
     ]
-    by = f"By {', '.join(dict.fromkeys(vote.person.name for vote in voted))}." if voted else ""
+    between = "; " if any(vote.on_behalf_of for vote in voted) else ", "
+    by = f"By {between.join(dict.fromkeys(map(voter, voted)))}." if voted else ""
     return " ".join(part for part in (by, meaning) if part)
 
 

@@ -78,7 +78,7 @@ def edit(
         return
     anew = lock_ballot(conn, reader, ballot.request)
     agreed = replace(chosen, stage=0, payload_digest=anew.digest)
-    if not anew.eligible(reader.person_id, 0):
+    if anew.seat(reader.person_id, 0) is None:
         count_nowhere(conn, actor, reader, anew, agreed, NOT_ASKED)
     elif unproven(anew.plan, agreed) is not None:
         count_nowhere(conn, actor, reader, anew, agreed, NOT_PROVEN)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from approvals import read
+from approvals import read, returning
 from approvals.access import Reader
 from approvals.ends import inbox_of, waiters_of
 from approvals.frozen import decode
@@ -18,8 +18,8 @@ from approvals.present import render
 from approvals.sql import ESCALATE
 from audit.actor import Actor
 from audit.kinds import RequestExtended
-from audit.log import INSERT_EVENTS, Commitment, Fact, event_rows, rfc3339
-from core import durations, failpoints
+from audit.log import INSERT_EVENTS, Fact, event_rows, rfc3339
+from core import durations, failpoints, ids
 from core.db import pool
 from core.due import INSERT_DUE, Promise, due_rows
 from core.nudge import nudger
@@ -45,7 +45,7 @@ def extend(*, actor: Actor, reader: Reader, request_id: UUID, by: timedelta, rea
 
     Args:
         by: policy time, not scaled.
-        reason: what the others read; not empty.
+        reason: a comment that the others read, and the agent does not; not empty.
 
     Raises:
         Problem: 404 nothing to see; 403 ``not_asked``; 409 it has ended or is late,
@@ -85,11 +85,14 @@ def _extend(
     reason: str,
 ) -> None:
     expires_at = held.expires_at + durations.scaled(by)
+    message = returning.remark(conn, actor, reader, request_id, held, reason)
     data = RequestExtended(
-        revision=held.revision, before=rfc3339(held.expires_at), expires_at=rfc3339(expires_at)
+        revision=held.revision,
+        before=rfc3339(held.expires_at),
+        expires_at=rfc3339(expires_at),
+        message=ids.encode("msg", message),
     )
-    commits = {"reason": Commitment(reason.encode())}
-    fact = Fact(reader.workspace_id, actor, ("req", request_id), data, commits)
+    fact = Fact(reader.workspace_id, actor, ("req", request_id), data)
     values = {
         "request": request_id,
         "person": reader.person_id,

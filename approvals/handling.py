@@ -12,7 +12,7 @@ from uuid import UUID
 from psycopg import Connection
 
 from approvals import read
-from approvals.access import Reader
+from approvals.access import SEAT_IS_FOR_OTHERS, Reader
 from approvals.ends import inbox_of, waiters_of
 from approvals.held import Held, hold
 from approvals.present import render
@@ -23,11 +23,23 @@ from core import failpoints, ids
 from core.db import pool
 from core.nudge import nudger
 from core.problems import FieldError, Problem, conflict, forbidden, invalid
-from people.sql import IS_ACTIVE, MEMBERSHIP_IS_VALID, PERSON_NAME, ROLES_OF_PERSON
+from people import absences
+from people.sql import (
+    IS_ACTIVE,
+    MEMBERSHIP_IS_VALID,
+    OWN_ROLES,
+    PERSON_NAME,
+    SEAT_IS_FILLED,
+    SEATS_OF_ABSENT,
+    VALID_MEMBERSHIPS,
+)
 
-#: Whether ``%(person)s`` is asked by the plan of ``%(request)s``, and it is not their own.
+#: Whether ``%(person)s``, or one they stand in for, is asked by the plan of ``%(request)s``, and it is not their own.
 _ASKED: Final = f"""
-SELECT r.roles && {ROLES_OF_PERSON}
+SELECT (r.roles && {OWN_ROLES}
+        OR EXISTS (SELECT 1 FROM {SEATS_OF_ABSENT}
+                    WHERE ab.stand_in_id = %(person)s AND m.role_id = ANY(r.roles)
+                      AND {SEAT_IS_FILLED} AND {SEAT_IS_FOR_OTHERS}))
        AND agent.owner_id <> %(person)s AND r.initiator_id IS DISTINCT FROM %(person)s
        AND {IS_ACTIVE.format(person="%(person)s")}
   FROM approvals_request r
@@ -36,14 +48,18 @@ SELECT r.roles && {ROLES_OF_PERSON}
 """
 
 _CANDIDATES: Final = f"""
-SELECT DISTINCT mp.id, {PERSON_NAME.format(user="mu")} AS name
+SELECT p.id, {PERSON_NAME.format(user="u")} AS name
   FROM approvals_request r
   JOIN agents_agent agent ON agent.id = r.agent_id
-  JOIN people_membership m ON m.role_id = ANY(r.roles)
-  JOIN people_person mp ON mp.id = m.person_id AND mp.active
-  JOIN people_user mu ON mu.id = mp.user_id AND mu.is_active
- WHERE r.id = %(request)s AND r.workspace_id = %(workspace)s AND {MEMBERSHIP_IS_VALID}
-   AND mp.id <> agent.owner_id AND mp.id IS DISTINCT FROM r.initiator_id
+  JOIN LATERAL (
+       SELECT m.person_id FROM {VALID_MEMBERSHIPS} WHERE m.role_id = ANY(r.roles) AND {MEMBERSHIP_IS_VALID}
+       UNION
+       SELECT ab.stand_in_id FROM {SEATS_OF_ABSENT}
+        WHERE m.role_id = ANY(r.roles) AND {SEAT_IS_FILLED} AND {SEAT_IS_FOR_OTHERS}
+  ) AS asked ON asked.person_id <> agent.owner_id AND asked.person_id IS DISTINCT FROM r.initiator_id
+  JOIN people_person p ON p.id = asked.person_id
+  JOIN people_user u ON u.id = p.user_id
+ WHERE r.id = %(request)s AND r.workspace_id = %(workspace)s
  ORDER BY name
  LIMIT 100
 """
@@ -163,9 +179,14 @@ def watches(*, reader: Reader, request_id: UUID) -> bool:
 
 
 def candidates(*, reader: Reader, request_id: UUID) -> list[tuple[UUID, str]]:
-    """Who could look into it, by id and name: everybody whom its plan asks, not those whose own it is."""
+    """Who could look into it, by id and name: everybody whom its plan asks, not those whose own it is.
+
+    Who stands in for somebody is among them; of who is away, the name says so.
+    """
     with pool().connection() as conn:
-        return conn.execute(_CANDIDATES, _watching(reader, request_id)).fetchall()
+        found = conn.execute(_CANDIDATES, _watching(reader, request_id)).fetchall()
+        gone = absences.away_now(conn, reader.workspace_id)
+    return [(person, gone[person].said if person in gone else name) for person, name in found]
 
 
 def _watching(reader: Reader, request_id: UUID) -> dict[str, Any]:

@@ -25,6 +25,7 @@ SELECT revision, index, confirm, approvals, rejections, distinct_from_earlier, o
 """
 _DECISIONS: Final = f"""
 SELECT d.id, d.revision, d.stage, d.person_id, {NAME_OF.format(person="d.person_id")} AS person,
+       d.on_behalf_of_id, {NAME_OF.format(person="d.on_behalf_of_id")} AS on_behalf_of,
        d.verdict, d.comment, d.answer, d.channel, d.assurance, d.shown_digest, d.at, d.void_at, d.void_reason
   FROM approvals_decision d WHERE d.request_id = %(request)s AND d.workspace_id = %(workspace)s
  ORDER BY d.at, d.id
@@ -106,6 +107,12 @@ def decisions(
                 "revision": row["revision"],
                 "stage": row["stage"],
                 "person": _person(row),
+                "on_behalf_of": None
+                if row["on_behalf_of_id"] is None
+                else {
+                    "id": ids.encode("per", row["on_behalf_of_id"]),
+                    "name": row["on_behalf_of"] or "",
+                },
                 "roles": then.get("roles"),
                 "verdict": row["verdict"],
                 "comment": row["comment"],

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from agents.authentication import KeyContext
 from approvals import read
-from approvals.access import MAY_SEE, Reader
+from approvals.access import MAY_SEE, SEAT_IS_FREE, Reader
 from approvals.present import render
 from approvals.row import Row
 from approvals.status import Status
@@ -17,21 +17,32 @@ from core import ids, paging
 from core.db import pool
 from core.paging import Page
 from core.problems import bad_query
-from people.sql import ROLES_OF_PERSON
+from people.sql import OWN_ROLES, ROLES_OF_PERSON, SEAT_IS_FILLED, SEATS_OF_ABSENT
 
 View = Literal["mine", "roles", "watching", "all"]
 Order = Literal["created", "urgency"]
 
-#: Requests whose open stage asks a role of ``%(person)s``.
+#: Requests whose open stage asks a role of ``%(person)s``, or of somebody they stand in for.
 _IN_ROLES = f"""
     EXISTS (SELECT 1 FROM approvals_stage s
              WHERE s.workspace_id = r.workspace_id AND s.request_id = r.id AND s.revision = r.revision
                AND s.index = r.stage AND s.confirm IS NULL AND s.roles && {ROLES_OF_PERSON})
 """
 
+#: Requests whose open stage has a seat for ``%(person)s``: their own, or one of those they stand in for.
+_SEATED = f"""
+    EXISTS (SELECT 1 FROM approvals_stage s
+             WHERE s.workspace_id = r.workspace_id AND s.request_id = r.id AND s.revision = r.revision
+               AND s.index = r.stage AND s.confirm IS NULL AND s.roles && {ROLES_OF_PERSON}
+               AND (s.roles && {OWN_ROLES}
+                    OR EXISTS (SELECT 1 FROM {SEATS_OF_ABSENT}
+                                WHERE ab.stand_in_id = %(person)s AND m.role_id = ANY(s.roles)
+                                  AND {SEAT_IS_FILLED} AND {SEAT_IS_FREE})))
+"""
+
 #: Requests that ``%(person)s`` could decide on now and has not.
 _MINE = f"""
-    ((agent.owner_id <> %(person)s AND r.initiator_id IS DISTINCT FROM %(person)s AND {_IN_ROLES})
+    ((agent.owner_id <> %(person)s AND r.initiator_id IS DISTINCT FROM %(person)s AND {_SEATED})
      OR (%(person)s IN (agent.owner_id, r.initiator_id) AND EXISTS (
             SELECT 1 FROM approvals_stage s
              WHERE s.workspace_id = r.workspace_id AND s.request_id = r.id AND s.revision = r.revision

@@ -273,6 +273,15 @@ class Decision(models.Model):
     person = models.ForeignKey(
         Person, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False
     )
+    #: Whose seat the person filled, while they were away; null: their own.
+    on_behalf_of = models.ForeignKey(
+        Person,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        null=True,
+        related_name="+",
+    )
     verdict = models.CharField(max_length=10, choices=Verdict)
     comment = models.TextField(blank=True)
     #: Canonical JSON, with the verdict ``answer``.
@@ -304,6 +313,10 @@ class Decision(models.Model):
                 condition=Q(verdict="answer", answer__isnull=False)
                 | (~Q(verdict="answer") & Q(answer=None)),
                 name="decision_answer_says_what",
+            ),
+            models.CheckConstraint(
+                condition=Q(on_behalf_of=None) | ~Q(on_behalf_of=F("person")),
+                name="decision_on_behalf_of_another",
             ),
         ]
         indexes = [models.Index(fields=["request", "revision"], name="decision_request")]

@@ -17,6 +17,7 @@ from psycopg import Connection
 from core.due import PROMISE_FROM
 from notifications.lining_up import Told
 from notifications.sql import TELL
+from people import absences
 from people.schedules import duty
 from policies.terms import Document
 
@@ -46,7 +47,7 @@ def narrowed(
             found.append(one)
             continue
         names = set(scheduled.values())
-        on = duty.on_duty(conn, one.workspace, names, now)
+        on = _present(conn, one, duty.on_duty(conn, one.workspace, names, now))
         found.append(replace(one, asked=those_on_duty(one.asked, scheduled, on)))
         change = duty.next_change(conn, one.workspace, names, now)
         if change is not None and change < one.expires_at:
@@ -59,6 +60,16 @@ def narrowed(
         }
         conn.execute(_HANDOVER, values)
     return found
+
+
+def _present(
+    conn: Connection[Any], told: Told, on: Mapping[str, Collection[UUID]]
+) -> dict[str, set[UUID]]:
+    """Who is on duty and not away, and in the place of who is, who stands in."""
+    if not told.away & {person for people in on.values() for person in people}:
+        return {name: set(people) for name, people in on.items()}
+    away = absences.absent_now(conn, told.workspace)
+    return {name: absences.present(people, away) for name, people in on.items()}
 
 
 def _scheduled(told: Told, document: Document | None) -> dict[str, str]:

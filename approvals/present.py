@@ -6,6 +6,7 @@ opened one request at a time, and that is an event (`approvals.read.show_sensiti
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -22,6 +23,7 @@ from approvals.sentences import message
 from approvals.status import Basis, Status, Verdict
 from core import ids
 from core.canonical import show_digest
+from people.names import standing_in
 from policies import pointers
 
 _decode_stated = msgspec.json.Decoder(shape.Stated).decode
@@ -171,6 +173,9 @@ def _decision(vote: dict[str, Any]) -> shape.DecisionShown:
         stage=vote["stage"],
         revision=vote["revision"],
         person=shape.AgentOwner(ids.encode("per", UUID(vote["person_id"])), vote["person"]),
+        on_behalf_of=_person(
+            UUID(vote["on_behalf_of_id"]) if vote["on_behalf_of_id"] else None, vote["on_behalf_of"]
+        ),
         verdict=vote["verdict"],
         comment=vote["comment"],
         answer=vote["answer"],
@@ -180,6 +185,16 @@ def _decision(vote: dict[str, Any]) -> shape.DecisionShown:
         void=vote["void"],
         shown_digest=vote["shown_digest"] and f"sha256:{vote['shown_digest']}",
     )
+
+
+def voter(vote: shape.DecisionShown) -> str:
+    """Who voted, and in whose place."""
+    return standing_in(vote.person.name, vote.on_behalf_of.name if vote.on_behalf_of else None)
+
+
+def seats(votes: Iterable[shape.DecisionShown]) -> int:
+    """How many these votes of one stage count as: a seat counts once, whoever filled it."""
+    return len({(vote.on_behalf_of or vote.person).id for vote in votes})
 
 
 def _zulu(at: str) -> str:

@@ -27,13 +27,27 @@ class Quorum:
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """One live vote, and whether its voter may still decide at that stage at this moment."""
+    """One live vote, and whether its voter may still decide at that stage at this moment.
+
+    ``on_behalf_of`` is whose seat the voter filled; none: their own.
+    """
 
     id: UUID
     stage: int
     person: UUID
     verdict: Verdict
     eligible: bool
+    on_behalf_of: UUID | None = None
+
+    @property
+    def seat(self) -> UUID:
+        """Whose membership the vote rests on."""
+        return self.on_behalf_of or self.person
+
+    @property
+    def people(self) -> frozenset[UUID]:
+        """The voter, and whose seat they filled."""
+        return frozenset({self.person, self.seat})
 
 
 class Result(Enum):
@@ -58,7 +72,8 @@ def tally(stages: Sequence[Quorum], votes: Sequence[Vote]) -> Tally:
 
     Votes of people who may no longer decide are void and count nowhere.  The first stage whose
     approvals fall short is the open one; an earlier stage may thereby open again.  A stage's
-    rejections count as soon as the stage was reached.
+    rejections count as soon as the stage was reached.  A seat counts once, whoever fills it; where others
+    than before are wanted, neither voter nor seat may have agreed earlier.
 
     Args:
         stages: the plan's stages, in order; at least one.
@@ -72,25 +87,21 @@ def tally(stages: Sequence[Quorum], votes: Sequence[Vote]) -> Tally:
     earlier: set[UUID] = set()
     for index, quorum in enumerate(stages):
         here = [vote for vote in live if vote.stage == index]
-        if (
-            len({vote.person for vote in here if vote.verdict is Verdict.REJECT})
-            >= quorum.rejections
-        ):
+        if _heads([vote for vote in here if vote.verdict is Verdict.REJECT]) >= quorum.rejections:
             return Tally(Result.REJECTED, None, void)
-        approving = {vote.person for vote in here if vote.verdict in AGREEING}
+        approving = [vote for vote in here if vote.verdict in AGREEING]
         if quorum.distinct_from_earlier:
-            approving -= earlier
-        if len(approving) < quorum.approvals:
+            approving = [vote for vote in approving if not vote.people & earlier]
+        if _heads(approving) < quorum.approvals:
             return Tally(Result.OPEN, index, void)
-        earlier |= approving
+        earlier.update(*(vote.people for vote in approving))
     return Tally(Result.APPROVED, None, void)
 
 
-def missing(stages: Sequence[Quorum], votes: Sequence[Vote], index: int) -> int:
-    """How many more approvals the stage at ``index`` needs."""
-    approving = {
-        vote.person
-        for vote in votes
-        if vote.eligible and vote.stage == index and vote.verdict in AGREEING
-    }
-    return max(0, stages[index].approvals - len(approving))
+def _heads(votes: Sequence[Vote]) -> int:
+    """How many people these votes of one stage are: each voter once, and each seat once.
+
+    Nobody has two live votes at a stage, so only a seat can be there twice: of somebody who decided
+    while another had decided for them.
+    """
+    return min(len({vote.person for vote in votes}), len({vote.seat for vote in votes}))

@@ -56,7 +56,7 @@ def _wrong_verdict(ballot: Ballot, chosen: Choice) -> Problem | None:
 
 def _not_theirs(ballot: Ballot, reader: Reader) -> Problem | None:
     assert ballot.stage is not None  # noqa: S101  # _refusal looked
-    if ballot.eligible(reader.person_id, ballot.stage):
+    if ballot.seat(reader.person_id, ballot.stage) is not None:
         return None
     confirm = ballot.stages[ballot.stage].confirm
     if confirm == "owner":
@@ -80,16 +80,34 @@ def _not_now(ballot: Ballot, reader: Reader, chosen: Choice) -> Problem | None:
             "waiting_on_agent",
             "It was given back to the agent, which has not answered yet. Nothing was decided.",
         )
-    distinct = ballot.plan.stage(chosen.stage).distinct_from_earlier
+    return _used(ballot, reader, chosen)
+
+
+def _used(ballot: Ballot, reader: Reader, chosen: Choice) -> Problem | None:
+    """Whether the seat that is left for this person is spent, or they agreed where others are wanted."""
+    seat = ballot.seat(reader.person_id, chosen.stage)
+    behalf = None if seat is None else seat.on_behalf_of
+    people = {reader.person_id, behalf or reader.person_id}
     if (
-        distinct
-        and chosen.verdict in AGREEING
+        chosen.verdict in AGREEING
+        and ballot.plan.stage(chosen.stage).distinct_from_earlier
         and any(
-            vote.stage < chosen.stage and vote.verdict in AGREEING and vote.eligible for vote in own
+            vote.stage < chosen.stage
+            and vote.verdict in AGREEING
+            and vote.eligible
+            and vote.people & people
+            for vote in ballot.votes
         )
     ):
         return forbidden(
             "This stage asks for people who approved no earlier one.", code="approved_earlier"
+        )
+    if behalf is not None and any(
+        vote.eligible and vote.stage == chosen.stage and vote.seat == behalf
+        for vote in ballot.votes
+    ):
+        return conflict(
+            "seat_used", "Whom you stand in for has decided at this stage. That vote stands."
         )
     return None
 

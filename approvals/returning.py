@@ -176,6 +176,20 @@ def comment(
     return render(row, for_person=True)
 
 
+def remark(
+    conn: Connection[Any], actor: Actor, reader: Reader, request_id: UUID, held: Held, text: str
+) -> UUID:
+    """Write a comment beside what its writer does, in their transaction; its id.
+
+    Raises:
+        Problem: 409 too many messages.
+    """
+    message = ids.uuid7()
+    said = _Said("comment", reader.person_id, text, [], None, message)
+    _write(conn, actor, reader.workspace_id, request_id, held, said)
+    return message
+
+
 @dataclass(frozen=True, slots=True)
 class _Said:
     kind: str

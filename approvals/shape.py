@@ -185,6 +185,10 @@ class DecisionShown(Struct, frozen=True):
     stage: int
     revision: int
     person: AgentOwner
+    on_behalf_of: Annotated[
+        AgentOwner | None,
+        Meta(description="Who was away, and whose place the person took; null: their own"),
+    ]
     verdict: str
     comment: str
     answer: Annotated[Any, Meta(description="With the verdict `answer`")]

@@ -116,7 +116,8 @@ REQUEST_FROM = f"""
     LEFT JOIN LATERAL (
         SELECT json_agg(json_build_object(
                    'id', d.id, 'stage', d.stage, 'revision', d.revision, 'person_id', d.person_id,
-                   'person', {PERSON_NAME.format(user="du")}, 'verdict', d.verdict, 'comment', d.comment,
+                   'person', {PERSON_NAME.format(user="du")}, 'on_behalf_of_id', d.on_behalf_of_id,
+                   'on_behalf_of', {NAME_OF.format(person="d.on_behalf_of_id")}, 'verdict', d.verdict, 'comment', d.comment,
                    'answer', convert_from(d.answer, 'UTF8')::json,
                    'channel', d.channel, 'assurance', d.assurance,
                    'shown_digest', encode(d.shown_digest, 'hex'), 'at', d.at, 'void', d.void_reason

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
@@ -46,10 +46,10 @@ _LIFECYCLE: Final = Actor.system("lifecycle")
 RECORD_VOTE = f"""
 WITH voted AS (
     INSERT INTO approvals_decision (
-        id, workspace_id, request_id, revision, stage, person_id, verdict, comment, answer, channel,
+        id, workspace_id, request_id, revision, stage, person_id, on_behalf_of_id, verdict, comment, answer, channel,
         assurance, shown_digest, at)
     VALUES (
-        %(decision)s, %(workspace)s, %(request)s, %(revision)s, %(stage)s, %(person)s, %(verdict)s,
+        %(decision)s, %(workspace)s, %(request)s, %(revision)s, %(stage)s, %(person)s, %(on_behalf_of)s, %(verdict)s,
         %(comment)s, %(answer)s, %(channel)s, %(assurance)s, %(shown_digest)s, %(at)s)
 ),
 voided AS (
@@ -73,10 +73,10 @@ SELECT 1
 RECORD_WORD = f"""
 WITH voted AS (
     INSERT INTO approvals_decision (
-        id, workspace_id, request_id, revision, stage, person_id, verdict, comment, answer, channel,
+        id, workspace_id, request_id, revision, stage, person_id, on_behalf_of_id, verdict, comment, answer, channel,
         assurance, shown_digest, at, void_at, void_reason)
     VALUES (
-        %(decision)s, %(workspace)s, %(request)s, %(revision)s, %(stage)s, %(person)s, %(verdict)s,
+        %(decision)s, %(workspace)s, %(request)s, %(revision)s, %(stage)s, %(person)s, %(on_behalf_of)s, %(verdict)s,
         %(comment)s, %(answer)s, %(channel)s, %(assurance)s, %(shown_digest)s, %(at)s, %(void_at)s, %(void_reason)s)
 ),
 {INSERT_EVENTS}
@@ -92,24 +92,20 @@ def count(
     The ballot was locked by this transaction, and the choice was not refused.
     """
     decision = ids.uuid7()
-    votes = (
-        *ballot.votes,
-        Vote(decision, chosen.stage, reader.person_id, chosen.verdict, eligible=True),
-    )
+    behalf = _behalf(ballot, reader, chosen)
+    own = Vote(decision, chosen.stage, reader.person_id, chosen.verdict, True, behalf)
     quorums, first = ballot.counted()
     counted = tally(
         quorums,
         [
-            Vote(v.id, v.stage - first, v.person, v.verdict, v.eligible)
-            for v in votes
-            if first <= v.stage < first + len(quorums)
+            replace(vote, stage=vote.stage - first)
+            for vote in (*ballot.votes, own)
+            if first <= vote.stage < first + len(quorums)
         ],
     )
     opened = None if counted.stage is None else counted.stage + first
     failpoints.hit("decide_before_last_statement")
-    conn.execute(
-        RECORD_VOTE, _vote_values(actor, reader, ballot, chosen, decision, counted, opened)
-    )
+    conn.execute(RECORD_VOTE, _vote_values(actor, reader, ballot, chosen, own, counted, opened))
     if counted.result is not Result.OPEN:
         agreed = counted.result is Result.APPROVED
         end_requests(
@@ -143,13 +139,14 @@ def count_nowhere(
     It stands at the ballot's open stage and revision, beside the votes.
     """
     decision = ids.uuid7()
-    facts = [_recorded(actor, ballot, chosen, decision)]
+    behalf = _behalf(ballot, reader, chosen)
+    facts = [_recorded(actor, ballot, chosen, decision, behalf)]
     if void is not None:
         facts.append(_voided(ballot, decision, ballot.stage or 0, void.reason))
     conn.execute(
         RECORD_WORD,
         {
-            **_verdict_values(reader, ballot, chosen, decision),
+            **_verdict_values(reader, ballot, chosen, decision, behalf),
             "stage": ballot.stage,
             "void_at": None if void is None else ballot.now,
             "void_reason": None if void is None else void.text,
@@ -176,7 +173,7 @@ def _vote_values(
     reader: Reader,
     ballot: Ballot,
     chosen: Choice,
-    decision: UUID,
+    own: Vote,
     counted: Tally,
     opened: int | None,
 ) -> dict[str, Any]:
@@ -195,9 +192,9 @@ def _vote_values(
         if opened is not None and moved
         else []
     )
-    facts = _vote_facts(actor, ballot, chosen, decision, counted, opened if moved else None)
+    facts = _vote_facts(actor, ballot, chosen, own, counted, opened if moved else None)
     return {
-        **_verdict_values(reader, ballot, chosen, decision),
+        **_verdict_values(reader, ballot, chosen, own.id, own.on_behalf_of),
         "void": [vote.id for vote in counted.void],
         "void_reason": LOST_ELIGIBILITY.text,
         "open_stage": chosen.stage if opened is None else opened,
@@ -207,8 +204,14 @@ def _vote_values(
     }
 
 
+def _behalf(ballot: Ballot, reader: Reader, chosen: Choice) -> UUID | None:
+    """Whose seat the voter fills; none: their own, or where the plan of an edit does not ask them."""
+    seat = ballot.seat(reader.person_id, chosen.stage)
+    return None if seat is None else seat.on_behalf_of
+
+
 def _verdict_values(
-    reader: Reader, ballot: Ballot, chosen: Choice, decision: UUID
+    reader: Reader, ballot: Ballot, chosen: Choice, decision: UUID, behalf: UUID | None
 ) -> dict[str, Any]:
     return {
         "decision": decision,
@@ -217,6 +220,7 @@ def _verdict_values(
         "revision": ballot.revision,
         "stage": chosen.stage,
         "person": reader.person_id,
+        "on_behalf_of": behalf,
         "verdict": chosen.verdict.value,
         "comment": chosen.comment,
         "answer": None if chosen.answer is None else canonical(chosen.answer),
@@ -228,9 +232,9 @@ def _verdict_values(
 
 
 def _vote_facts(
-    actor: Actor, ballot: Ballot, chosen: Choice, decision: UUID, counted: Tally, opened: int | None
+    actor: Actor, ballot: Ballot, chosen: Choice, own: Vote, counted: Tally, opened: int | None
 ) -> list[Fact]:
-    facts = [_recorded(actor, ballot, chosen, decision)]
+    facts = [_recorded(actor, ballot, chosen, own.id, own.on_behalf_of)]
     facts += [
         _voided(ballot, vote.id, vote.stage, LOST_ELIGIBILITY.reason) for vote in counted.void
     ]
@@ -241,15 +245,18 @@ def _vote_facts(
     return facts
 
 
-def _recorded(actor: Actor, ballot: Ballot, chosen: Choice, decision: UUID) -> Fact:
+def _recorded(
+    actor: Actor, ballot: Ballot, chosen: Choice, decision: UUID, behalf: UUID | None
+) -> Fact:
     data = DecisionRecorded(
         decision=ids.encode("dec", decision),
         revision=ballot.revision,
         stage=chosen.stage,
         verdict=chosen.verdict.value,
         assurance=chosen.assurance,
+        on_behalf_of=ids.encode("per", behalf) if behalf else None,
     )
-    commits = {"decision": Commitment(_said(ballot, chosen, actor))}
+    commits = {"decision": Commitment(_said(ballot, chosen, behalf or actor.id, data.on_behalf_of))}
     return Fact(ballot.workspace, actor, ("req", ballot.request), data, commits)
 
 
@@ -260,23 +267,25 @@ def _voided(ballot: Ballot, decision: UUID, stage: int, reason: str) -> Fact:
     return Fact(ballot.workspace, _LIFECYCLE, ("req", ballot.request), data)
 
 
-def _said(ballot: Ballot, chosen: Choice, actor: Actor) -> bytes:
-    """What the event commits to: the words, what was shown, and the roles the voter then had."""
+def _said(ballot: Ballot, chosen: Choice, seat: UUID | None, on_behalf_of: str | None) -> bytes:
+    """What the event commits to: the words, what was shown, whose seat it was, and the roles of that."""
     assert ballot.stage is not None  # noqa: S101  # _refusal looked
     roles = sorted(
         role.name
         for role in ballot.plan.stage(ballot.stage).roles
-        if actor.id is not None and (actor.id, role.id) in ballot.seats
+        if seat is not None and (seat, role.id) in ballot.seats
     )
-    shown = {}
+    more = {}
     if chosen.shown_digest is not None:
-        shown["shown_digest"] = show_digest(chosen.shown_digest)
+        more["shown_digest"] = show_digest(chosen.shown_digest)
+    if on_behalf_of is not None:
+        more["on_behalf_of"] = on_behalf_of
     return canonical(
         {
             "answer": chosen.answer,
             "comment": chosen.comment,
             "payload_digest": show_digest(chosen.payload_digest),
             "roles": roles,
-            **shown,
+            **more,
         }
     )

@@ -3,8 +3,9 @@
     .venv/bin/python -m benchmarks submit
     .venv/bin/python -m benchmarks all --json figures.json
 
-Names: submit, roundtrip, waiters, streams, expiry, escalations, steps, client, callbacks, hanging, permits, consume,
-kill, export, verify, sequence, slack, memory, cold_start.  `--quick` does next to nothing, to see that all of it works.
+Names: submit, roundtrip, waiters, streams, expiry, escalations, steps, client, callbacks, hanging, permits,
+consume, kill, export, verify, sequence, slack, schedules, memory, cold_start.  `--quick` does next to nothing, to
+see that all of it works.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from benchmarks import (
     permits,
     rest,
     roundtrip,
+    schedules,
     sequencing,
     slack,
     streams,
@@ -57,6 +59,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "verify": log.verify,
     "sequence": sequencing.measure,
     "slack": slack.measure,
+    "schedules": schedules.measure,
 }
 
 QUICK: dict[str, Benchmark] = {
@@ -83,6 +86,7 @@ QUICK: dict[str, Benchmark] = {
         product, sequencing.Scale(2, 0.5, 1, stored=1_000, waiting=200, proofs=10)
     ),
     "slack": lambda product: slack.measure(product, slack.Scale(presses=5, decided=2, burst=4)),
+    "schedules": lambda product: schedules.measure(product, schedules.Scale(500, 1)),
 }
 
 

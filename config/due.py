@@ -13,6 +13,7 @@ from approvals.announcing import tell_due
 from approvals.consuming import RESULT
 from approvals.ends import EXPIRE
 from approvals.sql import ESCALATE, LAPSE
+from approvals.turning import turn_due
 from callbacks.sending import Deliverer
 from callbacks.sql import DELIVER
 from core.due import Handler
@@ -30,6 +31,9 @@ from oversight.anchors import keeping
 from oversight.anchors.targets import ANCHOR
 from oversight.exports import keeping as exports
 from oversight.retention import AGE, age_due
+from people.absences import TURN
+from people.schedules.feeds import read_due
+from people.schedules.services import READ
 
 #: What sends this process's callbacks.
 deliverer: Final = Deliverer(telling.bodies)
@@ -43,6 +47,7 @@ HANDLERS: dict[str, Handler] = {
     ANCHOR: keeping.keep,
     AGE: age_due,
     TELL: tell_due,
+    TURN: turn_due,
     SLACK: SlackSender(cards.cards).take,
     EMAIL: Singly(cards.cards, Mail()).take,
     DIGEST: Gathering(cards.cards).take,
@@ -50,4 +55,5 @@ HANDLERS: dict[str, Handler] = {
     OTHER: Singly(cards.cards, Others()).take,
     PAGE: Singly(cards.cards, Pagers()).take,
     exports.EXPORT: exports.keep,
+    READ: read_due,
 }

@@ -38,6 +38,7 @@ PREFIXES: Final[Mapping[str, str]] = MappingProxyType(
         "pol": "policy",
         "sch": "schedule",
         "ovr": "override of a schedule",
+        "abs": "absence",
         "kil": "use of the kill switch",
         "anc": "anchor",
         "exp": "export",

@@ -17,6 +17,7 @@ from notifications import nudging
 from notifications.lining_up import Told
 from notifications.nudging import Nudge, Ring
 from notifications.pagers import registry
+from people import absences
 from people.schedules import duty
 from people.sql import IS_ACTIVE, MEMBERS_OF
 
@@ -110,6 +111,11 @@ def _notify(conn: Connection[Any], one: Taking, scene: Scene) -> list[Nudge]:
         one.skip(nobody)
         return []
     if people:
+        people = _present(conn, one, people)
+        if not people and not roles:
+            one.skip("whom it names is away")
+            return []
+    if people:
         escalating.let_see(conn, one.open, list(people))
     since = durations.span(one.open.now - one.open.began_at)
     left = durations.span(one.open.expires_at - one.open.now)
@@ -123,6 +129,18 @@ def _notify(conn: Connection[Any], one: Taking, scene: Scene) -> list[Nudge]:
 def _members(conn: Connection[Any], role: UUID) -> dict[UUID, tuple[str, ...]]:
     rows = conn.execute(MEMBERS_OF, {"roles": [role]}).fetchall()
     return {person: tuple(names) for person, names in rows}
+
+
+def _present(
+    conn: Connection[Any], one: Taking, people: Mapping[UUID, tuple[str, ...]]
+) -> dict[UUID, tuple[str, ...]]:
+    """Those who are not away; in the place of who is, who stands in."""
+    away = absences.absent_now(conn, one.open.workspace)
+    found: dict[UUID, tuple[str, ...]] = {}
+    for person, roles in people.items():
+        for there in absences.present([person], away):
+            found[there] = found.get(there, ()) + roles
+    return found
 
 
 def _person(conn: Connection[Any], name: str) -> dict[UUID, tuple[str, ...]]:

@@ -14,7 +14,7 @@ from uuid import UUID
 from approvals.on_duty import those_on_duty
 from notifications import routes
 from notifications.routes import Reach
-from people import coverage
+from people import absences, coverage
 from people.coverage import Facts
 from people.schedules import duty
 from people.schedules.terms import Schedule
@@ -90,6 +90,19 @@ class Cast:
                     found.setdefault(person, {})[name] = seat
         return found
 
+    def gone(self, at: datetime) -> frozenset[UUID]:
+        """Who is away then."""
+        return frozenset(one.person for one in self.facts.away if one.begin <= at < one.end)
+
+    def present(self, people: Collection[UUID], at: datetime) -> set[UUID]:
+        """Those of them who are not away then; in the place of who is, who stands in."""
+        gone = {
+            one.person: (one.end, one.stand_in)
+            for one in self.facts.away
+            if one.begin <= at < one.end
+        }
+        return absences.present(people, gone)
+
     def told_of(
         self,
         asked: Mapping[UUID, tuple[str, ...]],
@@ -98,14 +111,17 @@ class Cast:
     ) -> dict[UUID, tuple[str, ...]]:
         """Those of the asked who are told: the ones on duty, where their role has a schedule."""
         scheduled = {name: self.scheduled[name] for name in roles if name in self.scheduled}
-        on = {name: self.on_duty(name, at) for name in scheduled.values() if name in self.duty}
+        on = {
+            name: self.present(self.on_duty(name, at), at)
+            for name in scheduled.values()
+            if name in self.duty
+        }
         return those_on_duty(asked, scheduled, on) if scheduled else dict(asked)
 
-    def members(self, role: str, at: datetime) -> dict[UUID, tuple[str, ...]]:
-        """Everybody who holds a role, whoever may decide."""
+    def members(self, role: str, at: datetime) -> set[UUID]:
+        """Everybody who holds a role then and may act, whoever may decide."""
         found = self.facts.roles.get(role)
-        could = {} if found is None else coverage.present(found.seats, self.facts.away, at)
-        return dict.fromkeys(could, (role,))
+        return set() if found is None else {seat.person for seat in found.seats if seat.holds(at)}
 
     def edge_after(self, roles: Sequence[str], at: datetime) -> datetime | None:
         """The next instant at which others may be on duty, or somebody goes away or comes back."""

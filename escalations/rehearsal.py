@@ -39,6 +39,7 @@ MOST: Final = 300
 NOBODY_ASKED: Final = "nobody is asked who has not decided"
 NOBODY_NAMED: Final = "there is nobody of that name"
 NOBODY_ON_DUTY: Final = "nobody is on duty"
+AWAY: Final = "whom it names is away"
 NOBODY_REACHED: Final = "none of them can be reached"
 NO_ROLE: Final = "there is no such role any more"
 CONFIRMS: Final = "somebody must confirm it, whom nobody stands in for"
@@ -129,7 +130,7 @@ class _Rehearsal:
         self.told, self.reached = set(play.told), set(play.told)
         self.roles = list(play.roles)
         self.done = dict(play.done)
-        self.silent = False
+        self.silent = self.placed = False
         self.scene: Mapping[UUID, tuple[str, ...]] = {}
         self.scene_roles: tuple[str, ...] = ()
 
@@ -215,16 +216,20 @@ class _Rehearsal:
     def _notify(self, step: FrozenStep) -> Moment:
         kind, _, name = step.target.partition(":")
         if kind == "role":
-            people = {} if step.role is None else self.cast.members(name, self.now)
-            told = self._tells(step, people, (name,))
+            named = set() if step.role is None else self.cast.members(name, self.now)
+            there = self.cast.present(named, self.now)
+            told = self._tells(step, dict.fromkeys(there, (name,)), (name,))
             return replace(told, roles=() if step.role is None else (step.role.title,))
         if kind == "schedule":
-            people = dict.fromkeys(self.cast.on_duty(name, self.now), ())
+            named = set(self.cast.on_duty(name, self.now))
         else:
-            people = {one: () for one in self.cast.names if ids.encode("per", one) == name}
-        if not people:
+            named = {one for one in self.cast.names if ids.encode("per", one) == name}
+        if not named:
             return self._skip(step, NOBODY_ON_DUTY if kind == "schedule" else NOBODY_NAMED)
-        return self._tells(step, people, ())
+        there = self.cast.present(named, self.now)
+        if not there:
+            return self._skip(step, AWAY)
+        return self._tells(step, dict.fromkeys(there, ()), ())
 
     def _tells(
         self, step: FrozenStep, people: Mapping[UUID, tuple[str, ...]], roles: Sequence[str]
@@ -292,10 +297,12 @@ class _Rehearsal:
         places: Sequence[Place],
     ) -> None:
         """Remember who was told, and whether nobody hears of it."""
-        asked_before = bool(self.reached)
+        asked_before = bool(self.reached) or self.placed
         self.told |= {one.person for one in shown}
         self.reached |= {one.person for one in shown if one.channels}
-        heard = bool(places) or any(person in self.reached for person in people)
+        self.placed = self.placed or bool(places)
+        gone = self.cast.gone(self.now) if self.play.for_people else frozenset()
+        heard = self.placed or bool(self.reached - gone)
         self.silent = not heard and (asked_before or self.cast.reaches(list(people)))
 
     def _meet_deadline(self) -> bool:
@@ -316,7 +323,8 @@ class _Rehearsal:
             decided=frozenset(),
             stands_still=False,
         )
-        self.roles, self.done, self.silent = [*after.roles], {}, False
+        self.roles, self.done = [*after.roles], {}
+        self.silent = self.placed = False
         self.told, self.reached = set(), set()
         self._open("one_more")
         return True
@@ -328,8 +336,7 @@ class _Rehearsal:
             return {}
         if play.confirm is not None:
             person = play.owner if play.confirm == "owner" else play.initiator
-            gone = {one.person for one in self.cast.facts.away if one.begin <= self.now < one.end}
-            there = person is not None and person in self.cast.names and person not in gone
+            there = person in self.cast.names and person not in self.cast.gone(self.now)
             return {person: ()} if person is not None and there else {}
         asked = {
             person: tuple(seats)

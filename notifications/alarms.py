@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from django.conf import settings
 from psycopg import Connection
 
 from core import ids
@@ -21,6 +22,12 @@ from notifications.sql import KIND_OF_CHANNEL, SLACK
 from people.sql import HOLDS
 
 MOST_TEXT: Final = 1_000
+
+
+def channels_page() -> str:
+    """Where administrators mend channels: the page's address."""
+    return f"{settings.BASE_URL}/channels"
+
 
 _ADMINISTRATORS: Final = f"""
 SELECT p.id FROM people_person p JOIN people_user u ON u.id = p.user_id

@@ -29,6 +29,7 @@ class Told:
     Attributes:
         asked: who can decide now and has not, with the roles they are asked in; empty unless it waits
             for people.
+        away: who does not see to it although they were told, as they are away now.
         places: role names with the Slack channels of their own.
         owner: who is told how it ended; None while it waits, and where they are not to be told.
         said: the conversation, which stands under cards in channels; the agent's part under all.
@@ -43,6 +44,7 @@ class Told:
     pending: bool
     expires_at: datetime
     asked: Mapping[UUID, tuple[str, ...]] = field(default_factory=dict)
+    away: frozenset[UUID] = frozenset()
     roles: tuple[str, ...] = ()
     places: Mapping[str, str] = field(default_factory=dict)
     owner: UUID | None = None
@@ -69,8 +71,8 @@ class Sent:
     digest: bool
     under: UUID | None
     message: UUID | None
-    pager: UUID | None
-    step: UUID | None
+    pager: UUID | None = None
+    step: UUID | None = None
 
 
 @dataclass(slots=True)
@@ -260,7 +262,9 @@ def _look_for_silence(told: Told, asked: Sequence[Sent], world: World, changes: 
         if look > world.now:
             changes.again.append(Promise(TELL, told.workspace, told.request, look))
     if any(new.told is told for new in changes.new) or any(
-        Tried(s.channel, s.state, s.failing_since).works(world.now) for s in asked
+        Tried(s.channel, s.state, s.failing_since).works(world.now)
+        for s in asked
+        if s.person not in told.away
     ):
         changes.over.append(told.request)
     elif asked or _could_tell(told, world):

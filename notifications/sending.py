@@ -26,6 +26,8 @@ Compose: TypeAlias = Callable[[Connection[Any], Sequence[UUID]], Mapping[UUID, C
 HELD: Final = timedelta(seconds=60)
 #: Pauses between tries; the last one is kept until the request ends.
 PAUSES: Final = tuple(timedelta(seconds=s) for s in (2, 5, 10, 20, 30, 60, 120, 300))
+#: A day of tries, by kind.
+MOST_TRIES: Final = {"alarm": len(PAUSES) + timedelta(days=1) // PAUSES[-1]}
 
 _SENT: Final = """
 UPDATE notifications_notification n
@@ -85,6 +87,7 @@ def later(
     *,
     workspace: UUID,
     request: UUID | None,
+    kind: str,
     tries: int,
     now: datetime,
     reason: str,
@@ -92,13 +95,14 @@ def later(
 ) -> datetime | None:
     """Note that it is to be tried again, and when; meanwhile the next channel is looked for.
 
-    A test of a channel is given up after the last pause: nobody waits for it any more.
+    What is about no request is given up: a test after the last pause, since nobody waits for it any
+    more; an alarm after a day, since it says that something was wrong then.
 
     Args:
         tries: how often it was tried, this one included.
         after: how long the provider asks to be left alone, where it does.
     """
-    if request is None and tries > len(PAUSES):
+    if request is None and tries > MOST_TRIES.get(kind, len(PAUSES)):
         failed(conn, [(notification, None)], workspace=workspace, now=now, reason=reason)
         return None
     pause = durations.scaled(PAUSES[min(tries, len(PAUSES)) - 1])

@@ -163,6 +163,7 @@ def record(
                 held.id,
                 workspace=held.workspace,
                 request=held.request,
+                kind=held.kind,
                 tries=held.tries,
                 now=held.now,
                 reason=reason,

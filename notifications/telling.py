@@ -14,7 +14,6 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from django.conf import settings
 from psycopg import Connection
 
 from core import ids
@@ -108,7 +107,8 @@ def world_of(
     defaults: Mapping[UUID, Mapping[str, Sequence[str]]],
 ) -> World:
     """What there is to tell people by, for these requests, now."""
-    people = {person for one in told for person in one.asked}
+    # Of who is away it only matters that they could have been told.
+    people = {person for one in told for person in (*one.asked, *one.away)}
     people |= {one.owner for one in told if one.owner is not None}
     workspaces = list({one.workspace for one in told})
     reach = reaching.of(conn, list(people))
@@ -230,6 +230,8 @@ def _alarmed(conn: Connection[Any], changes: Changes, now: datetime) -> list[Tol
     for workspace in {one.workspace for one in found}:
         about = [ids.encode("req", one.request) for one in found if one.workspace == workspace]
         said = f"{len(about)} requests wait" if len(about) > 1 else f"Request {about[0]} waits"
-        text = f"{said}, and nobody could be told. Open the page of channels: {settings.BASE_URL}/channels"
+        text = (
+            f"{said}, and nobody could be told. Open the page of channels: {alarms.channels_page()}"
+        )
         alarms.tell(conn, workspace, text, now=now)
     return found

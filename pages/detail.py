@@ -14,6 +14,7 @@ from approvals import answer_form as answering
 from approvals import edit_form as editing
 from approvals import lines as payload
 from approvals import words
+from approvals.present import seats, voter
 from approvals.quorum import AGREEING
 from approvals.shape import DecisionShown, MessageShown, RequestObject, StageShown
 
@@ -29,6 +30,8 @@ class VoteLine:
 
     name: str
     mine: bool
+    #: In whose place; it stands in `name`, too.
+    behalf: str
     verdict: str
     comment: str
     channel: str
@@ -61,6 +64,14 @@ class MessageLine:
     text: str
     evidence: list[payload.Row]
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Somebody in a role: id (``per_…``), and the name, which says so where they are away."""
+
+    id: str
+    said: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +137,8 @@ class Detail:
     deciding: Deciding | None
     why_not: str | None
     asked_as: tuple[str, ...]
+    #: In whose place the reader is asked; empty: in their own.
+    stands_in_for: str
     may_cancel: bool
     changes: list[ChangeLine]
     messages: list[MessageLine]
@@ -160,13 +173,15 @@ class Seen:
     why_not_approve: str | None = None
     #: Where it is decided, in words, where the policy leaves out a place.
     places: str = ""
+    #: In whose place they would decide; empty: in their own.
+    stands_in_for: str = ""
 
 
 def detail(
     shown: RequestObject,
     *,
     seen: Seen,
-    members: Mapping[str, Sequence[str]],
+    members: Mapping[str, Sequence[Member]],
     revealed: bool = False,
 ) -> Detail:
     """The page of one request.
@@ -174,7 +189,7 @@ def detail(
     Args:
         shown: the request object as people see it.
         seen: the reader: id (``per_…``), whether and why not they may decide, role names held now.
-        members: names of the people who hold each role now, by role name.
+        members: the people who hold each role now, by role name.
         revealed: the payload holds its sensitive values, because the reader asked for them just now.
     """
     rows = payload.of_request(shown, seen.covered)
@@ -205,6 +220,7 @@ def detail(
         deciding=_deciding(shown, seen, open_stage) if seen.may_decide else None,
         why_not=_why_not(seen) if shown.status == "pending" else None,
         asked_as=_asked_as(open_stage, seen),
+        stands_in_for=seen.stands_in_for if seen.may_decide else "",
         may_cancel=shown.status == "pending" and shown.agent.owner.id == seen.person,
         changes=_changes(shown),
         messages=[_message(one, seen) for one in shown.messages],
@@ -316,7 +332,7 @@ def _at_deadline(shown: RequestObject, stage: StageShown | None) -> tuple[str, s
 
 
 def _stages(
-    shown: RequestObject, seen: Seen, members: Mapping[str, Sequence[str]]
+    shown: RequestObject, seen: Seen, members: Mapping[str, Sequence[Member]]
 ) -> list[StageLine]:
     lines = []
     extra = len(shown.plan.stages) - 1 if shown.plan.on_expiry.startswith("ask:") else None
@@ -338,12 +354,13 @@ def _stage(
     stage: StageShown,
     votes: list[DecisionShown],
     seen: Seen,
-    members: Mapping[str, Sequence[str]],
+    members: Mapping[str, Sequence[Member]],
     *,
     after: bool,
 ) -> StageLine:
     counted = [vote for vote in votes if vote.void is None and vote.verdict != "return"]
-    given = sum(vote.verdict in AGREEING for vote in counted)
+    given = seats(vote for vote in counted if vote.verdict in AGREEING)
+    refused = any(vote.verdict not in AGREEING for vote in counted)
     names = _who(shown, stage, counted, members)
     return StageLine(
         number=stage.index + 1,
@@ -355,7 +372,7 @@ def _stage(
         needed=stage.approvals,
         given=given,
         rejections=stage.rejections,
-        state=_stage_state(shown, stage, given, refused=given < len(counted)),
+        state=_stage_state(shown, stage, given, refused=refused),
         after_deadline=after,
         votes=tuple(_vote(vote, seen) for vote in votes),
     )
@@ -365,18 +382,22 @@ def _who(
     shown: RequestObject,
     stage: StageShown,
     counted: list[DecisionShown],
-    members: Mapping[str, Sequence[str]],
+    members: Mapping[str, Sequence[Member]],
 ) -> list[str]:
-    """Who could still decide, by name; owner and initiator cannot, and who has voted has."""
+    """Who could still decide, by name; owner and initiator cannot, and who has voted has.
+
+    Nor who is away, once somebody decided in their place.
+    """
     owner, initiator = shown.agent.owner, shown.initiator
     if stage.confirm == "owner":
         return [owner.name]
     if stage.confirm == "initiator":
         return [initiator.name] if initiator else []
-    voted = {vote.person.name for vote in counted if vote.verdict != "return"} | {owner.name}
-    voted |= {initiator.name} if initiator else set()
-    names = (name for role in stage.roles for name in members.get(role.name, ()))
-    return [name for name in dict.fromkeys(names) if name not in voted]
+    voted = {vote.person.id for vote in counted} | {owner.id}
+    voted |= {vote.on_behalf_of.id for vote in counted if vote.on_behalf_of}
+    voted |= {initiator.id} if initiator else set()
+    asked = (one for role in stage.roles for one in members.get(role.name, ()))
+    return [one.said for one in dict.fromkeys(asked) if one.id not in voted]
 
 
 def _stage_state(shown: RequestObject, stage: StageShown, given: int, *, refused: bool) -> str:
@@ -403,8 +424,9 @@ def _ended_by(shown: RequestObject, seen: Seen) -> list[VoteLine]:
 
 def _vote(vote: DecisionShown, seen: Seen) -> VoteLine:
     return VoteLine(
-        name=vote.person.name,
+        name=voter(vote),
         mine=vote.person.id == seen.person,
+        behalf=vote.on_behalf_of.name if vote.on_behalf_of else "",
         verdict=vote.verdict,
         comment=vote.comment,
         channel=vote.channel,

@@ -190,12 +190,15 @@ def _item(row: Row, choice: Choice) -> Item:
         question=row.kind == Kind.QUESTION,
         with_agent=row.waiting_on == WaitingOn.AGENT,
         claimed_by=row.claimed_by_name or "",
-        given=sum(
-            vote["verdict"] in AGREEING
-            and vote["stage"] == index
-            and vote["revision"] == row.revision
-            and not vote["void"]
-            for vote in row.decisions or ()
+        given=len(
+            {
+                vote["on_behalf_of_id"] or vote["person_id"]
+                for vote in row.decisions or ()
+                if vote["verdict"] in AGREEING
+                and vote["stage"] == index
+                and vote["revision"] == row.revision
+                and not vote["void"]
+            }
         ),
         needed=stage.approvals,
         step=index + 1,

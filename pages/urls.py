@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from pages.views import (
+    absences,
     ahead,
     alike,
     attention,
@@ -22,6 +23,7 @@ from pages.views import (
     rehearsal,
     requests,
     runs,
+    schedules,
     sessions,
     settings,
     slack_link,
@@ -70,6 +72,14 @@ urlpatterns = [
         path(f"channels/slack/<str:sla_id>/{name}", view, name=f"slack_{name}")
         for name, view in channels.VIEWS.items()
     ),
+    path("schedules", schedules.schedules_page, name="schedules"),
+    path("schedules/<str:name>", schedules.schedule_page, name="schedule"),
+    path("schedules/<str:name>/override", schedules.override_view, name="schedule_override"),
+    path(
+        "schedules/<str:name>/overrides/<str:ovr_id>/cancel",
+        schedules.cancel_view,
+        name="schedule_cancel",
+    ),
     path("deliveries/<str:cbk_id>", deliveries.delivery_page, name="delivery"),
     path("deliveries/<str:cbk_id>/replay", deliveries.replay_view, name="delivery_replay"),
     path("rehearsal", rehearsal.rehearsal_page, name="rehearsal"),
@@ -87,6 +97,8 @@ urlpatterns = [
     path("stop/<str:kill_id>", stopping.use_page, name="stopped"),
     path("stop/<str:kill_id>/undo", stopping.undo_view, name="stop_undo"),
     path("settings", settings.settings_page, name="settings"),
+    path("settings/absences", absences.declare_view, name="settings_away"),
+    path("settings/absences/<str:abs_id>", absences.end_view, name="settings_back"),
     path("settings/slack/<str:slu_id>", settings.disconnect_view, name="settings_disconnect"),
     path("settings/browsers/<str:psh_id>", settings.remove_view, name="settings_remove_browser"),
     path("slack/link/<str:token>", slack_link.slack_link_page, name="slack_link"),

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
+from people import absences
 from people.roles import PolicyRole
 from people.schedules import duty
 from people.schedules.loading import Loaded, load
@@ -265,7 +266,11 @@ def facts(
         if person is not None and not (declared is not None and source == "policy"):
             roles[name] = replace(role, seats=(*role.seats, Seat(person, starts, ends)))
     found = _with_duty(conn, workspace, roles, begin, until, declared)
-    return Facts({name: found[name] for name in sorted(found)})
+    gone = (
+        Away(one.person, one.begins_at, one.ends_at, one.stand_in)
+        for one in absences.between(conn, workspace, begin, until)
+    )
+    return Facts({name: found[name] for name in sorted(found)}, tuple(gone))
 
 
 def _policy_seats(role: PolicyRole, begin: datetime) -> tuple[Seat, ...]:

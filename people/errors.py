@@ -88,3 +88,51 @@ class RoleFromPolicy(Refusal):
     """“{email}” holds “{role}” by the policy: take them out of its `members` there and apply it."""
 
     argument = "email"
+
+
+class AbsenceEndsEarly(Refusal):
+    """An absence ends after it begins: {until} is not after {begin}."""
+
+    argument = "until"
+
+
+class AbsenceIsOver(Refusal):
+    """It would be over already: {until} has passed."""
+
+    argument = "until"
+
+
+class AbsenceTooLong(Refusal):
+    """An absence lasts at most {days} days: for longer, take the person out of their roles."""
+
+    argument = "until"
+
+
+class AbsenceOverlaps(Refusal):
+    """It overlaps an absence from {begin} until {until}: end that one first, or choose other times."""
+
+    argument = "from"
+
+
+class StandInIsSelf(Refusal):
+    """Nobody stands in for themselves: choose somebody else, or nobody."""
+
+    argument = "stand_in"
+
+
+class NoSuchStandIn(Refusal):
+    """The stand-in must be an active person of this workspace: check the spelling."""
+
+    argument = "stand_in"
+
+
+class StandInAway(Refusal):
+    """{name} is away in that time, from {begin} until {until}: choose somebody else."""
+
+    argument = "stand_in"
+
+
+class StandInLoop(Refusal):
+    """{name} is away from {begin} until {until}, and {person} stands in for them: nobody stands in for each other."""
+
+    argument = "stand_in"

@@ -192,6 +192,61 @@ class Membership(models.Model):
         indexes = [models.Index(fields=["person", "role"], name="membership_person")]
 
 
+class Absence(models.Model):
+    """A time in which somebody is away, and who fills their seats then; nobody where none stands in.
+
+    It holds from ``begins_at`` until ``ends_at``, the latter not included, or until it was ended
+    (``ended_at``): called off before it began, or come back early.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
+    # The composite keys of migration 0006 hold everybody to the same workspace.
+    person = models.ForeignKey(
+        Person, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False
+    )
+    begins_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    stand_in = models.ForeignKey(
+        Person,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        null=True,
+        related_name="+",
+    )
+    #: The person who declared it; none: an operator.
+    created_by = models.ForeignKey(
+        Person,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        null=True,
+        related_name="+",
+    )
+    created_at = models.DateTimeField(db_default=Now())
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(ends_at__gt=models.F("begins_at")), name="absence_has_a_length"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(stand_in=None) | ~models.Q(stand_in=models.F("person")),
+                name="absence_stand_in_is_another",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["person", "ends_at"], name="absence_person"),
+            models.Index(
+                fields=["stand_in", "ends_at"],
+                condition=models.Q(ended_at=None),
+                name="absence_stand_in",
+            ),
+        ]
+
+
 class SignInFailure(models.Model):
     """One failed sign-in, counted by account and by address to slow the next tries down."""
 

@@ -1,8 +1,9 @@
-"""What people are called, for pages that hold only their ids."""
+"""What people are called: by their ids, in somebody's place, and while they are away."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
@@ -23,3 +24,15 @@ def names(workspace: UUID, people: Iterable[UUID]) -> dict[UUID, str]:
         return {}
     with pool().connection() as conn:
         return dict(conn.execute(_NAMES, [workspace, wanted]))
+
+
+def standing_in(name: str, on_behalf_of: str | None) -> str:
+    """Somebody who acted, in their own place or in another's: ``Ben, standing in for Ana``."""
+    return name if on_behalf_of is None else f"{name}, standing in for {on_behalf_of}"
+
+
+def away(name: str, until: datetime, stand_in: str | None) -> str:
+    """Somebody who is away: ``Ana (away until 3 Dec, Ben stands in)``."""
+    until = until.astimezone(UTC)
+    in_place = f", {stand_in} stands in" if stand_in else ""
+    return f"{name} (away until {until.day} {until:%b}{in_place})"

@@ -1,7 +1,7 @@
 """Pieces of SQL over this folder's tables, for statements composed above it.
 
 What makes somebody eligible is said here once: an active person of an active user, with a membership
-that is valid at this very moment by the database's clock.
+that is valid at this very moment by the database's clock, or who stands in for such a one who is away.
 """
 
 from __future__ import annotations
@@ -27,10 +27,44 @@ MEMBERSHIP_IS_VALID = """
     m.valid_from <= clock_timestamp() AND (m.valid_until IS NULL OR m.valid_until > clock_timestamp())
 """
 
+#: Whether the person with this id may act at all, as a sub-select; null without one.
+IS_ACTIVE = """
+    (SELECT ap.active AND au.is_active FROM people_person ap JOIN people_user au ON au.id = ap.user_id
+      WHERE ap.id = {person})
+"""
+
+#: Whether absence ``ab`` holds at this moment.
+ABSENCE_HOLDS = """
+    ab.begins_at <= clock_timestamp() AND ab.ends_at > clock_timestamp() AND ab.ended_at IS NULL
+"""
+
+#: Whether the person with this id is away at this moment.
+IS_AWAY = f"""
+    EXISTS (SELECT 1 FROM people_absence ab WHERE ab.person_id = {{person}} AND {ABSENCE_HOLDS})
+"""
+
+#: The seats of people who are away, joined as `VALID_MEMBERSHIPS` and ``ab`` (absence): who fills them
+#: is ``ab.stand_in_id``.  The condition that goes with it is `SEAT_IS_FILLED`.
+SEATS_OF_ABSENT = f"""
+    {VALID_MEMBERSHIPS}
+    JOIN people_absence ab ON ab.workspace_id = mp.workspace_id AND ab.person_id = mp.id
+"""
+
+#: The condition that goes with `SEATS_OF_ABSENT`: somebody who may act stands in, at this moment.
+SEAT_IS_FILLED = f"""
+    {MEMBERSHIP_IS_VALID} AND {ABSENCE_HOLDS} AND {IS_ACTIVE.format(person="ab.stand_in_id")}
+"""
+
 #: The ids of the roles that person ``%(person)s`` holds now.
-ROLES_OF_PERSON = f"""
+OWN_ROLES = f"""
     ARRAY(SELECT m.role_id FROM {VALID_MEMBERSHIPS}
            WHERE m.person_id = %(person)s AND {MEMBERSHIP_IS_VALID})
+"""
+
+#: The same with the roles of those for whom they stand in now.
+ROLES_OF_PERSON = f"""
+    ({OWN_ROLES} || ARRAY(SELECT m.role_id FROM {SEATS_OF_ABSENT}
+                           WHERE ab.stand_in_id = %(person)s AND {SEAT_IS_FILLED}))
 """
 
 #: All roles of a workspace as ``{name: [id, title, eligible]}``, where ``eligible`` counts the people
@@ -42,12 +76,6 @@ ROLES_NOW = f"""
        FROM people_role ro WHERE ro.workspace_id = {{workspace}})
 """
 
-#: Whether the person with this id may act at all, as a sub-select; null without one.
-IS_ACTIVE = """
-    (SELECT ap.active AND au.is_active FROM people_person ap JOIN people_user au ON au.id = ap.user_id
-      WHERE ap.id = {person})
-"""
-
 #: The person with this id, held still until the transaction ends, and whether they may act at all; no
 #: row where the id is null.
 HOLD_PERSON = """
@@ -55,6 +83,18 @@ HOLD_PERSON = """
       FROM people_person hp JOIN people_user hu ON hu.id = hp.user_id
      WHERE hp.id = {person}
        FOR SHARE OF hp
+"""
+
+#: Absences that hold now, with an active stand-in out of a sub-select, the first to begin first; held, with
+#: the stand-in, until the transaction ends: ``HOLD_STANDING_IN.format(stand_ins="SELECT …")``.
+HOLD_STANDING_IN = f"""
+    SELECT ab.person_id, ab.stand_in_id, ab.begins_at, ab.ends_at
+      FROM people_absence ab
+      JOIN people_person sp ON sp.id = ab.stand_in_id AND sp.active
+      JOIN people_user su ON su.id = sp.user_id AND su.is_active
+     WHERE ab.workspace_id = %(workspace)s AND ab.stand_in_id IN ({{stand_ins}}) AND {ABSENCE_HOLDS}
+     ORDER BY ab.begins_at, ab.id
+       FOR SHARE OF ab, sp
 """
 
 #: Whether a joined person and user may act at all: ``PERSON_IS_ACTIVE.format(person="o", user="ou")``.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from api.operations.absences import ABSENCES
 from api.operations.agents import AGENTS
 from api.operations.audit import AUDIT
 from api.operations.channels import CHANNELS
@@ -16,6 +17,7 @@ from api.operations.permits import PERMITS
 from api.operations.policies import POLICIES
 from api.operations.rehearsals import REHEARSALS
 from api.operations.runs import RUNS
+from api.operations.schedules import SCHEDULES
 from api.operations.server import SERVER
 from api.operations.teamwork import TEAMWORK
 from api.operations.terms import ERRORS, Operation
@@ -26,11 +28,13 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *RUNS,
     *PEOPLE,
     *OWN,
+    *ABSENCES,
     *TEAMWORK,
     *POLICIES,
     *REHEARSALS,
     *ENDPOINTS,
     *CHANNELS,
+    *SCHEDULES,
     *AUDIT,
     *NUMBERS,
     *ERASURES,

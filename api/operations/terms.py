@@ -52,13 +52,21 @@ ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
             *("owner_confirms", "initiator_confirms", "own_run", "approved_earlier"),
             *("channel_not_allowed", "assurance_too_low"),
             *("claimed_by_another", "not_administrator", "not_auditor", "not_a_third_person"),
+            "not_yours",
         ),
     ),
     "NotFound": (404, ("not_found", "export_expired")),
     "Conflict": (
         409,
         (
-            *("request_ended", "deadline_passed", "stale_payload", "stale_stage", "already_voted"),
+            *(
+                "request_ended",
+                "deadline_passed",
+                "stale_payload",
+                "stale_stage",
+                "already_voted",
+                "seat_used",
+            ),
             *("idempotency_in_flight", "no_policy", "policy_not_accepted", "waiting_on_agent"),
             *(
                 "run_ended",
@@ -76,6 +84,7 @@ ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
             *("other_app", "slack_broken", "secrets_unreadable"),
             "drill_running",
             *("nothing_to_escalate", "not_extendable", "extended_already"),
+            *("too_many_overrides", "override_over", "not_uploaded"),
         ),
     ),
     "Gone": (
@@ -91,7 +100,7 @@ ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
             *("invalid_input", "unknown_action", "payload_off_schema", "idempotency_key_reused"),
             *("invalid_policy", "invalid_query", "unknown_run", "payload_unchanged", "not_alike"),
             "wrong_digest",
-            "not_erasable",
+            *("not_erasable", "bad_calendar"),
         ),
     ),
     "TooMany": (

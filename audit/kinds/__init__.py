@@ -87,6 +87,8 @@ from audit.kinds.oversight import (
     SubjectErased,
 )
 from audit.kinds.people import (
+    AbsenceDeclared,
+    AbsenceEnded,
     PermissionGranted,
     PermissionRevoked,
     PersonCreated,
@@ -139,6 +141,8 @@ from audit.kinds.requests import (
 
 __all__ = [
     "KINDS",
+    "AbsenceDeclared",
+    "AbsenceEnded",
     "ActionRecorded",
     "AgentCreated",
     "AgentStateChanged",

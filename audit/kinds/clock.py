@@ -31,12 +31,13 @@ class EscalationUndelivered(Data, frozen=True, kw_only=True):
 
 
 class RequestExtended(Data, frozen=True, kw_only=True):
-    """A reviewer gave it more time.  Commits to ``reason``."""
+    """A reviewer gave it more time; ``message`` is the comment that says why."""
 
     KIND = "request.extended"
     revision: int
     before: str
     expires_at: str
+    message: str
 
 
 class ClockRepaired(Data, frozen=True, kw_only=True):

@@ -68,6 +68,21 @@ class PermissionRevoked(Data, frozen=True, kw_only=True):
     permission: str
 
 
+class AbsenceDeclared(Data, frozen=True, kw_only=True):
+    """Somebody will be away; commits to ``span``, from when until when."""
+
+    KIND = "absence.declared"
+    absence: str
+    stand_in: str | None
+
+
+class AbsenceEnded(Data, frozen=True, kw_only=True):
+    """They are back before its end, or it was called off before it began."""
+
+    KIND = "absence.ended"
+    absence: str
+
+
 class SignedIn(Data, frozen=True, kw_only=True):
     """Commits to ``address``, the network address it came from."""
 

@@ -142,8 +142,11 @@ class RequestCancelled(Data, frozen=True, kw_only=True):
     basis: str
 
 
-class DecisionRecorded(Data, frozen=True, kw_only=True):
-    """Commits to ``decision``: comment, answer, the digest shown, and the roles the person then had."""
+class DecisionRecorded(Data, frozen=True, kw_only=True, omit_defaults=True):
+    """Commits to ``decision``: comment, answer, the digest shown, whose seat, and the roles of it then.
+
+    ``on_behalf_of`` is there only where the person stood in for somebody who was away.
+    """
 
     KIND = "decision.recorded"
     decision: str
@@ -151,6 +154,7 @@ class DecisionRecorded(Data, frozen=True, kw_only=True):
     stage: int
     verdict: str
     assurance: str
+    on_behalf_of: str | None = None
 
 
 class DecisionVoided(Data, frozen=True, kw_only=True):

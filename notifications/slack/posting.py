@@ -169,6 +169,7 @@ def _not_posted(turn: Turn, held: Held, failure: SlackFailure) -> None:
                         held.id,
                         workspace=turn.workspace,
                         request=held.request,
+                        kind=held.kind,
                         tries=held.tries,
                         now=held.now,
                         reason=str(failure),

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from django.conf import settings
 from psycopg import Connection
 
 from audit.actor import Actor
@@ -69,7 +68,7 @@ class Turn:
 
 
 def _mend() -> str:
-    return f"Mend it on the page of channels: {settings.BASE_URL}/channels"
+    return f"Mend it on the page of channels: {alarms.channels_page()}"
 
 
 def pause(conn: Connection[Any], installation: UUID, method: str, after: timedelta) -> None:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
 from core import visible
+from people.names import standing_in
 
 #: Longer texts are cut; the packet as JSON has them whole.
 MOST: Final = 16_000
@@ -263,7 +264,7 @@ def _decisions(packet: Mapping[str, Any]) -> Section:
         took = one["seconds_to_decide"]
         facts = [
             ("Decision", f"{number}: {one['verdict']} ({one['id']})"),
-            ("Person", _person(one["person"])),
+            ("Person", _voter(one)),
             ("Roles held then", ", ".join(map(_line, one["roles"] or ())) or "not known any more"),
             ("At", when(one["at"])),
             ("Time to decide", "–" if took is None else f"{took:g} s"),
@@ -466,6 +467,11 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
 
 def _person(one: Mapping[str, Any]) -> str:
     return f"{_line(one['name'])} ({one['id']})"
+
+
+def _voter(one: Mapping[str, Any]) -> str:
+    behalf = one["on_behalf_of"]
+    return standing_in(_person(one["person"]), None if behalf is None else _person(behalf))
 
 
 def _actor(actor: Mapping[str, Any] | None) -> str:

@@ -268,7 +268,7 @@ def _differences(
 
 
 def _decided(one: Mapping[str, Any]) -> bytes:
-    answer, shown = one["answer"], one["shown_digest"]
+    answer, shown, behalf = one["answer"], one["shown_digest"], one["on_behalf_of"]
     return canonical(
         {
             "answer": None if answer is None else msgspec.json.decode(answer),
@@ -276,6 +276,7 @@ def _decided(one: Mapping[str, Any]) -> bytes:
             "payload_digest": one["shown"],
             "roles": one["roles"],
             **({} if shown is None else {"shown_digest": shown}),
+            **({} if behalf is None else {"on_behalf_of": behalf["id"]}),
         }
     )
 

@@ -46,7 +46,7 @@ def coverage_page(request: HttpRequest, visitor: Visitor) -> HttpResponse:
         _, until, roles = outlook.ahead(conn, visitor.reader.workspace_id)
     context = {
         "shell": visitor.shell,
-        "here": "coverage",
+        "here": "schedules",
         "days": DAYS,
         "until": until,
         "roles": [

@@ -62,7 +62,7 @@ def drills_page(request: HttpRequest, visitor: Visitor) -> HttpResponse:
         document = active.document_of(conn, visitor.reader.workspace_id)
     context = {
         "shell": visitor.shell,
-        "here": "coverage",
+        "here": "schedules",
         "wrong": wrong,
         "roles": [] if document is None else [(n, one.title) for n, one in document.roles.items()],
         "may_start": visitor.shell.administers,
@@ -87,7 +87,7 @@ def drill_page(request: HttpRequest, visitor: Visitor, drl_id: str) -> HttpRespo
     own = next((one for one in report.people if one.person == visitor.person.id), None)
     context = {
         "shell": visitor.shell,
-        "here": "coverage",
+        "here": "schedules",
         "id": drl_id,
         "report": report,
         "own": own,

@@ -75,7 +75,7 @@ def rehearsal_page(request: HttpRequest, visitor: Visitor) -> HttpResponse:
         document = active.document_of(conn, workspace)
     context: dict[str, Any] = {
         "shell": visitor.shell,
-        "here": "coverage",
+        "here": "schedules",
         "agents": agents,
         "actions": []
         if document is None

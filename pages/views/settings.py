@@ -9,6 +9,7 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from core import ids
@@ -16,7 +17,7 @@ from core.problems import Problem, not_found
 from notifications import preferences
 from notifications.push import subscriptions
 from notifications.slack import binding
-from pages import flash
+from pages import absences, flash
 from pages.endpoints import decoded
 from pages.settings import DIGESTS, Typed, is_new, name_of, roles_say, shown, ways, words
 from pages.views.problems import told
@@ -31,14 +32,14 @@ from pages.visitor import visitor as visitor_of
 def settings_page(request: HttpRequest, visitor: Visitor) -> HttpResponse:
     """The page, and what its form sets."""
     if request.method != "POST":
-        return _page(request, visitor)
-    visitor = _named(request, visitor)
+        return page(request, visitor)
+    visitor = named(request, visitor)
     typed = Typed.of(request.POST)
     before = preferences.read(person=visitor.person)
     try:
         preferences.set_(actor=visitor.actor, person=visitor.person, wanted=typed.wanted(before))
     except Problem as problem:
-        return _page(request, visitor, typed.refused(problem), status=problem.status)
+        return page(request, visitor, typed.refused(problem), status=problem.status)
     flash.leave(request, "ok", "From now on you are told so.")
     return SeeOther(reverse("settings"))
 
@@ -48,7 +49,7 @@ def settings_page(request: HttpRequest, visitor: Visitor) -> HttpResponse:
 @told
 def disconnect_view(request: HttpRequest, visitor: Visitor, slu_id: str) -> HttpResponse:
     """Let a Slack user decide as the visitor no more."""
-    visitor = _named(request, visitor)
+    visitor = named(request, visitor)
     binding.unbind(actor=visitor.actor, person=visitor.person, binding=decoded("slu", slu_id))
     flash.leave(request, "quiet", "The Slack user is disconnected: it decides as you no more.")
     return SeeOther(reverse("settings"))
@@ -59,7 +60,7 @@ def disconnect_view(request: HttpRequest, visitor: Visitor, slu_id: str) -> Http
 @told
 def remove_view(request: HttpRequest, visitor: Visitor, psh_id: str) -> HttpResponse:
     """Notify the visitor in a browser no more."""
-    visitor = _named(request, visitor)
+    visitor = named(request, visitor)
     subscriptions.unsubscribe(
         actor=visitor.actor, person=visitor.person, subscription=decoded("psh", psh_id)
     )
@@ -67,7 +68,7 @@ def remove_view(request: HttpRequest, visitor: Visitor, psh_id: str) -> HttpResp
     return SeeOther(reverse("settings"))
 
 
-def _named(request: HttpRequest, visitor: Visitor) -> Visitor:
+def named(request: HttpRequest, visitor: Visitor) -> Visitor:
     """Who the visitor is in the workspace that the form was shown for; it is then looked at.
 
     Raises:
@@ -81,9 +82,15 @@ def _named(request: HttpRequest, visitor: Visitor) -> Visitor:
     raise not_found()
 
 
-def _page(
-    request: HttpRequest, visitor: Visitor, typed: Typed | None = None, status: int = 200
+def page(
+    request: HttpRequest,
+    visitor: Visitor,
+    typed: Typed | None = None,
+    *,
+    away: absences.Typed | None = None,
+    status: int = 200,
 ) -> HttpResponse:
+    """The page as it stands, or as something typed into one of its forms was refused."""
     person = visitor.person
     stands = preferences.read(person=person)
     connected = binding.connected(person=person)
@@ -102,6 +109,11 @@ def _page(
             {"id": ids.encode("slu", one.id), "name": name_of(one), "of": one} for one in connected
         ],
         "browsers": shown(browsers),
+        "away": away or absences.Typed(),
+        "absences": absences.mine(person, timezone.now(), stands.timezone),
+        "in_place_of": absences.others(person),
+        "stand_ins": absences.stand_ins(person),
+        "zone": stands.timezone,
         "public_key": subscriptions.public_key(),
         "flash": flash.take(request) if status == 200 else None,
     }

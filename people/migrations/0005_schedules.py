@@ -75,6 +75,7 @@ class Migration(migrations.Migration):
                 ("id", models.UUIDField(default=core.ids.uuid7, primary_key=True, serialize=False)),
                 ("source", models.CharField(blank=True, max_length=2000)),
                 ("entries", models.BinaryField(null=True)),
+                ("expanded_at", models.DateTimeField(null=True)),
                 ("reaches", models.DateTimeField(null=True)),
                 ("events", models.PositiveIntegerField(default=0)),
                 ("unknown", models.PositiveIntegerField(default=0)),
@@ -189,11 +190,16 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(
                     models.Q(
-                        ("digest", None), ("entries", None), ("fetched_at", None), ("reaches", None)
+                        ("digest", None),
+                        ("entries", None),
+                        ("expanded_at", None),
+                        ("fetched_at", None),
+                        ("reaches", None),
                     ),
                     models.Q(
                         ("digest__isnull", False),
                         ("entries__isnull", False),
+                        ("expanded_at__isnull", False),
                         ("fetched_at__isnull", False),
                         ("reaches__isnull", False),
                     ),

@@ -21,7 +21,7 @@ from people.sql import PERSON_IS_ACTIVE, PERSON_NAME
 REMEMBERED: Final = 64
 
 _LOAD: Final = """
-SELECT s.id, s.name, s.spec, f.id, f.fetched_at, coalesce((
+SELECT s.id, s.name, s.spec, f.id, f.expanded_at, coalesce((
            SELECT json_agg(json_build_array(o.id, o.person_id, o.begins_at, o.ends_at)
                            ORDER BY o.created_at, o.id)
              FROM people_override o
@@ -70,23 +70,23 @@ class Known:
 
 
 class _Entries:
-    """What calendars said, by feed and by when it was read."""
+    """What calendars said, by feed and by when they were worked out."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: OrderedDict[tuple[UUID, datetime], tuple[Span, ...]] = OrderedDict()
 
     def get(
-        self, conn: psycopg.Connection[Any], feed: UUID, fetched_at: datetime
+        self, conn: psycopg.Connection[Any], feed: UUID, expanded_at: datetime
     ) -> tuple[Span, ...]:
         with self._lock:
-            found = self._known.get((feed, fetched_at))
+            found = self._known.get((feed, expanded_at))
         if found is not None:
             return found
         row = conn.execute(_ENTRIES, {"feed": feed}).fetchone()
         found = entries_of_bytes(bytes(row[0])) if row and row[0] else ()
         with self._lock:
-            self._known[feed, fetched_at] = found
+            self._known[feed, expanded_at] = found
             while len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
         return found
@@ -113,8 +113,8 @@ def load(
         "end": end,
     }
     found = []
-    for id, name, spec, feed, fetched_at, overrides in conn.execute(_LOAD, values).fetchall():
-        read = fetched_at is not None
+    for id, name, spec, feed, expanded_at, overrides in conn.execute(_LOAD, values).fetchall():
+        read = expanded_at is not None
         found.append(
             Loaded(
                 id,
@@ -125,7 +125,7 @@ def load(
                     for _, person, begins, ends in overrides
                 ),
                 tuple(UUID(one[0]) for one in overrides),
-                _entries.get(conn, feed, fetched_at) if read else (),
+                _entries.get(conn, feed, expanded_at) if read else (),
             )
         )
     return found

@@ -92,14 +92,16 @@ class Feed(models.Model):
     #: The address it is read from; empty: people hand it in.
     source = models.CharField(max_length=2_000, blank=True)
     entries = models.BinaryField(null=True)
-    #: Until when the entries reach.
+    #: When they were worked out, and until when they reach.
+    expanded_at = models.DateTimeField(null=True)
     reaches = models.DateTimeField(null=True)
-    #: Events that count, and those that name nobody of the workspace.
+    #: How many times somebody is on duty by it, and how many of its names are nobody's here.
     events = models.PositiveIntegerField(default=0)
     unknown = models.PositiveIntegerField(default=0)
     #: SHA-256 of the calendar's bytes.
     digest = models.BinaryField(max_length=32, null=True)
     etag = models.CharField(max_length=200, blank=True)
+    #: When it was last read, or found to say the same.
     fetched_at = models.DateTimeField(null=True)
     #: Since when it cannot be read, how often it was tried, and why.
     failed_at = models.DateTimeField(null=True)
@@ -114,9 +116,12 @@ class Feed(models.Model):
                 name="feed_that_failed_says_when",
             ),
             models.CheckConstraint(
-                condition=Q(entries=None, fetched_at=None, reaches=None, digest=None)
+                condition=Q(
+                    entries=None, expanded_at=None, fetched_at=None, reaches=None, digest=None
+                )
                 | Q(
                     entries__isnull=False,
+                    expanded_at__isnull=False,
                     fetched_at__isnull=False,
                     reaches__isnull=False,
                     digest__isnull=False,

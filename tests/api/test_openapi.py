@@ -25,7 +25,7 @@ def routes() -> set[tuple[str, str]]:
             if isinstance(pattern, URLResolver):
                 walk(pattern.url_patterns, here)
             elif isinstance(pattern, URLPattern) and here.startswith("api/v1/"):
-                path = "/" + re.sub(r"<(?:\w+:)?\w+>", "{id}", here)
+                path = "/" + re.sub(r"<(?:\w+:)?\w+>", "{id}", here.replace("<str:name>", "{name}"))
                 view: Any = getattr(pattern.callback, "view_class")  # noqa: B009 - Django sets it
                 found.update(
                     (method, path)
@@ -129,6 +129,8 @@ def test_real_answers_are_what_it_says(tenant: Tenant) -> None:
         ("get", "/holds", owner, {}),
         ("get", "/requests/{id}", tenant, {}),
         ("get", "/erasures", owner, {}),
+        ("get", "/schedules", reviewer, {}),
+        ("get", "/schedules", tenant, {}),
         ("get", "/policies/active", owner, {}),
         ("get", "/policies/active", reviewer, {}),
         ("post", "/policies", owner, {"json": {"text": "assentry: 1\n"}}),
@@ -147,6 +149,10 @@ def test_real_answers_are_what_it_says(tenant: Tenant) -> None:
         check(method, f"/api/v1{path}", answer)
     for path in ("/healthz", "/readyz"):
         check("get", path, requests.get(tenant.server.url + path, timeout=5))
+
+
+def _named(path: str, one: str) -> str:
+    return path.replace("{id}", one).replace("{name}", one)
 
 
 def test_every_route_hides_another_workspace(tenant: Tenant) -> None:
@@ -170,7 +176,7 @@ def test_every_route_hides_another_workspace(tenant: Tenant) -> None:
         "extend": {"by": "1h", "reason": "It takes longer."},
         "lift": {"reason": "It is over."},
     }
-    named = {(method, path) for method, path in routes() if "{id}" in path}
+    named = {(method, path) for method, path in routes() if re.search(r"\{(id|name)\}", path)}
     assert len(named) >= 4
     for method, path in named:
         body = {} if method == "get" else {"json": bodies.get(path.rsplit("/", 1)[1], {})}
@@ -178,7 +184,7 @@ def test_every_route_hides_another_workspace(tenant: Tenant) -> None:
             body = {}
         for who in (tenant, reviewer):
             seen = [
-                who.call(method.upper(), path.removeprefix("/api/v1").replace("{id}", one), **body)
+                who.call(method.upper(), _named(path.removeprefix("/api/v1"), one), **body)
                 for one in (theirs, absent)
             ]
             statuses = {answer.status_code for answer in seen}

@@ -488,7 +488,13 @@ def test_silence_expires(world):
     ended = read(world, request)
     assert (ended["status"], ended["basis"]) == ("expired", "clock")
     assert "not rejected" in ended["message"]
-    assert world.kinds(request) == ["request.submitted", "request.expired"]
+    # What its steps would have told is said by the deadline, which passed as well.
+    assert world.kinds(request) == [
+        "request.submitted",
+        "escalation.stepped",
+        "escalation.stepped",
+        "request.expired",
+    ]
     with pytest.raises(Problem) as caught:
         world.decide("ana", request)
     assert caught.value.code == "request_ended"

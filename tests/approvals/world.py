@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +24,8 @@ from approvals.submit import ask, submit
 from audit.actor import Actor
 from core import ids
 from core.db import pool
-from people.models import Person
+from people import absences
+from people.models import Absence, Person
 from people.roles import grant_role, revoke_role
 from people.services import create_person, create_workspace
 from policies.services import apply
@@ -165,6 +167,22 @@ class World:
 
     def revoke(self, name: str, role: str) -> None:
         revoke_role(actor=TEST, workspace=self.workspace, role=role, person=self.people[name])
+
+    def away(self, name: str, stand_in: str | None = None, **until: float) -> Absence:
+        """Let somebody be away from now on, for so long as `timedelta` takes it: a day unless said."""
+        with pool().connection() as conn:
+            (now,) = conn.execute("SELECT clock_timestamp()").fetchone() or ()
+        return absences.declare(
+            actor=TEST,
+            person=self.people[name],
+            begins_at=now,
+            ends_at=now + timedelta(**(until or {"days": 1})),
+            stand_in=self.people[stand_in] if stand_in else None,
+        ).absence
+
+    def back(self, absence: Absence) -> None:
+        """They are back before its end."""
+        assert absences.end(actor=TEST, absence=absence)
 
     def events(self, request: dict[str, Any]) -> list[dict[str, Any]]:
         """The request's events, oldest first."""

@@ -31,13 +31,16 @@ class Office:
     """A workspace in which requests were decided, with a log of several checkpoints."""
 
     def __init__(self) -> None:
-        self.world = World({"lead": ["ana", "ben"]}, [RULE])
+        self.world = World({"lead": ["ana", "ben"], "others": ["caro"]}, [RULE])
         self.id: UUID = self.world.workspace.id
         self.approved = self.world.submit()
         self.world.decide("ana", self.approved, comment="Fine.")
         self.rejected = self.world.submit()
         self.world.decide("ben", self.rejected, verdict="reject", comment="No.")
         self.pending = self.world.submit()
+        self.world.away("ana", "caro")
+        self.stood_in = self.world.submit()
+        self.world.decide("caro", self.stood_in)
         sequence(self.id)
         for _ in range(3):
             write(self.id, ADDED // 3, text=b"words")
@@ -91,11 +94,11 @@ def office() -> Iterator[Office]:
 def test_what_nobody_changed_is_right(office: Office) -> None:
     assert office.check() == (
         0,
-        {"ok": True, "events": office.end, "requests": 3, "policy_versions": 1},
+        {"ok": True, "events": office.end, "requests": 4, "policy_versions": 1},
     )
     out = io.StringIO()
     call_command("audit_verify", office.world.slug, stdout=out)
-    assert out.getvalue().startswith(f"OK: {office.end:,} events, unbroken; 3 requests")
+    assert out.getvalue().startswith(f"OK: {office.end:,} events, unbroken; 4 requests")
 
 
 def test_a_workspace_that_is_not_there_is_wrong_use() -> None:
@@ -258,6 +261,10 @@ OTHER = (
     "(SELECT p.id FROM people_person p WHERE p.workspace_id = {0}.workspace_id"
     " AND p.id <> {0}.person_id LIMIT 1)"
 )
+THIRD = (
+    "(SELECT p.id FROM people_person p WHERE p.workspace_id = approvals_decision.workspace_id"
+    " AND p.id NOT IN (approvals_decision.person_id, approvals_decision.on_behalf_of_id) LIMIT 1)"
+)
 MORE = f"""
 INSERT INTO approvals_decision (
     id, workspace_id, request_id, revision, stage, person_id, verdict, comment, channel, assurance, at)
@@ -323,6 +330,21 @@ def m11() -> dict[str, tuple[str, str, str]]:
             decision.format("void_at = at, void_reason = 'x'"),
             "approved",
             "request.approved",
+        ),
+        "in whose place": (
+            decision.format(f"on_behalf_of_id = {OTHER.format('approvals_decision')}"),
+            "approved",
+            "decision.recorded",
+        ),
+        "in whose place no more": (
+            decision.format("on_behalf_of_id = NULL"),
+            "stood_in",
+            "decision.recorded",
+        ),
+        "in another's place": (
+            decision.format(f"on_behalf_of_id = {THIRD}"),
+            "stood_in",
+            "decision.recorded",
         ),
         "a decision gone": (
             "DELETE FROM approvals_decision WHERE request_id = %s",

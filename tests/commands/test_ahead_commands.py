@@ -99,3 +99,30 @@ def test_what_cannot_be_rehearsed(
     said, _ = run(code, *call)
     assert said.get("argument") == argument
     assert said["error"]
+
+
+def test_drill(agent: Agent) -> None:
+    """Without a channel nobody is reached, and it does not wait for what does not come."""
+    call = ["drill", agent.workspace.slug, "lead", "--wait", "0", "--json"]
+    out = io.StringIO()
+    with pytest.raises(SystemExit) as end:
+        call_command(*call, stdout=out)
+    said = json.loads(out.getvalue())
+    assert (end.value.code, said["settled"], said["unreached"]) == (1, True, ["Ana"])
+    assert [(one["name"], one["reached"], one["messages"]) for one in said["people"]] == [
+        ("Ana", False, [])
+    ]
+    again, text = run(1, "drill", agent.workspace.slug, "lead", "--wait", "0")
+    assert again == {
+        "error": "A drill was started less than a minute ago.",
+        "code": "drill_running",
+    }
+    assert text == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"), [([], 2), (["lead", "--all-roles"], 2), (["nobody"], 1)]
+)
+def test_a_drill_is_for_one_role_or_all(agent: Agent, arguments: list[str], code: int) -> None:
+    said, _ = run(code, "drill", agent.workspace.slug, *arguments)
+    assert said["argument"] == "ROLE"

@@ -185,3 +185,48 @@ def test_channel_test_says_what_came_of_it(
     assert (test.state, test.reason) == ("pending", "the service did not take it")
     failed, code = refuse("channel_test", workspace.slug, "nothing")
     assert (failed["argument"], code) == ("NAME", 1)
+
+
+PAGERDUTY_KEY = "0123456789abcdefABCDEF0123456789"
+
+
+def test_pager_add_list_and_remove(workspace: Workspace, stdin: Write) -> None:
+    hook = run("pager_add", workspace.slug, "hook", "--url", "https://pager.example.com/a")
+    assert (hook["name"], hook["kind"]) == ("hook", "webhook")
+    assert hook["secret"].startswith("whsec_")
+    stdin(f"{PAGERDUTY_KEY}\n")
+    desk = run("pager_add", workspace.slug, "night-desk", "--pagerduty")
+    assert (desk["kind"], "secret" in desk) == ("pagerduty", False)
+    listed = run("pager_list", workspace.slug)["pagers"]
+    assert [(one["name"], one["url"]) for one in listed] == [
+        ("hook", "https://pager.example.com/a"),
+        ("night-desk", "https://events.pagerduty.com/v2/enqueue"),
+    ]
+    assert hook["secret"] not in str(listed)
+    assert run("pager_remove", workspace.slug, "hook") == {"name": "hook"}
+    failed, _ = refuse("pager_remove", workspace.slug, "hook")
+    assert failed["argument"] == "NAME"
+    kinds = [event["kind"] for event in events_of(workspace.id)]
+    assert [kind for kind in kinds if kind.startswith("pager.")] == [
+        "pager.added",
+        "pager.added",
+        "pager.removed",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "given", "argument"),
+    [
+        (["desk"], "", "--url"),
+        (["Desk", "--url", "https://pager.example.com"], "", "NAME"),
+        (["desk", "--url", "http://pager.example.com"], "", "--url"),
+        (["desk", "--pagerduty"], "short", "standard input"),
+    ],
+)
+def test_pager_add_names_what_is_wrong(
+    workspace: Workspace, stdin: Write, options: list[str], given: str, argument: str
+) -> None:
+    stdin(given)
+    failed, _ = refuse("pager_add", workspace.slug, *options)
+    assert failed["argument"] == argument
+    assert run("pager_list", workspace.slug)["pagers"] == []

@@ -16,6 +16,7 @@ from guardian.shortcuts import get_user_perms
 
 from agents import keys
 from agents.models import Agent, Key
+from core import ids
 from people.models import Membership, Person
 from people.permissions import permissions_of
 from policies.models import Policy, PolicyVersion
@@ -465,3 +466,34 @@ def test_permissions_on_the_policy(workspace, person, tmp_path):
     assert set(get_user_perms(user_of(person), policy)) == {"edit"}
     assert run("permission_revoke", workspace.slug, "edit", person.user.email)["changed"] is True
     assert not get_user_perms(user_of(person), policy)
+
+
+def test_an_absence_is_declared_and_ended():
+    workspace = WorkspaceFactory()
+    ana, ben = (PersonFactory(workspace=workspace, name=name) for name in ("Ana", "Ben"))
+    span = ("--from", "2099-03-01T00:00:00+01:00", "--until", "2099-03-08T00:00:00Z")
+    declared = run(
+        "absence_declare", workspace.slug, ana.user.email, *span, "--stand-in", ben.user.email
+    )
+    assert declared == {
+        "id": declared["id"],
+        "person": ids.encode("per", ana.id),
+        "from": "2099-02-28T23:00:00.000000Z",
+        "until": "2099-03-08T00:00:00.000000Z",
+        "stand_in": ids.encode("per", ben.id),
+        "warnings": [],
+    }
+    [event] = events_of(workspace.id, "absence.declared")
+    assert event["actor"] == {"type": "operator", "id": None, "via": "absence_declare"}
+    assert run("absence_declare", workspace.slug, ben.user.email, *span)["warnings"] != []
+    said, text = refuse("absence_declare", workspace.slug, ana.user.email, *span)
+    assert said["argument"] == "--from"
+    assert "It overlaps an absence" in text
+    said, _ = refuse(
+        *("absence_declare", workspace.slug, ana.user.email, *span, "--stand-in", "no@example.com")
+    )
+    assert said["argument"] == "--stand-in"
+    ended = run("absence_end", workspace.slug, ana.user.email)
+    assert ended == {"id": declared["id"], "person": ids.encode("per", ana.id)}
+    _, text = refuse("absence_end", workspace.slug, ana.user.email)
+    assert text == "Ana is not away, and will not be."

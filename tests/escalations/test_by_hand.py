@@ -118,7 +118,12 @@ def test_more_time_is_given_once_with_a_reason(server, desk):
             "revision": 1,
             "before": event["data"]["before"],
             "expires_at": event["data"]["expires_at"],
+            "message": after["messages"][-1]["id"],
         },
+    )
+    assert (after["messages"][-1]["kind"], after["messages"][-1]["text"]) == (
+        "comment",
+        "The customer <b>answers</b> today.",
     )
     assert "customer" not in str(event)
     assert code(post(ana, request, "extend", by="1h", reason="Once more.")) == (

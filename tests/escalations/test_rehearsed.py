@@ -15,7 +15,8 @@ from escalations.models import Step
 from escalations.rehearsal import Moment
 from escalations.rehearsing import Draft, Rehearsed, of_draft, of_request
 from notifications.models import Notification
-from tests.approvals.world import uuid_of
+from people import absences
+from tests.approvals.world import TEST, uuid_of
 from tests.clock import travel
 from tests.escalations.desk import EscalationDesk
 
@@ -234,3 +235,68 @@ def test_who_may_not_see_a_request_sees_no_rehearsal(box):
     with pytest.raises(Problem) as unseen:
         rehearsed(desk, request, "mia")
     assert unseen.value.status == 404
+
+
+def test_who_goes_away_meanwhile_is_stood_in_for(box):
+    desk = EscalationDesk(
+        box, [{"after": "90m", "remind": True}, {"after": "2h", "notify": "role:lead"}]
+    )
+    now = draft(desk).begin
+    people = desk.world.people
+    absences.declare(
+        actor=TEST,
+        person=people["ana"],
+        begins_at=now + timedelta(hours=1),
+        ends_at=now + timedelta(hours=3),
+        stand_in=people["mia"],
+    )
+    moments = draft(desk).moments
+    assert [said(moment) for moment in moments] == [
+        ("asked", ["Ana", "Ben"]),
+        ("handover", ["Mia"]),
+        ("remind", ["Ben", "Mia"]),
+        ("notify", ["Ben", "Mia"]),
+        ("expired", []),
+    ]
+    (mia,) = moments[1].people
+    assert (mia.stands_in_for, moments[1].at) == ("Ana", now + timedelta(hours=1))
+
+
+def test_who_is_away_is_rehearsed_as_it_then_is(box):
+    desk = EscalationDesk(
+        box,
+        [
+            {"after": "15m", "remind": True},
+            {"after": "20m", "notify": "role:manager"},
+            {"after": "30m", "notify": "role:lead"},
+        ],
+    )
+    now = draft(desk).begin
+    for name, stand_in in (("ana", "olivia"), ("mia", None)):
+        absences.declare(
+            actor=TEST,
+            person=desk.world.people[name],
+            begins_at=now,
+            ends_at=now + timedelta(days=2),
+            stand_in=desk.world.people.get(stand_in),
+        )
+    desk.world.grant("olivia", "manager")
+    request = desk.asked()
+    plan = rehearsed(desk, request, "ben")
+    assert [said(moment) for moment in plan.moments] == [
+        ("asked", ["Ben"]),
+        ("remind", ["Ben"]),
+        ("notify", ["Olivia"]),
+        ("notify", ["Ben", "Olivia"]),
+        ("expired", []),
+    ]
+    for minutes, kind, names in (
+        (16, "reminder", ["Ben"]),
+        (5, "notice", ["Olivia"]),
+        (10, "notice", ["Ben", "Olivia"]),
+    ):
+        known = set(
+            Notification.objects.filter(request_id=uuid_of(request)).values_list("id", flat=True)
+        )
+        desk.after(request, minutes=minutes)
+        assert sent_since(desk, request, known) == [(kind, "email", name) for name in names]

@@ -9,10 +9,13 @@ import pytest
 from pytest_django import Settings
 
 from core import failpoints
+from core.db import pool
 from core.failpoints import FailpointError
+from notifications import alarms, trials
 from notifications.mail.server import Server
-from notifications.models import Unreached
+from notifications.models import Notification, Unreached
 from notifications.sql import DIGEST, EMAIL
+from people.permissions import grant_permission
 from people.services import deactivate_person
 from tests.approvals.world import TEST, uuid_of
 from tests.notifications.desk import Desk
@@ -376,3 +379,24 @@ def test_where_the_only_one_leaves_somebody_hears_of_it(mail_desk: MailDesk) -> 
     mail_desk.work()
     assert "notification.unreached" in mail_desk.world.kinds(request)
     assert Unreached.objects.filter(request_id=uuid_of(request), over_at=None).exists()
+
+
+def test_an_alarm_outlasts_an_outage_of_hours_and_a_test_does_not(mail_desk: MailDesk) -> None:
+    """Nobody waits for a test; that something does not work, administrators must hear."""
+    desk, ana = mail_desk, mail_desk.world.people["ana"]
+    workspace = desk.world.workspace
+    grant_permission(actor=TEST, workspace=workspace, person=ana, permission="administer")
+    with pool().connection() as conn, conn.transaction():
+        alarms.tell(conn, workspace.id, "Something does not work.", now=datetime.now(UTC))
+    trials.mail(person=ana)
+    desk.box.always["MAIL"] = DOWN
+    for _ in range(60):
+        desk.later(minutes=6)
+        desk.post()
+    states = dict(Notification.objects.filter(workspace=workspace).values_list("kind", "state"))
+    assert states == {"alarm": "pending", "test": "failed"}
+    desk.box.always.clear()
+    desk.later(minutes=6)
+    desk.post()
+    [mail] = desk.mails("ana")
+    assert "Something does not work." in text_of(mail)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.db import pool
-from people import coverage
+from people import absences, coverage
 from people.coverage import Away, Declared, RoleFacts, Seat, Span
 from people.models import Membership
 from people.roles import PolicyRole
@@ -205,3 +205,22 @@ def test_what_a_document_declares_stands_in_the_place_of_what_is_active():
         "extra": coverage.RoleCoverage("extra", "Extra", None, "UTC", (Span(begin, until),), ()),
         "lead": coverage.RoleCoverage("lead", "New", None, "UTC", (Span(soon, until),), ()),
     }
+
+
+def test_who_is_away_leaves_a_gap_unless_somebody_stands_in():
+    office, begin = Office(), now()
+    until = begin + timedelta(days=14)
+    gone = Span(begin + timedelta(days=1), begin + timedelta(days=2))
+    declared = absences.declare(
+        actor=ACTOR, person=office.ada, begins_at=gone.begin, ends_at=gone.end
+    )
+    assert forecast(office, begin, until)["lead"].uncovered == (gone,)
+    absences.end(actor=ACTOR, absence=declared.absence)
+    absences.declare(
+        actor=ACTOR,
+        person=office.ada,
+        begins_at=gone.begin,
+        ends_at=gone.end,
+        stand_in=office.max,
+    )
+    assert forecast(office, begin, until)["lead"].uncovered == ()

@@ -6,6 +6,7 @@ import re
 import time
 from typing import Any
 
+from core import ids
 from oversight.evidence import packet
 from oversight.evidence.document import BUDGET, MOST, Box
 from oversight.evidence.files import as_pdf, as_sections
@@ -88,6 +89,15 @@ def test_it_answers_what_an_examiner_asks(case: Case, receiver: Receiver) -> Non
     ):
         assert words in said, words
     assert "4111" not in said
+
+
+def test_it_says_in_whose_place_somebody_decided(case: Case) -> None:
+    case.world.away("ana", "vera")
+    request = case.world.submit(payload={"amount": 20})
+    case.world.decide("vera", request)
+    vera, ana = (case.world.people[name].id for name in ("vera", "ana"))
+    said = f"Vera ({ids.encode('per', vera)}), standing in for Ana ({ids.encode('per', ana)})"
+    assert f"Person: {said}" in texts(case, request)
 
 
 def test_the_page_is_read_and_leads_to_the_files(case: Case, receiver: Receiver) -> None:

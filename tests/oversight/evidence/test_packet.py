@@ -369,3 +369,24 @@ def test_the_bytes_of_a_revision_are_those_that_were_committed_to(case: Case) ->
     assert canonical({"amount": 20, "note": "ünï\u2028"}) in submission
     side = Side.objects.get(event_id=ids.decode("evt", packet["events"][0]["event"]["id"]))
     assert side.body is None
+
+
+def test_in_whose_place_somebody_decided_is_in_it_and_proven(
+    case: Case, receiver: Receiver
+) -> None:
+    case.world.away("ana", "vera")
+    request = case.world.submit(payload={"amount": 20, "card": "4111"})
+    case.world.decide("vera", request)
+    packet = case.packet(request)
+    assert packet["differences"] == []
+    (vera,) = packet["decisions"]
+    assert (vera["person"], vera["on_behalf_of"]) == (person(case, "vera"), person(case, "ana"))
+    assert vera["roles"] == ["lead"]
+    assert proven(packet) == len(packet["events"]) + 1
+    rewrite(
+        "UPDATE approvals_decision SET on_behalf_of_id = NULL WHERE request_id = %s",
+        uuid_of(request),
+    )
+    assert case.packet(request)["differences"] == [
+        f"{vera['id']} is not what {packet['events'][1]['event']['id']} committed to."
+    ]

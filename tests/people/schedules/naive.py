@@ -50,7 +50,7 @@ class NaiveShift:
         days, opens, closes = self.hours
         if wall.date() in self.holidays or WEEKDAYS[wall.weekday()] not in days:
             return False
-        return opens <= wall.time() < closes
+        return bool(opens <= wall.time() < closes)
 
     def _handovers(self, zone: ZoneInfo, last: datetime) -> Iterator[datetime]:
         if self.rotate == "none":
