@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from approvals.shape import SpanShown
+from approvals.shape import TimeShown
 
 
 class RoleCoverageShown(Struct, frozen=True):
@@ -17,10 +17,10 @@ class RoleCoverageShown(Struct, frozen=True):
     schedule: str | None
     timezone: Annotated[str, Meta(description="Of its schedule; else UTC")]
     uncovered: Annotated[
-        list[SpanShown], Meta(description="Nobody could decide: no member, or all of them away")
+        list[TimeShown], Meta(description="Nobody could decide: no member, or all of them away")
     ]
     off_duty: Annotated[
-        list[SpanShown],
+        list[TimeShown],
         Meta(description="Nobody on duty could decide: everybody in the role is told then"),
     ]
 

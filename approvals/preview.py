@@ -81,7 +81,7 @@ def critical_note(risk: str) -> tuple[str, ...]:
 
 def _idle(
     conn: Connection[Any], situation: planning.Situation, plan: FrozenPlan, asked: timedelta | None
-) -> dict[str, list[shape.SpanShown]]:
+) -> dict[str, list[shape.TimeShown]]:
     """By role, the times of a request's life in which nobody could decide on it."""
     life = plan.life(asked)
     names = {role.name for stage in plan.stages for role in stage.roles}
@@ -89,7 +89,7 @@ def _idle(
     known = coverage.facts(conn, situation.workspace_id, begin, until, names=names)
     return {
         name: [
-            shape.SpanShown(instant(span.begin), instant(span.end))
+            shape.TimeShown(instant(span.begin), instant(span.end))
             for span in coverage.uncovered(role, known.away, begin, until, situation.excluded)
         ]
         for name, role in known.roles.items()
@@ -101,7 +101,7 @@ def _stage(
     situation: planning.Situation,
     index: int,
     stage: FrozenStage,
-    idle: Mapping[str, list[shape.SpanShown]],
+    idle: Mapping[str, list[shape.TimeShown]],
 ) -> shape.StagePreviewed:
     if stage.confirm == "owner":
         people = int(situation.owner_active)

@@ -320,7 +320,7 @@ class Stated(Struct, frozen=True):
     metadata: Raw
 
 
-class SpanShown(Struct, frozen=True):
+class TimeShown(Struct, frozen=True):
     """From `begin` until `end`, in UTC."""
 
     begin: str
@@ -334,7 +334,7 @@ class RolePreviewed(Struct, frozen=True):
     title: str
     eligible: int
     uncovered: Annotated[
-        list[SpanShown], Meta(description="Times before its deadline in which nobody could decide")
+        list[TimeShown], Meta(description="Times before its deadline in which nobody could decide")
     ]
 
 

@@ -21,7 +21,7 @@ from api.rehearsal_messages import (
     RoleCoverageShown,
 )
 from approvals.present import instant
-from approvals.shape import SpanShown
+from approvals.shape import TimeShown
 from core import durations, ids
 from core.db import pool
 from core.problems import FieldError, bad_query, invalid
@@ -69,8 +69,8 @@ def _role(role: RoleCoverage) -> RoleCoverageShown:
     )
 
 
-def _span(span: Span) -> SpanShown:
-    return SpanShown(instant(span.begin), instant(span.end))
+def _span(span: Span) -> TimeShown:
+    return TimeShown(instant(span.begin), instant(span.end))
 
 
 class Rehearsal(PeopleDoor):
