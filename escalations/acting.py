@@ -84,13 +84,15 @@ def _scene(conn: Connection[Any], acting: Sequence[Taking]) -> Scene:
 
 def _remind(one: Taking, scene: Scene) -> list[Nudge]:
     told = scene.told[one.open.request]
-    if not told.asked:
+    # Who says that the others be reminded knows of it.
+    people = {person: roles for person, roles in told.asked.items() if person != one.by}
+    if not people:
         one.skip("nobody is asked who has not decided")
         return []
     left = durations.span(one.open.expires_at - one.open.now)
     text = f"Reminder: this waits for a decision, {left} left."
     step = one.open.plan.escalation[one.number]
-    return [Nudge(one.id, told, "reminder", told.asked, text, told.roles, step.via)]
+    return [Nudge(one.id, told, "reminder", people, text, told.roles, step.via)]
 
 
 def _notify(conn: Connection[Any], one: Taking, scene: Scene) -> list[Nudge]:
