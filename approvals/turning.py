@@ -1,7 +1,8 @@
-"""Keeps the due kind ``absence.turn``: who is asked is another from now on, so it is told anew.
+"""Keeps the due kinds ``absence.turn`` and ``schedule.turn``: who is asked, or on duty, is another now.
 
-Written where an absence is declared, for its beginning and its end, and where it is ended
-(`people.absences`).
+The first is written where an absence is declared, for its beginning and its end, and where it is ended
+(`people.absences`); the second by a trigger where a schedule, an override or a calendar changes (people
+0007).  What waits for them is told anew.
 """
 
 from __future__ import annotations
@@ -50,6 +51,37 @@ waiting AS (
 {PROMISE_FROM.format(name="told", kind=TELL, source="waiting")}
 SELECT count(*) FROM waiting
 """
+
+
+#: What waits at an open stage that asks a role whose schedule this is.
+_ON_DUTY: Final = f"""
+WITH waiting AS (
+    SELECT DISTINCT r.workspace_id, r.id AS subject, clock_timestamp() AS due_at
+      FROM people_oncallschedule sched
+      JOIN people_role ro ON ro.workspace_id = sched.workspace_id AND ro.schedule = sched.name
+      JOIN approvals_request r ON r.workspace_id = sched.workspace_id AND r.status = 'pending'
+      JOIN approvals_stage s
+        ON s.workspace_id = r.workspace_id AND s.request_id = r.id AND s.revision = r.revision
+       AND s.index = r.stage AND ro.id = ANY(s.roles)
+     WHERE sched.id = ANY(%(schedules)s)
+),
+{PROMISE_FROM.format(name="told", kind=TELL, source="waiting")}
+SELECT count(*) FROM waiting
+"""
+#: The due kind of a schedule by which somebody else may be on duty now (subject: the schedule).
+DUTY_TURN: Final = "schedule.turn"
+
+
+def duty_turns(claimed: Sequence[Claimed]) -> None:
+    """Have what those on duty by these schedules are asked told anew.
+
+    Raises:
+        LostLease: somebody else has claimed a row meanwhile; nothing was done.
+    """
+    with pool().connection() as conn, conn.transaction():
+        due.finish(conn, claimed)
+        conn.execute(_ON_DUTY, {"schedules": list({row.subject for row in claimed})})
+        nudge_later(conn, TELL)
 
 
 def turn_due(claimed: Sequence[Claimed]) -> None:

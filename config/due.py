@@ -13,7 +13,7 @@ from approvals.announcing import tell_due
 from approvals.consuming import RESULT
 from approvals.ends import EXPIRE
 from approvals.sql import ESCALATE, LAPSE
-from approvals.turning import turn_due
+from approvals.turning import DUTY_TURN, duty_turns, turn_due
 from callbacks.sending import Deliverer
 from callbacks.sql import DELIVER
 from core.due import Handler
@@ -48,6 +48,7 @@ HANDLERS: dict[str, Handler] = {
     AGE: age_due,
     TELL: tell_due,
     TURN: turn_due,
+    DUTY_TURN: duty_turns,
     SLACK: SlackSender(cards.cards).take,
     EMAIL: Singly(cards.cards, Mail()).take,
     DIGEST: Gathering(cards.cards).take,

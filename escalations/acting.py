@@ -21,6 +21,8 @@ from people import absences
 from people.schedules import duty
 from people.sql import IS_ACTIVE, MEMBERS_OF
 
+#: Why a step told nobody where nothing tells anybody: people look at their pages, and nothing follows.
+NO_CHANNEL: Final = "no channel is set up"
 _PERSON: Final = f"SELECT {IS_ACTIVE.format(person='%(person)s')}"
 
 
@@ -47,10 +49,11 @@ def act(conn: Connection[Any], taken: Sequence[Taking]) -> None:
     rings = [made for made in sends if isinstance(made, Ring)]
     wrote = nudging.write(conn, nudges, rings, defaults=scene.placed.defaults)
     for one in acting:
-        one.told = wrote.get(one.id, 0)
+        one.told = wrote.by_step.get(one.id, 0)
         tells = one.does in ("remind", "notify", "page")
         if one.state == "fired" and tells and not one.told:
-            one.skip("none of them can be reached")
+            mute = one.open.workspace in wrote.mute
+            one.skip(NO_CHANNEL if mute else "none of them can be reached")
     expiring = [one.open.request for one in acting if one.does == "expire"]
     if expiring:
         deadline.meet(conn, expiring)
@@ -84,13 +87,15 @@ def _scene(conn: Connection[Any], acting: Sequence[Taking]) -> Scene:
 
 def _remind(one: Taking, scene: Scene) -> list[Nudge]:
     told = scene.told[one.open.request]
-    if not told.asked:
+    # Who says that the others be reminded knows of it.
+    people = {person: roles for person, roles in told.asked.items() if person != one.by}
+    if not people:
         one.skip("nobody is asked who has not decided")
         return []
     left = durations.span(one.open.expires_at - one.open.now)
     text = f"Reminder: this waits for a decision, {left} left."
     step = one.open.plan.escalation[one.number]
-    return [Nudge(one.id, told, "reminder", told.asked, text, told.roles, step.via)]
+    return [Nudge(one.id, told, "reminder", people, text, told.roles, step.via)]
 
 
 def _notify(conn: Connection[Any], one: Taking, scene: Scene) -> list[Nudge]:

@@ -19,7 +19,7 @@ from core import failpoints
 from core.due import PROMISE_FROM
 
 _DONE: Final = """
-SELECT request_id, id, number, state, kind, undelivered_at
+SELECT request_id, id, number, state, kind, undelivered_at, reason
   FROM escalations_step
  WHERE (request_id, revision, stage) IN (
        SELECT * FROM unnest(%(requests)s::uuid[], %(revisions)s::int[], %(stages)s::int[]))
@@ -61,6 +61,7 @@ class Done:
     state: str
     kind: str
     undelivered: bool
+    reason: str
 
 
 @dataclass(slots=True)
@@ -96,8 +97,9 @@ def done(conn: Connection[Any], opens: Sequence[Open]) -> dict[UUID, list[Done]]
         "stages": [one.stage for one in opens],
     }
     found: dict[UUID, list[Done]] = {one.request: [] for one in opens}
-    for request, id, number, state, kind, undelivered_at in conn.execute(_DONE, values).fetchall():
-        found[request].append(Done(id, number, state, kind, undelivered_at is not None))
+    rows = conn.execute(_DONE, values).fetchall()
+    for request, id, number, state, kind, undelivered_at, reason in rows:
+        found[request].append(Done(id, number, state, kind, undelivered_at is not None, reason))
     return found
 
 

@@ -118,8 +118,13 @@ def pass_over(conn: Connection[Any], opens: Sequence[Open]) -> None:
 
 
 def _in_vain(done: Sequence[Done]) -> bool:
-    """Whether the step before was to tell somebody, and there was nobody: then the next is due."""
-    return bool(done) and done[-1].state == "skipped" and done[-1].kind in TELLS
+    """Whether the step before was to tell somebody, and there was nobody: then the next is due.
+
+    Where nothing tells anybody, people look at their pages, and each step keeps its time.
+    """
+    last = done[-1] if done else None
+    skipped = last is not None and last.state == "skipped" and last.kind in TELLS
+    return skipped and last is not None and last.reason != acting.NO_CHANNEL
 
 
 def _expired(taken: Sequence[Taking]) -> set[UUID]:

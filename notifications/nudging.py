@@ -64,6 +64,17 @@ class Ring:
     pager: UUID
 
 
+@dataclass(frozen=True, slots=True)
+class Wrote:
+    """How many messages each step wrote, steps that could tell nobody left out.
+
+    ``mute`` are the workspaces in which nobody is told by anything: they look at their pages.
+    """
+
+    by_step: Mapping[UUID, int]
+    mute: frozenset[UUID] = frozenset()
+
+
 @dataclass(slots=True)
 class _Counted:
     by_step: dict[UUID, int] = field(default_factory=dict)
@@ -80,17 +91,14 @@ def write(
     rings: Sequence[Ring],
     *,
     defaults: Mapping[UUID, Mapping[str, Sequence[str]]],
-) -> dict[UUID, int]:
+) -> Wrote:
     """Write what these steps tell, in the caller's transaction.
 
     Args:
         defaults: by workspace and role, how members are told unless they chose themselves.
-
-    Returns:
-        how many messages each step wrote; a step that could tell nobody is left out.
     """
     if not nudges and not rings:
-        return {}
+        return Wrote({})
     reached = [replace(one.told, asked=one.people, owner=None) for one in nudges]
     world = telling.world_of(conn, reached or [one.told for one in rings], defaults)
     changes, counted = Changes(), _Counted()
@@ -102,7 +110,15 @@ def write(
         new = New(ring.told, "page", "pager", world.now, pager=ring.pager, step=ring.step)
         counted.add(changes, new)
     telling.write(conn, changes)
-    return counted.by_step
+    mute = frozenset(one.told.workspace for one in nudges if _mute(one, world))
+    return Wrote(counted.by_step, mute)
+
+
+def _mute(nudge: Nudge, world: World) -> bool:
+    reach = (world.reach[person] for person in nudge.people if person in world.reach)
+    others = any(workspace == nudge.told.workspace for workspace, _ in world.others)
+    reached = any(one.email or one.push or one.slack for one in reach)
+    return not (reached or others or nudge.told.workspace in world.connected)
 
 
 def _person(

@@ -52,6 +52,8 @@ def test_the_next_step_is_taken_now_and_the_rest_keeps_its_time(server, desk):
     )  # fmt: skip
     desk.post()
     assert desk.subjects("ben")[-1].startswith("Reminder")
+    # Who said so knows.
+    assert len(desk.mails("ana")) == 1
     answer = post(ana, request, "escalate").json()
     assert [role["name"] for role in answer["plan"]["stages"][0]["roles"]] == ["lead", "manager"]
     assert desk.world.decide("mia", request)["status"] == "approved"

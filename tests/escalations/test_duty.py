@@ -9,11 +9,12 @@ import pytest
 
 from approvals.on_duty import those_on_duty
 from approvals.sql import ESCALATE
+from approvals.turning import DUTY_TURN, duty_turns
 from core.db import pool
 from notifications.sql import TELL
-from people.schedules import business
+from people.schedules import business, overrides
 from people.schedules.duty import spec_of
-from tests.approvals.world import uuid_of
+from tests.approvals.world import TEST, uuid_of
 from tests.escalations.desk import EscalationDesk
 
 
@@ -97,6 +98,48 @@ def test_at_the_handover_the_next_one_is_told_and_only_one_look_is_promised(desk
     desk.work()
     assert told(desk) == ["ana", "ben"]
     assert len(desk.mails("ana")) == 1
+
+
+def test_whoever_takes_over_by_an_override_is_told_of_what_waits(desk):
+    put_on_duty(desk, "ana")
+    request = desk.asked()
+    assert told(desk) == ["ana"]
+    now = datetime.now(UTC)
+    overrides.override(
+        actor=TEST,
+        workspace=desk.world.workspace.id,
+        schedule="desk",
+        wanted=overrides.Wanted(desk.world.people["ben"].id, now, now + timedelta(hours=3)),
+        who=overrides.Who(None, administers=True),
+    )
+    assert duty_turned(desk) == 1
+    desk.work()
+    assert told(desk) == ["ana", "ben"]
+    assert len(desk.mails("ana")) == 1
+    assert desk.world.decide("ben", request)["status"] == "approved"
+
+
+def test_a_policy_that_puts_somebody_else_on_duty_tells_them_and_one_that_does_not_tells_nobody(
+    desk,
+):
+    put_on_duty(desk, "ana")
+    desk.asked()
+    duty_turned(desk)
+    desk.world.policy["rules"][0]["reason"] = "Because."
+    desk.world.apply()
+    assert duty_turned(desk) == 0
+    put_on_duty(desk, "ben")
+    assert duty_turned(desk) == 1
+    desk.work()
+    assert told(desk) == ["ana", "ben"]
+
+
+def duty_turned(desk):
+    """Keep what is promised where somebody else may be on duty; how many promises there were."""
+    claimed = desk.claim(DUTY_TURN)
+    if claimed:
+        duty_turns(claimed)
+    return len(claimed)
 
 
 def test_a_reminder_goes_to_who_is_on_duty_now(box):

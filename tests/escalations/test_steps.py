@@ -241,3 +241,19 @@ def test_via_chooses_the_channels_and_falls_back_to_those_there_are(box):
     desk.after(request, minutes=16)
     told = Notification.objects.filter(request_id=uuid_of(request), kind="reminder")
     assert {one.channel for one in told} == {"email"}
+
+
+def test_where_no_channel_is_set_up_each_step_keeps_its_time(box, settings):
+    """Nobody is let in sooner because nobody is told by anything: people look at their pages."""
+    desk = EscalationDesk(box, [REMIND, {"after": "3h", "widen": "role:manager"}])
+    settings.SMTP = None
+    request = desk.world.submit()
+    desk.tell()
+    desk.after(request, minutes=16)
+    for _ in range(3):
+        desk.after(request, seconds=30)
+    assert desk.steps(request) == [(0, "remind", "skipped")]
+    assert desk.step(request).reason == "no channel is set up"
+    desk.after(request, hours=3)
+    assert desk.steps(request) == [(0, "remind", "skipped"), (1, "widen", "fired")]
+    assert desk.step(request, 1).cause == "clock"
