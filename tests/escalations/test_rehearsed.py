@@ -278,7 +278,7 @@ def test_who_is_away_is_rehearsed_as_it_then_is(box):
             person=desk.world.people[name],
             begins_at=now,
             ends_at=now + timedelta(days=2),
-            stand_in=desk.world.people.get(stand_in),
+            stand_in=desk.world.people[stand_in] if stand_in else None,
         )
     desk.world.grant("olivia", "manager")
     request = desk.asked()

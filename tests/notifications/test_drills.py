@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -53,8 +52,8 @@ def age(drill: UUID) -> None:
     """Let a minute have passed since a drill."""
     with connections["owner"].cursor() as cursor:
         cursor.execute(
-            "UPDATE escalations_drill SET created_at = created_at - %s WHERE id = %s",
-            [timedelta(minutes=1), drill],
+            "UPDATE escalations_drill SET created_at = created_at - interval '1 minute' WHERE id = %s",
+            [drill],
         )
 
 
