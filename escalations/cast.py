@@ -57,6 +57,7 @@ class Cast:
         defaults: how members of roles are told unless they chose themselves, by role.
         places: the channels of each role's own.
         connected: whether Slack is, broken or not.
+        others: whether any role here has a channel of another service.
     """
 
     facts: Facts
@@ -70,6 +71,7 @@ class Cast:
     defaults: Mapping[str, Sequence[str]] = field(default_factory=dict)
     places: Mapping[str, Sequence[Place]] = field(default_factory=dict)
     connected: bool = False
+    others: bool = False
 
     def on_duty(self, schedule: str, at: datetime) -> tuple[UUID, ...]:
         """Who is on duty by a schedule; nobody where it is not declared."""

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from approvals.frozen import FrozenPlan, FrozenRole, FrozenStep
 from core import ids
+from escalations.acting import NO_CHANNEL
 from escalations.cast import Cast, Informed, Place
 from escalations.ladder import Taken, look
 from escalations.stepping import TELLS, UNREACHED_AGAIN, times_of
@@ -82,7 +83,7 @@ class Play:
     Attributes:
         roles: that the open stage asks, those that it was widened by included.
         began_at: when the clock of the stage began, as if it had never stood still.
-        done: the steps taken before, by number: what each does, and whether it did nothing.
+        done: the steps taken before, by number: what each does, and whether in vain.
         decided: who has voted at the open stage.
         told: who was told at it already.
         for_people: whether it waits for them; else it is the agent's turn.
@@ -192,7 +193,8 @@ class _Rehearsal:
         moment = replace(
             self._does(step), step=number, target=step.target, sooner=sooner, stage=self.play.stage
         )
-        self.done[number] = (step.does, bool(moment.skipped))
+        in_vain = moment.skipped not in ("", NO_CHANNEL)
+        self.done[number] = (step.does, in_vain)
         self.moments.append(moment)
         return moment
 
@@ -248,7 +250,8 @@ class _Rehearsal:
         told = tuple(one for one in nudged if one is not None)
         places = self.cast.places_of(roles, step.via)
         if not told and not places:
-            return self._skip(step, NOBODY_REACHED)
+            mute = not (self.cast.others or self.cast.reaches(list(people)))
+            return self._skip(step, NO_CHANNEL if mute else NOBODY_REACHED)
         return Moment(self.now, step.does, self.play.stage, people=_sorted(told), places=places)
 
     def _widen(self, step: FrozenStep) -> Moment:
@@ -375,8 +378,8 @@ class _Rehearsal:
         """Whether the last step that was taken was to tell somebody, and did not."""
         if not self.done:
             return False
-        does, nothing = self.done[max(self.done)]
-        return nothing and does in TELLS
+        does, in_vain = self.done[max(self.done)]
+        return in_vain and does in TELLS
 
     @property
     def _names(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from escalations.acting import NO_CHANNEL
 from escalations.cast import Informed, Place
 from escalations.rehearsal import Moment
 from escalations.stepping import TELLS
@@ -25,7 +26,8 @@ def said(moment: Moment) -> str:
     sooner = ", before its time, since nobody has heard" if moment.sooner else ""
     if not moment.skipped:
         return f"{_does(moment)}{sooner}"
-    then = "; the next step is taken at once" if moment.what in TELLS else ""
+    follows = moment.what in TELLS and moment.skipped != NO_CHANNEL
+    then = "; the next step is taken at once" if follows else ""
     return f"{_does(moment)}{sooner}: not done, {moment.skipped}{then}"
 
 

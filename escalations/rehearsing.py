@@ -19,6 +19,7 @@ from core import ids
 from core.db import pool
 from core.problems import FieldError, Problem, conflict, invalid
 from escalations import records, stepping
+from escalations.acting import NO_CHANNEL
 from escalations.cast import Cast, Place
 from escalations.rehearsal import Moment, Play, rehearse
 from notifications import nudging, reaching
@@ -147,7 +148,10 @@ def _play(conn: Connection[Any], one: Open) -> Play:
         confirm=one.confirm,
         owner=one.owner,
         initiator=one.initiator,
-        done={step.number: (step.kind, step.state == "skipped") for step in done},
+        done={
+            step.number: (step.kind, step.state == "skipped" and step.reason != NO_CHANNEL)
+            for step in done
+        },
         decided=escalating.voters(conn, one),
         told=nudging.asked(conn, one.request, revision=one.revision, stage=one.stage),
         stands_still=one.stands_still,
@@ -253,4 +257,5 @@ def _told_by(
         "defaults": {name: role.tell for name, role in declared.items() if role.tell},
         "places": places,
         "connected": workspace in known.connected,
+        "others": bool(known.others),
     }

@@ -195,7 +195,7 @@ def test_a_step_that_tells_nobody_takes_the_next_one_at_once():
         step(110, "notify", "person:"),
         step(120, "widen", "role:gone"),
     )
-    assert timeline(play(made), cast()) == [
+    assert timeline(play(made), cast(connected=True)) == [
         "0 | asked | Ana Ben",
         "30 | page | there is no pager of that name",
         "30 | notify | sooner none of them can be reached",
@@ -222,7 +222,7 @@ def test_where_nobody_hears_the_steps_follow_each_other():
     # A workspace that is told by nothing at all looks at its pages.
     assert timeline(play(made), cast(lead=(), reach={}))[:2] == [
         "0 | asked",
-        "60 | notify | none of them can be reached",
+        "60 | notify | no channel is set up",
     ]
 
 

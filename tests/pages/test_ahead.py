@@ -82,11 +82,11 @@ def test_a_draft_is_rehearsed_on_a_page(office: Office) -> None:
     done = ned.submit(form, agent=agent, action="money.pair", payload='{"to": "ana"}')
     assert timeline(done) == [
         "Asks Reviewers@Rita R, in the inbox onlyRon R, in the inbox only",
-        "Reminds who has not decided: not done, none of them can be reached; the next step is taken at once@",
-        "Tells Reviewers, before its time, since nobody has heard: not done, none of them can be reached; the next step is taken at once@",
+        "Reminds who has not decided: not done, no channel is set up@",
+        "Tells Reviewers: not done, no channel is set up@",
         "The time is up: asks Team leads in their place@Lena L, in the inbox only",
-        "Reminds who has not decided: not done, none of them can be reached; the next step is taken at once@",
-        "Tells Reviewers, before its time, since nobody has heard: not done, none of them can be reached; the next step is taken at once@",
+        "Reminds who has not decided: not done, no channel is set up@",
+        "Tells Reviewers: not done, no channel is set up@",
         "Nobody has decided: it expires@",
     ]
     wrong = ned.submit(form, agent=agent, action="money.pair", payload="[")
