@@ -250,7 +250,7 @@ class _Rehearsal:
         told = tuple(one for one in nudged if one is not None)
         places = self.cast.places_of(roles, step.via)
         if not told and not places:
-            mute = not (self.cast.others or self.cast.reaches(list(people)))
+            mute = people and not (self.cast.others or self.cast.reaches(list(people)))
             return self._skip(step, NO_CHANNEL if mute else NOBODY_REACHED)
         return Moment(self.now, step.does, self.play.stage, people=_sorted(told), places=places)
 

@@ -118,7 +118,8 @@ def _mute(nudge: Nudge, world: World) -> bool:
     reach = (world.reach[person] for person in nudge.people if person in world.reach)
     others = any(workspace == nudge.told.workspace for workspace, _ in world.others)
     reached = any(one.email or one.push or one.slack for one in reach)
-    return not (reached or others or nudge.told.workspace in world.connected)
+    nobody = not nudge.people
+    return not (nobody or reached or others or nudge.told.workspace in world.connected)
 
 
 def _person(

@@ -62,6 +62,7 @@ SENTENCES: Final[dict[str, str]] = {
     "absence.ended": "An absence was ended",
     "escalation.stepped": "A step was taken while nobody decided",
     "escalation.undelivered": "A step reached nobody",
+    "clock.repaired": "A request got the clock back that it had lost",
     "request.extended": "Somebody gave it more time",
     "pager.added": "A pager was added",
     "pager.removed": "A pager was removed",

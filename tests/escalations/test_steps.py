@@ -257,3 +257,16 @@ def test_where_no_channel_is_set_up_each_step_keeps_its_time(box, settings):
     desk.after(request, hours=3)
     assert desk.steps(request) == [(0, "remind", "skipped"), (1, "widen", "fired")]
     assert desk.step(request, 1).cause == "clock"
+
+
+def test_a_role_that_is_empty_by_now_moves_the_next_step_forward(box):
+    desk = EscalationDesk(
+        box, [{"after": "15m", "notify": "role:manager"}, {"after": "3h", "remind": True}]
+    )
+    request = desk.asked()
+    desk.world.policy["roles"]["manager"] = {"title": "Manager"}
+    desk.world.apply()
+    desk.after(request, minutes=16)
+    desk.escalate()
+    assert desk.steps(request) == [(0, "notify", "skipped"), (1, "remind", "fired")]
+    assert desk.step(request, 1).cause == "unreached"

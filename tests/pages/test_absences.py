@@ -30,7 +30,7 @@ def listed(page: Page) -> list[str]:
 
 def declare(office: Office, who: Person, **typed: str) -> Page:
     browser = office.browser(who)
-    return browser.submit(browser.get("/settings").form(FORM), **typed)
+    return browser.submit(browser.get("/settings").form(FORM), follow=True, **typed)
 
 
 def id_of(person: Person) -> str:
