@@ -123,13 +123,22 @@ def period(since: str | None, until: str | None, timezone: str | None) -> Period
     if zone not in zones():
         said = f"“{clip(zone)}” is no time zone: write one as Europe/Berlin, or UTC."
         raise bad_query("timezone", said)
-    end = _now() if until is None else _instant("until", until, zone)
+    end = now() if until is None else _instant("until", until, zone)
     begin = end - DEFAULT if since is None else _instant("from", since, zone)
     if not begin < end:
         raise bad_query("from", "It must be earlier than `until`.")
     if end - begin > LONGEST:
         raise bad_query("from", f"At most {LONGEST.days} days may lie between it and `until`.")
     return Period(begin, end, zone)
+
+
+def now() -> datetime:
+    """The database's time."""
+    with pool().connection() as conn:
+        row = conn.execute("SELECT clock_timestamp()").fetchone()
+    assert row is not None  # noqa: S101  # a SELECT without FROM always answers
+    found: datetime = row[0]
+    return found
 
 
 def numbers(*, workspace: UUID, of: Period) -> Numbers:
@@ -226,11 +235,3 @@ def _instant(name: str, text: str, zone: str) -> datetime:
     if found.tzinfo is None or not FIRST_YEAR <= found.year <= LAST_YEAR:
         raise bad_query(name, _WHEN)
     return found.astimezone(UTC)
-
-
-def _now() -> datetime:
-    with pool().connection() as conn:
-        row = conn.execute("SELECT clock_timestamp()").fetchone()
-    assert row is not None  # noqa: S101  # a SELECT without FROM always answers
-    found: datetime = row[0]
-    return found

@@ -21,6 +21,7 @@ from django.urls import reverse
 from approvals.access import Reader
 from audit.actor import Actor
 from core.problems import Problem, not_found
+from oversight import numbers
 from oversight.access import may_audit, may_stop_any
 from oversight.channels import may_administer
 from people.models import Person, User
@@ -51,6 +52,8 @@ class Shell:
     audits: bool = False
     #: Whether it leads to the channels.
     administers: bool = False
+    #: Whether it leads to the numbers.
+    counts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,7 @@ def visitor(user: User, person: Person, people: tuple[Person, ...]) -> Visitor:
         may_stop=may_stop_any(reader),
         audits=may_audit(reader),
         administers=may_administer(reader),
+        counts=numbers.may_read(reader),
     )
     return Visitor(user, person, people, reader, around)
 

@@ -45,12 +45,12 @@ def pages(
     """
     place = start or Place()
     if start is None:
-        head = _written([COLUMNS])
+        head = written([COLUMNS])
         place = Place(offset=len(head))
         yield head, place
     several = iter(positions)
     while page := list(islice(several, PAGE)):
-        content = _written(_rows(workspace, page))
+        content = written(_rows(workspace, page))
         place = Place(
             offset=place.offset + len(content),
             position=page[-1] + 1,
@@ -65,6 +65,13 @@ def pages(
 def safe(cell: str) -> str:
     """A cell that is text and nothing else: what looks like a formula gets an apostrophe in front."""
     return f"'{cell}" if cell.startswith(_FORMULA) else cell
+
+
+def written(rows: Iterable[Iterable[str]]) -> bytes:
+    """Rows as RFC 4180 has them; cells stand as they are given, see `safe`."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\r\n").writerows(rows)
+    return text.getvalue().encode()
 
 
 def _rows(workspace: UUID, positions: list[int]) -> Iterator[list[str]]:
@@ -98,9 +105,3 @@ def _cells(event: dict[str, Any], action: str | None, agent: UUID | None) -> lis
 
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")) if value else ""
-
-
-def _written(rows: Iterable[Iterable[str]]) -> bytes:
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\r\n").writerows(rows)
-    return text.getvalue().encode()
