@@ -13,6 +13,7 @@ import gc
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 
 from django.db import connections
@@ -28,6 +29,7 @@ from api.wsgi_bridge import Wsgi, environ_of
 from api.wsgi_bridge import run as run_wsgi
 from callbacks.hub import Hub, Sources, Waiter
 from core import db
+from core.bodies import LEFT_OUT
 from core.nudge import nudger
 from core.problems import Problem, method_not_allowed
 
@@ -187,10 +189,34 @@ class Front:
         if method == "GET" and path.startswith("/api/v1/") and path.endswith(EVENTS):
             await self._events(scope, headers, receive, send, marks)
         else:
-            body = await read_body(headers, receive)
-            environ = environ_of(scope, body, marks[-1][1].decode())
-            await self._django_answers(environ, receive, send, marks)
+            await self._to_django(scope, headers, receive, send, marks)
         return None
+
+    async def _to_django(
+        self,
+        scope: Any,
+        headers: dict[str, str],
+        receive: Receive,
+        send: Send,
+        marks: list[tuple[bytes, bytes]],
+    ) -> None:
+        """Hand a call on with its whole body; a form with a file that is too large, without it.
+
+        The page that the form stands on says so: people do not read problem documents.
+        """
+        body, left_out = b"", False
+        try:
+            body = await read_body(headers, receive)
+        except Problem as problem:
+            if problem.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE or not with_a_file(
+                scope, headers
+            ):
+                raise
+            left_out = True
+        environ = environ_of(scope, body, marks[-1][1].decode())
+        if left_out:
+            environ[LEFT_OUT] = True
+        await self._django_answers(environ, receive, send, marks)
 
     async def _hot(
         self, function: Hot, call: Call, receive: Receive, waiter: Waiter | None = None
@@ -228,6 +254,8 @@ class Front:
     ) -> None:
         whole = await self._running.django.call(run_wsgi, self._django, environ)
         headers = [*whole.headers, marks[-1]]
+        if LEFT_OUT in environ:
+            headers.append((b"connection", b"close"))  # the rest of the body may still come
         if whole.pieces is None:
             await send_whole(send, whole.status, headers, whole.body)
         elif environ["REQUEST_METHOD"] == "HEAD":
@@ -255,6 +283,12 @@ class Front:
             await send_whole(send, whole.status, [*whole.headers, marks[-1]], whole.body)
             return
         await streams.serve(parts.hub, admitted[0], parts.reading.call, receive, send, marks)
+
+
+def with_a_file(scope: Any, headers: Mapping[str, str]) -> bool:
+    """Whether this is a form of a page that carries a file."""
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind == "multipart/form-data" and not scope["path"].startswith("/api/")
 
 
 def warm() -> None:

@@ -60,6 +60,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "pages.middleware.BodiesLeftOut",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -156,6 +157,10 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W021",  # preload is a promise for the whole domain, which is not ours to make
 ]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+# The front hands on no larger body: files stay in memory, and none is ever laid down on disk.
+FILE_UPLOAD_MAX_MEMORY_SIZE = DATA_UPLOAD_MAX_MEMORY_SIZE
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
+DATA_UPLOAD_MAX_NUMBER_FILES = 1
 
 # -- API -----------------------------------------------------------------------------------------
 REST_FRAMEWORK: dict[str, Any] = {

@@ -5,6 +5,7 @@ Everybody in the workspace looks.  Overriding is a plain form that a click on a 
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -22,6 +23,7 @@ from oversight.channels import may_administer
 from pages import flash, schedules
 from pages.endpoints import decoded
 from pages.schedules import Form
+from pages.swaps import Choices, SwapForm, choices
 from pages.views.problems import told
 from pages.views.showing import SeeOther
 from pages.visitor import Visitor, signed_in
@@ -30,9 +32,35 @@ from people.models import Person
 from people.schedules import duty, overrides
 from people.schedules.overrides import Wanted, Who
 from people.schedules.overview import Detail, clock, detail, overviews
+from people.schedules.swaps import offered
 
 #: People that an administrator is offered.
 MOST_OFFERED: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What was just tried on the page of a schedule, with the status that it came to."""
+
+    status: int = 200
+    override: Form = field(default_factory=Form)
+    swap: SwapForm = field(default_factory=SwapForm)
+    #: Why a calendar was refused.
+    calendar: str = ""
+
+    @property
+    def where(self) -> str:
+        """The id of the form that was refused."""
+        if self.calendar:
+            return "hand-in"
+        return "swap" if self.swap.errors else "override"
+
+    def said(self, *, swaps_shown: bool, hands_in: bool) -> str:
+        """What the head of the page says: also what is wrong in a form that is not there any more."""
+        said = [self.override.said, self.swap.said]
+        said += [] if swaps_shown else self.swap.errors.values()
+        said += [] if hands_in else [self.calendar]
+        return " ".join(dict.fromkeys(filter(None, said)))
 
 
 @require_safe
@@ -55,7 +83,7 @@ def schedules_page(request: HttpRequest, visitor: Visitor) -> HttpResponse:
 @told
 def schedule_page(request: HttpRequest, visitor: Visitor, name: str) -> HttpResponse:
     """One schedule, day by day."""
-    return _page(request, visitor, name, schedules.form_of(request.GET), 200)
+    return page(request, visitor, name, Tried(override=schedules.form_of(request.GET)))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -81,13 +109,13 @@ def override_view(request: HttpRequest, visitor: Visitor, name: str) -> HttpResp
             workspace=visitor.reader.workspace_id,
             schedule=name,
             wanted=wanted,
-            who=_who(visitor),
+            who=who_of(visitor),
         )
     except Problem as problem:
         if problem.status == 404:
             raise
         typed = schedules.refused(request.POST, problem)
-        return _page(request, visitor, name, typed, problem.status)
+        return page(request, visitor, name, Tried(problem.status, override=typed))
     called = names.names(visitor.reader.workspace_id, [wanted.person]).get(wanted.person, "")
     flash.leave(request, "ok", f"{called} is on duty then, in place of everybody else.")
     return SeeOther(f"{reverse('schedule', args=[name])}#overrides")
@@ -104,19 +132,20 @@ def cancel_view(request: HttpRequest, visitor: Visitor, name: str, ovr_id: str) 
             workspace=visitor.reader.workspace_id,
             schedule=name,
             override=decoded("ovr", ovr_id),
-            who=_who(visitor),
+            who=who_of(visitor),
         )
         flash.leave(request, "quiet", "It is taken back: the schedule says again who is on duty.")
     return SeeOther(f"{reverse('schedule', args=[name])}#overrides")
 
 
-def _page(
-    request: HttpRequest, visitor: Visitor, name: str, form: Form, status: int
-) -> HttpResponse:
+def page(request: HttpRequest, visitor: Visitor, name: str, tried: Tried) -> HttpResponse:
+    """The page of a schedule as it stands now, with what was just tried."""
     found = _found(request, visitor.reader.workspace_id, name)
     one, administers = found.overview, may_administer(visitor.reader)
     may = administers or visitor.person.id in found.about
     before, after = schedules.neighbours(one)
+    lists = _lists(visitor, found, tried.swap) if may else Choices()
+    hands_in = administers and one.source == "uploaded"
     context = {
         "shell": visitor.shell,
         "here": "schedules",
@@ -127,12 +156,34 @@ def _page(
         "may": may,
         "people": _offered(visitor, found, administers=administers) if may else [],
         "me": ids.encode("per", visitor.person.id),
-        "form": form,
+        "form": tried.override,
+        "swap": tried.swap,
+        "lists": lists,
+        "hands_in": hands_in,
+        "calendar_wrong": tried.calendar,
+        "refused": tried.status != 200,
+        "where": tried.where,
+        "said": tried.said(swaps_shown=bool(lists.gives), hands_in=hands_in),
         "before": before,
         "after": after,
-        "flash": flash.take(request) if status == 200 else None,
+        "flash": flash.take(request) if tried.status == 200 else None,
     }
-    return render(request, "pages/schedule.html", context, status=status)
+    return render(request, "pages/schedule.html", context, status=tried.status)
+
+
+def _lists(visitor: Visitor, found: Detail, form: SwapForm) -> Choices:
+    """What the form for a swap offers."""
+    one = found.overview
+    with pool().connection() as conn:
+        offer = offered(
+            conn,
+            visitor.reader.workspace_id,
+            one.name,
+            at=one.now,
+            about=found.about,
+            who=who_of(visitor),
+        )
+    return choices(offer, form, visitor.person.id, one.zone, one.now)
 
 
 def _found(request: HttpRequest, workspace: UUID, name: str) -> Detail:
@@ -166,5 +217,6 @@ def _person(text: str) -> UUID:
         raise invalid([FieldError("/person", "bad_id", "Choose somebody.")]) from error
 
 
-def _who(visitor: Visitor) -> Who:
+def who_of(visitor: Visitor) -> Who:
+    """The visitor, as overrides want to be told."""
     return Who(visitor.person.id, administers=may_administer(visitor.reader))

@@ -168,7 +168,8 @@ def swap(
         takes: the one who swaps, in the time of the other one.
 
     Raises:
-        Problem: as `override`; 422 ``not_on_duty`` where one of them has no such time to give.
+        Problem: as `override`; 422 ``not_on_duty`` where one of them has no such time to give, and
+            ``same_time`` where the two times overlap.
     """
     with pool().connection() as conn, conn.transaction():
         held = _hold(conn, workspace, schedule)
@@ -178,6 +179,10 @@ def swap(
         if not who.administers and takes.person != who.person:
             raise _not_yours()
         first, second = _checked(conn, held, gives), _checked(conn, held, takes)
+        if first.begins_at < second.ends_at and second.begins_at < first.ends_at:
+            # One of the two overrides would silently beat the other.
+            detail = "The two times overlap: change two different ones."
+            raise invalid([FieldError(f"{takes.at}/begins_at", "same_time", detail)])
         for one, giver in ((first, takes.person), (second, gives.person)):
             if not who.administers and one.person not in held.about:
                 raise _not_yours()

@@ -2,44 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from people.models import Feed, Override
 from people.schedules.feeds import upload
-from tests.factories import ACTOR, PASSWORD
+from tests.factories import ACTOR
 from tests.pages.browser import Browser, Page
+from tests.pages.duty_desk import Desk, typed
 from tests.pages.office import Office as Other
 from tests.people.schedules.calendars import calendar, event, utc
-from tests.people.schedules.office import DAY, HOUR, Office, now
+from tests.people.schedules.office import DAY, HOUR, now
 from tests.server import Live
-
-BERLIN = ZoneInfo("Europe/Berlin")
-
-
-class Desk:
-    """An office with browsers."""
-
-    def __init__(self, server: Live) -> None:
-        self.server, self.office = server, Office()
-
-    def browser(self, person: Any) -> Browser:
-        one = Browser(self.server.url)
-        one.sign_in(person.user.email, PASSWORD)
-        return one
 
 
 @pytest.fixture
 def desk(server: Live) -> Desk:
     return Desk(server)
-
-
-def typed(at: datetime) -> str:
-    return f"{at.astimezone(BERLIN):%Y-%m-%dT%H:%M}"
 
 
 def words(page: Page, day: int) -> str:
@@ -55,8 +36,8 @@ def test_the_list_says_who_is_on_duty_and_where_nobody_is(desk: Desk) -> None:
     assert "sent Nobody is on dutyno handover within 60 days" in page.main
     assert "1 gap in 14 days, 14 d in all; it begins now." in page.main
     assert "No gap in 14 days." in page.main
-    [here] = page.tree.all("a", aria_current="page")
-    assert here.text == "Schedules"
+    here = page.tree.all("a", aria_current="page")
+    assert [one.text for one in here] == ["Schedules", "On duty"]
 
 
 def test_a_workspace_without_schedules_says_so(desk: Desk) -> None:

@@ -190,7 +190,9 @@ def test_two_people_change_places_or_nothing_happens(office):
             who=by,
         )
 
-    assert refused(lambda: change(taken=at)) == (422, "not_on_duty")
+    assert refused(lambda: change(taken=at)) == (422, "same_time")
+    assert refused(lambda: change(taken=at + HOUR / 2)) == (422, "same_time")
+    assert refused(lambda: change(taken=later + 8 * DAY)) == (422, "not_on_duty")
     assert refused(lambda: change(gives_to=office.max)) == (403, "not_yours")
     assert refused(lambda: change(by=Who(office.caro.id, administers=False))) == (403, "not_yours")
     assert refused(lambda: change(gives_to=mine)) == (422, "same_person")
