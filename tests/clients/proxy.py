@@ -38,6 +38,15 @@ class Proxy:
         self._thread.join(5)
         self.cut()
 
+    def away(self) -> socket.socket:
+        """Go away; the socket that is returned keeps the port from whoever else would answer there."""
+        port = self._listener.getsockname()[1]
+        self.__exit__()
+        held = socket.socket()
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", port))
+        return held
+
     def cut(self) -> None:
         """Reset every connection that is open."""
         with self._lock:

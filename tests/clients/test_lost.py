@@ -83,11 +83,11 @@ def test_a_message_whose_answer_was_lost_is_one_message(
 def test_patience_ends(both: Both, office: Office, proxy: Proxy) -> None:
     client = both.client(proxy.url)
     handle = client.request("payments.refund", REFUND)
-    proxy.__exit__()
-    with pytest.raises(Unreachable):
-        handle.wait(timeout=0.5)
-    with pytest.raises(Unreachable):
-        client.request("payments.refund", REFUND)
+    with proxy.away():
+        with pytest.raises(Unreachable):
+            handle.wait(timeout=0.5)
+        with pytest.raises(Unreachable):
+            client.request("payments.refund", REFUND)
 
 
 def test_a_key_that_dies_ends_the_wait(both: Both, office: Office) -> None:

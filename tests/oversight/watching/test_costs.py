@@ -147,7 +147,9 @@ def test_requests_without_a_clock_are_looked_for_among_those_that_wait(world: Wo
         "request_to_stop",
     }
     assert "Seq Scan" not in {node for node, _ in of(found, "core_due")}
-    assert after < 2 * before + 2_000
+    # A look for each that waits, other tests' among them, and none for the thirty thousand that ended.
+    ((waiting,),) = ask("SELECT count(*) FROM approvals_request WHERE status = 'pending'")
+    assert after < before + 8 * waiting + 2_000
 
 
 @pytest.mark.parametrize(
@@ -172,8 +174,8 @@ def test_rows_are_counted_by_the_index_of_kinds(statement: str, values: dict[str
         ((pages,),) = ask("SELECT relpages FROM pg_class WHERE relname = 'core_due'")
     assert of(found, "core_due")
     assert {index for _, index in of(found, "core_due")} == {"due_ready"}
-    # A hundred thousand rows lie on two thousand pages; the index of ten thousand on far fewer.
-    assert after - before < pages / 4
+    # A hundred thousand rows lie on these pages, and are indexed on about as many; ten thousand are counted.
+    assert after - before < pages
 
 
 @pytest.mark.parametrize("name", list(COUNTED))
