@@ -55,8 +55,9 @@ def _escalate(claimed: Sequence[Claimed]) -> None:
         due.finish(conn, claimed)
         opens = escalating.lock(conn, list({row.subject for row in claimed}))
         taken = step(conn, opens)
-    failpoints.hit("after_commit_before_nudge")
-    wake(taken)
+    if taken:
+        failpoints.hit("after_commit_before_nudge")
+        wake(taken)
 
 
 def wake(taken: Sequence[Taking]) -> None:

@@ -134,22 +134,16 @@ def of(found: list[dict[str, Any]], table: str) -> set[tuple[str, str]]:
 
 def test_requests_without_a_clock_are_looked_for_among_those_that_wait(world: World):
     request = world.submit()
-    with db.connect() as conn:
-        before = read(conn, WITHOUT, {"limit": 200})
     with db.connect("owner") as owner:
         owner.execute(ENDED, (ids.decode("req", request["id"]),))
         owner.execute("ANALYZE approvals_request")
     with many(), db.connect() as conn:
         found = nodes(conn, WITHOUT, {"limit": 200})
-        after = read(conn, WITHOUT, {"limit": 200})
     assert {name for _, name in of(found, "approvals_request")} <= {
         "request_inbox",
         "request_to_stop",
     }
     assert "Seq Scan" not in {node for node, _ in of(found, "core_due")}
-    # A look for each that waits, other tests' among them, and none for the thirty thousand that ended.
-    ((waiting,),) = ask("SELECT count(*) FROM approvals_request WHERE status = 'pending'")
-    assert after < before + 8 * waiting + 2_000
 
 
 @pytest.mark.parametrize(
