@@ -182,9 +182,10 @@ class State:
 
     def messages(self) -> Iterator[Message]:
         """Everything that was said anywhere."""
-        for team in self.teams.values():
-            for channel in team.channels.values():
-                yield from channel.messages.values()
+        # Copies: other threads post meanwhile.
+        for team in list(self.teams.values()):
+            for channel in list(team.channels.values()):
+                yield from list(channel.messages.values())
 
 
 def hash_of(state: State) -> str:
