@@ -19,10 +19,11 @@ from audit.kinds import ClockRepaired
 from audit.log import INSERT_EVENTS, Fact, event_rows, rfc3339
 from core.due import INSERT_DUE, Promise, due_rows
 
-# Written out, so that the index of what is pending is known to be enough.
+# Written out, so that the index of what is pending is known to be enough.  OFFSET keeps the look for a
+# promise one of its own for each that waits: joined, all promises there are may be read for it.
 _FORGOTTEN: Final = f"""
 r.status = 'pending'
-AND NOT EXISTS (SELECT 1 FROM core_due AS d WHERE d.subject = r.id AND d.kind = '{EXPIRE}')
+AND NOT EXISTS (SELECT 1 FROM core_due AS d WHERE d.subject = r.id AND d.kind = '{EXPIRE}' OFFSET 0)
 """
 WITHOUT: Final = f"SELECT r.id FROM approvals_request AS r WHERE {_FORGOTTEN} LIMIT %(limit)s"
 _AGAIN: Final = f"""

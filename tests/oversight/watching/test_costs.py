@@ -28,6 +28,20 @@ SELECT core_uuid7(), workspace_id, agent_id, kind, key_id, action, risk, title, 
        revision, roles, stated, sequence, created_at, expires_at, clock_timestamp(), false
   FROM approvals_request, generate_series(1, 30000) WHERE id = %s
 """
+#: So many requests like one that waits, each with the promise of its deadline.
+WAITING = """
+WITH made AS (
+    INSERT INTO approvals_request (
+        id, workspace_id, agent_id, kind, key_id, action, risk, title, status, waiting_on, stage, revision,
+        roles, stated, sequence, created_at, expires_at, result_missing)
+    SELECT core_uuid7(), workspace_id, agent_id, kind, key_id, action, risk, title, status, waiting_on, stage,
+           revision, roles, stated, sequence, created_at, expires_at, false
+      FROM approvals_request, generate_series(1, 500) WHERE id = %s
+    RETURNING id, workspace_id, expires_at
+)
+INSERT INTO core_due (id, kind, workspace_id, subject, due_at, ready_at, fence)
+SELECT core_uuid7(), 'request.expire', workspace_id, id, expires_at, expires_at, 0 FROM made
+"""
 PROMISES = """
 INSERT INTO core_due (id, kind, workspace_id, subject, due_at, ready_at, fence)
 SELECT core_uuid7(), %s, core_uuid7(), core_uuid7(), at, at, 0
@@ -135,15 +149,21 @@ def of(found: list[dict[str, Any]], table: str) -> set[tuple[str, str]]:
 def test_requests_without_a_clock_are_looked_for_among_those_that_wait(world: World):
     request = world.submit()
     with db.connect("owner") as owner:
-        owner.execute(ENDED, (ids.decode("req", request["id"]),))
+        for made in (ENDED, WAITING):
+            owner.execute(made, (ids.decode("req", request["id"]),))
         owner.execute("ANALYZE approvals_request")
     with many(), db.connect() as conn:
         found = nodes(conn, WITHOUT, {"limit": 200})
-    assert {name for _, name in of(found, "approvals_request")} <= {
-        "request_inbox",
-        "request_to_stop",
-    }
-    assert "Seq Scan" not in {node for node, _ in of(found, "core_due")}
+        after = read(conn, WITHOUT, {"limit": 200})
+    # By the indexes of what waits, alone or as bitmaps, and by that of whom promises are about.
+    indexes = {node["Index Name"] for node in found if "Index Name" in node}
+    assert indexes <= {"request_inbox", "request_to_stop", "due_subject"}
+    for table in ("approvals_request", "core_due"):
+        assert "Seq Scan" not in {node for node, _ in of(found, table)}
+    # A look for each that waits, other tests' among them, and none for the thirty thousand that ended.
+    ((waiting,),) = ask("SELECT count(*) FROM approvals_request WHERE status = 'pending'")
+    assert waiting > 500
+    assert after < 8 * waiting + 2_000
 
 
 @pytest.mark.parametrize(
