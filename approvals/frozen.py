@@ -24,6 +24,8 @@ from policies.plan import Step as PlannedStep
 
 Effect = Literal["allow", "deny", "ask"]
 
+#: Steps that are there for somebody to hear of it.
+TELLS: Final = frozenset({"remind", "notify", "page"})
 CUT_SHORT: Final = "People have less time than the policy gives them, so silence lets it expire."
 
 
@@ -174,7 +176,7 @@ class FrozenPlan(Struct, frozen=True):
 
 
 def _sooner(step: FrozenStep, part: float) -> FrozenStep:
-    if step.does not in ("remind", "notify", "page") or step.hours:
+    if step.does not in TELLS or step.hours:
         return step
     return msgspec.structs.replace(step, after_s=max(1, int(step.after_s * part)))
 

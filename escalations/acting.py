@@ -11,6 +11,7 @@ from psycopg import Connection
 
 from approvals import announcing, deadline, escalating
 from approvals.announcing import Placed
+from approvals.frozen import TELLS
 from core import durations, ids
 from escalations.records import Taking
 from notifications import nudging
@@ -50,10 +51,8 @@ def act(conn: Connection[Any], taken: Sequence[Taking]) -> None:
     wrote = nudging.write(conn, nudges, rings, defaults=scene.placed.defaults)
     for one in acting:
         one.told = wrote.by_step.get(one.id, 0)
-        tells = one.does in ("remind", "notify", "page")
-        if one.state == "fired" and tells and not one.told:
-            mute = one.open.workspace in wrote.mute
-            one.skip(NO_CHANNEL if mute else "none of them can be reached")
+        if one.state == "fired" and one.does in TELLS and not one.told:
+            one.skip(NO_CHANNEL if one.id in wrote.mute else "none of them can be reached")
     expiring = [one.open.request for one in acting if one.does == "expire"]
     if expiring:
         deadline.meet(conn, expiring)
@@ -77,7 +76,7 @@ def _send(conn: Connection[Any], one: Taking, scene: Scene) -> Sequence[Nudge | 
 
 def _scene(conn: Connection[Any], acting: Sequence[Taking]) -> Scene:
     requests = list({one.open.request for one in acting})
-    tells = any(one.does in ("remind", "notify", "page") for one in acting)
+    tells = any(one.does in TELLS for one in acting)
     told = announcing.told(conn, requests) if tells else []
     placed = announcing.placing(conn, told)
     pages = {one.open.workspace for one in acting if one.does == "page"}

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Final
 
-from approvals.frozen import FrozenStep
+from approvals.frozen import TELLS, FrozenStep
 
 #: Steps that say something to people: of several that passed meanwhile only the latest is worth saying.
 #: A pager rings all the same, and whoever may decide from then on may.
@@ -57,7 +57,7 @@ def look(
     waiting = [number for number in range(len(steps)) if number not in done]
     passed = [(at, number) for number in waiting if (at := due[number]) is not None and at <= now]
     passed.sort()
-    told = [at for at, number in passed if steps[number].does in TELLING | {"page"}]
+    told = [at for at, number in passed if steps[number].does in TELLS]
     latest = max(told, default=None)
     take = [
         (number, Taken.COLLAPSED)

@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
-from approvals.frozen import FrozenPlan, FrozenRole, FrozenStep
+from approvals.frozen import TELLS, FrozenPlan, FrozenRole, FrozenStep
 from core import ids
 from escalations.acting import NO_CHANNEL
 from escalations.cast import Cast, Informed, Place
 from escalations.ladder import Taken, look
-from escalations.stepping import TELLS, UNREACHED_AGAIN, times_of
+from escalations.stepping import UNREACHED_AGAIN, times_of
 
 What = Literal[
     "asked",

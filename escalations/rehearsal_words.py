@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from approvals.frozen import TELLS
 from escalations.acting import NO_CHANNEL
 from escalations.cast import Informed, Place
 from escalations.rehearsal import Moment
-from escalations.stepping import TELLS
 
 CHANNELS: Final = {"slack": "Slack", "email": "mail", "push": "a browser's notice"}
 _ENDS: Final = {

@@ -17,7 +17,7 @@ from psycopg import Connection
 from approvals import escalating
 from approvals.ends import inbox_of, waiters_of
 from approvals.escalating import Open
-from approvals.frozen import FrozenStep
+from approvals.frozen import TELLS, FrozenStep
 from audit.actor import Actor
 from core import due, durations, failpoints, ids
 from core.db import pool
@@ -35,8 +35,6 @@ HELD_AT_ONCE: Final = 50
 #: Where nobody hears of a request, so long is waited for what a step came to before the next is taken.
 UNREACHED_AGAIN: Final = timedelta(seconds=10)
 CLOCK: Final = Actor.system("clock")
-#: Steps that are there for somebody to hear of it.
-TELLS: Final = frozenset({"remind", "notify", "page"})
 
 
 def escalate_due(claimed: Sequence[Claimed]) -> None:

@@ -68,7 +68,7 @@ class Ring:
 class Wrote:
     """How many messages each step wrote, steps that could tell nobody left out.
 
-    ``mute`` are the workspaces in which nobody is told by anything: they look at their pages.
+    ``mute`` are steps whose people are told by nothing, where nothing is set up: they look at their pages.
     """
 
     by_step: Mapping[UUID, int]
@@ -110,7 +110,7 @@ def write(
         new = New(ring.told, "page", "pager", world.now, pager=ring.pager, step=ring.step)
         counted.add(changes, new)
     telling.write(conn, changes)
-    mute = frozenset(one.told.workspace for one in nudges if _mute(one, world))
+    mute = frozenset(one.step for one in nudges if _mute(one, world))
     return Wrote(counted.by_step, mute)
 
 
