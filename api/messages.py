@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
@@ -64,13 +63,6 @@ class ReassignBody(Struct, forbid_unknown_fields=True, frozen=True):
     to: Annotated[str, Meta(max_length=100, description="A person's id")]
 
 
-class ExtendBody(Struct, forbid_unknown_fields=True, frozen=True):
-    """The body of ``POST /requests/{id}/extend``."""
-
-    by: Annotated[str, Meta(max_length=12, description="How much more time: `30m`, `2h`, `1d`")]
-    reason: Annotated[str, Meta(min_length=1, max_length=4_000, pattern=r"\S")]
-
-
 class BreakGlassBody(Struct, forbid_unknown_fields=True, frozen=True):
     """The body of ``POST /requests/{id}/break_glass``."""
 
@@ -124,12 +116,6 @@ class CancelBody(Struct, forbid_unknown_fields=True, frozen=True):
 
 class NoBody(Struct, forbid_unknown_fields=True, frozen=True):
     """An empty object, or nothing."""
-
-
-class PolicyBody(Struct, forbid_unknown_fields=True, frozen=True):
-    """The body of ``POST /policies`` and below: the whole document, as YAML or JSON text."""
-
-    text: Annotated[str, Meta(min_length=1, max_length=262_144)]
 
 
 class WorkspaceRef(Struct, frozen=True):
@@ -232,101 +218,6 @@ class RevisionList(Struct, frozen=True):
     """All versions of a request's payload, the first one first."""
 
     results: list[RevisionShown]
-
-
-class PolicyVersionShown(Struct, frozen=True):
-    """A version of a workspace's policy."""
-
-    id: str
-    number: int
-    digest: Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$")]
-    created_at: str
-    created_by: Annotated[
-        str | None, Meta(description="The person; null: a command on the machine")
-    ]
-    text: str
-
-
-class PolicyApplied(PolicyVersionShown, frozen=True):
-    """A version that was made active."""
-
-    warnings: Annotated[
-        list[str],
-        Meta(
-            description="What should be known: times of the next 14 days in which nobody could decide"
-        ),
-    ]
-
-
-class PolicyFault(Struct, frozen=True):
-    """Something that is wrong with a document."""
-
-    line: int
-    column: int
-    path: Annotated[str, Meta(description="JSON pointer into the document")]
-    detail: str
-
-
-class PolicyChecked(Struct, frozen=True):
-    """Whether a document could be made active."""
-
-    ok: bool
-    errors: list[PolicyFault]
-    warnings: Annotated[list[str], Meta(description="As of an applied version; nothing is refused")]
-
-
-class PolicyChangeShown(Struct, frozen=True):
-    """One part that a document changes."""
-
-    what: Annotated[str, Meta(description="`fallback`, `role`, `action`, `rule`, `tool`, `tests`")]
-    name: str
-    change: Annotated[str, Meta(description="`added`, `removed`, `changed` or `moved`")]
-    text: str
-
-
-class EffectShown(Struct, frozen=True):
-    """A submission that comes to something else."""
-
-    action: str
-    case: Annotated[str | None, Meta(description="The case; null: every submission of the action")]
-    before: str
-    after: str
-    text: str
-
-
-class PolicyCompared(Struct, frozen=True):
-    """What a document would change."""
-
-    ok: Annotated[bool, Meta(description="False: `errors` says why it cannot be used")]
-    errors: list[PolicyFault]
-    against: Annotated[int | None, Meta(description="The active version's number, if there is one")]
-    changes: list[PolicyChangeShown]
-    effects: list[EffectShown]
-
-
-class CaseShown(Struct, frozen=True):
-    """What came of one case of a document."""
-
-    name: str | None
-    line: int
-    passed: bool
-    expected: Annotated[dict[str, Any], Meta(description="As written")]
-    came: Annotated[
-        dict[str, Any],
-        Meta(description="`effect`, `rule`, `stages`, `approvals`; empty: it cannot be planned"),
-    ]
-    why: str
-    differs: Annotated[str | None, Meta(description="In words; null: it passed")]
-
-
-class PolicyTested(Struct, frozen=True):
-    """What came of the cases of a document."""
-
-    ok: bool
-    errors: Annotated[list[PolicyFault], Meta(description="Why it cannot be used at all")]
-    passed: int
-    failed: int
-    cases: list[CaseShown]
 
 
 class RunAgent(Struct, frozen=True):
@@ -467,167 +358,3 @@ class HoldList(Struct, frozen=True):
     """The holds of a workspace, the newest first, lifted ones among them."""
 
     results: list[HoldShown]
-
-
-Url = Annotated[str, Meta(min_length=1, max_length=2_000)]
-Pem = Annotated[str, Meta(max_length=20_000)]
-
-
-class EndpointBody(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """The body of ``POST /endpoints``."""
-
-    agent: Annotated[str, Meta(max_length=100, description="The agent's id")]
-    url: Url
-    events: Annotated[
-        list[str], Meta(max_length=20, description="The types to send; none: every type")
-    ] = []
-    headers: Annotated[dict[str, str], Meta(description="Sent with each callback")] = {}
-    certificate: Annotated[Pem | None, Meta(description="A client certificate (PEM)")] = None
-    certificate_key: Annotated[Pem | None, Meta(description="Its private key (PEM)")] = None
-
-
-class EndpointPatch(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """The body of ``PATCH /endpoints/{id}``: what is left out stays."""
-
-    url: Url | None = None
-    events: Annotated[list[str], Meta(max_length=20)] | None = None
-    headers: Annotated[
-        dict[str, str] | None, Meta(description="All of them; an empty object takes them away")
-    ] = None
-    certificate: Annotated[Pem | None, Meta(description="An empty text takes it away")] = None
-    certificate_key: Pem | None = None
-    state: Literal["active", "disabled"] | None = None
-
-
-class EndpointShown(Struct, frozen=True, kw_only=True):
-    """Where an agent's callbacks go."""
-
-    id: str
-    agent: str
-    agent_name: str
-    url: str
-    events: Annotated[list[str], Meta(description="Empty: every type")]
-    state: str
-    reason: Annotated[
-        str | None, Meta(description="Why it is disabled: `by_hand`, `gone`, `failing`")
-    ]
-    secret: Annotated[str, Meta(description="Shown when it is made or rotated, masked afterwards")]
-    public_keys: Annotated[list[str], Meta(description="They verify `v1a`; the newest first")]
-    has_headers: bool
-    has_certificate: bool
-    failures: Annotated[int, Meta(description="Since the last success")]
-    failing_since: str | None
-    open_until: Annotated[str | None, Meta(description="It is left alone until then")]
-    last_success_at: str | None
-    last_failure_at: str | None
-    old_secret_until: Annotated[str | None, Meta(description="The secret before signs as well")]
-    waiting: Annotated[int, Meta(description="Callbacks that are to be sent")]
-    created_at: str
-
-
-class EndpointSecret(EndpointShown, frozen=True, kw_only=True):
-    """An endpoint at a moment at which its secret is shown."""
-
-
-class EndpointList(Struct, frozen=True):
-    """The endpoints that a person manages."""
-
-    results: list[EndpointShown]
-
-
-class AttemptShown(Struct, frozen=True, kw_only=True):
-    """One try to deliver a callback."""
-
-    number: int
-    at: str
-    milliseconds: int
-    status: int | None
-    failure: Annotated[
-        str,
-        Meta(
-            description="Why there was no answer: `blocked`, `connect`, `tls`, `timeout`, `protocol`"
-        ),
-    ]
-    detail: str
-    response: Annotated[str, Meta(description="What was answered, at most 20,000 bytes, masked")]
-
-
-class CallbackShown(Struct, frozen=True, kw_only=True):
-    """Something that an endpoint is told."""
-
-    id: Annotated[str, Meta(description="`webhook-id`, the same for every attempt")]
-    endpoint: str
-    request: str | None
-    type: str
-    url: str
-    state: Annotated[
-        str, Meta(description="`pending`, `delivered`, `exhausted`, `stopped` or `held`")
-    ]
-    attempts: int
-    last: Annotated[str, Meta(description="What the last attempt came to")]
-    created_at: str
-    next_at: str | None
-    last_at: str | None
-    body: Annotated[str | None, Meta(description="The bytes that are sent; only of a single one")]
-    tries: Annotated[list[AttemptShown], Meta(description="Only of a single one")]
-
-
-class CallbackList(Struct, frozen=True):
-    """One page of callbacks."""
-
-    results: list[CallbackShown]
-    next: str | None
-    previous: str | None
-
-
-class ReplayBody(Struct, forbid_unknown_fields=True, frozen=True):
-    """The body of ``POST /endpoints/{id}/replay``."""
-
-    which: Annotated[
-        Literal["failed", "missing"],
-        Meta(description="`missing` was never tried, since the endpoint was disabled"),
-    ]
-    since: Annotated[datetime, Meta(tz=True, description="From when on; left out: all")] | None = (
-        None
-    )
-
-
-class Replayed(Struct, frozen=True):
-    """How many callbacks are on their way again."""
-
-    count: int
-
-
-class StepTaken(Struct, frozen=True, kw_only=True):
-    """A step of an escalation that was taken, or passed over."""
-
-    revision: int
-    stage: int
-    step: Annotated[int, Meta(description="Its place in the plan's escalation, from 0")]
-    does: str
-    target: str
-    state: Annotated[str, Meta(description="`fired`, `collapsed`, `skipped`")]
-    cause: Annotated[str, Meta(description="`clock`, `person`, `unreached`")]
-    reason: Annotated[str, Meta(description="Why it was passed over")]
-    by: Annotated[str | None, Meta(description="Who said: now")]
-    told: Annotated[int, Meta(description="How many messages it wrote")]
-    due_at: str
-    at: str
-    undelivered_at: str | None
-
-
-class StepComing(Struct, frozen=True):
-    """A step that is to come; `at` is null where it would come after the deadline."""
-
-    step: int
-    does: str
-    target: str
-    at: str | None
-
-
-class ClockShown(Struct, frozen=True, kw_only=True):
-    """What happens to a request while nobody decides."""
-
-    taken: list[StepTaken]
-    coming: list[StepComing]
-    stands_still: Annotated[bool, Meta(description="It is the agent's turn")]

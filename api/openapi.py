@@ -34,27 +34,30 @@ from api.channel_messages import (
     SlackTest,
     TrialShown,
 )
+from api.clock_messages import ClockShown, ExtendBody
+from api.endpoint_messages import (
+    CallbackList,
+    CallbackShown,
+    EndpointBody,
+    EndpointList,
+    EndpointPatch,
+    EndpointSecret,
+    EndpointShown,
+    ReplayBody,
+    Replayed,
+)
 from api.hot import ConsumeBody, Nothing, WaitFor
 from api.messages import (
     AgentMe,
     AlikeBody,
     AlikeOutcomes,
     BreakGlassBody,
-    CallbackList,
-    CallbackShown,
     CancelBody,
-    ClockShown,
     CommentBody,
     Credentials,
     DecisionBody,
-    EndpointBody,
-    EndpointList,
-    EndpointPatch,
-    EndpointSecret,
-    EndpointShown,
     ErasureBody,
     ErasureList,
-    ExtendBody,
     HoldBody,
     HoldList,
     KillBody,
@@ -63,15 +66,7 @@ from api.messages import (
     NoBody,
     Opened,
     PersonMe,
-    PolicyApplied,
-    PolicyBody,
-    PolicyChecked,
-    PolicyCompared,
-    PolicyTested,
-    PolicyVersionShown,
     ReassignBody,
-    ReplayBody,
-    Replayed,
     ReviewBody,
     RevisionList,
     RevokeBody,
@@ -82,6 +77,14 @@ from api.messages import (
 )
 from api.operations import ERRORS, OPERATIONS, Operation
 from api.own_messages import BrowserBody, BrowserList, BrowserShown, SlackUserList
+from api.policy_messages import (
+    PolicyApplied,
+    PolicyBody,
+    PolicyChecked,
+    PolicyCompared,
+    PolicyTested,
+    PolicyVersionShown,
+)
 from api.rehearsal_messages import (
     CoverageShown,
     DrillBody,

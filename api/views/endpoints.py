@@ -10,7 +10,7 @@ from rest_framework.request import Request
 
 from agents.models import Agent
 from api.doors import PeopleDoor, Signed, answer, body_of, limit_of, listing, signed
-from api.messages import (
+from api.endpoint_messages import (
     AttemptShown,
     CallbackShown,
     EndpointBody,
@@ -18,10 +18,10 @@ from api.messages import (
     EndpointPatch,
     EndpointSecret,
     EndpointShown,
-    NoBody,
     ReplayBody,
     Replayed,
 )
+from api.messages import NoBody
 from approvals.present import instant
 from audit.actor import Actor
 from callbacks import endpoints, lines, lists

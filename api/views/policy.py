@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from api.answers import Answer
 from api.doors import OpenDoor, PeopleDoor, Signed, answer, body_of, signed
 from api.errors import respond
-from api.messages import PolicyApplied, PolicyBody, PolicyVersionShown
+from api.policy_messages import PolicyApplied, PolicyBody, PolicyVersionShown
 from approvals.present import instant
 from core import ids
 from core.canonical import show_digest

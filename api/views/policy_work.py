@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from api.doors import PeopleDoor, Signed, answer, body_of, signed
-from api.messages import (
+from api.policy_messages import (
     CaseShown,
     EffectShown,
     PolicyBody,

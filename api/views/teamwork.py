@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from api.answers import instance
+from api.clock_messages import ClockShown, ExtendBody, StepComing, StepTaken
 from api.doors import ASSURANCE, CHANNEL, PeopleDoor, answer, body_of, limit_of, listing, signed
 from api.errors import id_of
 from api.hot import request_uuid
@@ -18,13 +19,9 @@ from api.messages import (
     AlikeOutcome,
     AlikeOutcomes,
     BreakGlassBody,
-    ClockShown,
-    ExtendBody,
     NoBody,
     ReassignBody,
     ReviewBody,
-    StepComing,
-    StepTaken,
 )
 from approvals import break_glass, bulk, extending, handling, lists, read
 from approvals.choices import choice
