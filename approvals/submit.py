@@ -18,7 +18,7 @@ from agents import stored_answers
 from agents.authentication import Presented, presented_key, require_scope
 from agents.limits import Spent
 from agents.stored_answers import Idempotency
-from approvals import planning, questions, read, storing
+from approvals import counting, planning, questions, read, storing
 from approvals.ends import EXPIRE, inbox_of
 from approvals.present import render
 from approvals.status import Kind, Status
@@ -68,7 +68,7 @@ def submit(*, authorization: str | None, body: bytes, idempotency_key: str | Non
     wanted = Wanted(
         Kind.REQUEST,
         submission,
-        counts=lambda policy: planning.counts(
+        counts=lambda policy: counting.counts(
             policy, submission.action, submission.payload, in_run=submission.run is not None
         ),
         plan=lambda conn, situation, policy: planning.plan(
@@ -138,7 +138,7 @@ def _submit(
             raise planning.suspended(caller)
         policy = planning.policy_of(conn, situation)
         if wanted.counts(policy):
-            planning.lock_for_counting(conn, caller.agent_id)
+            counting.lock_for_counting(conn, caller.agent_id)
         planned = wanted.plan(conn, situation, policy)
         with _same_key_elsewhere(idempotency):
             return _write(conn, intake, wanted, planned, idempotency)
