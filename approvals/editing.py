@@ -11,12 +11,12 @@ from uuid import UUID
 import msgspec
 from psycopg import Connection
 
-from agents.sql import LOCK_FOR_COUNTING
 from approvals import planning
 from approvals.access import Reader
 from approvals.assurance import unproven
 from approvals.ballot import Ballot, lock_ballot
 from approvals.choices import Choice
+from approvals.counting import lock_for_counting
 from approvals.revising import Held, change
 from approvals.voting import NOT_ASKED, NOT_PROVEN, POLICY_REFUSED, count, count_nowhere
 from audit.actor import Actor
@@ -38,7 +38,7 @@ def lock_agent(conn: Connection[Any], reader: Reader, request_id: UUID) -> None:
         _AGENT_OF, {"request": request_id, "workspace": reader.workspace_id}
     ).fetchone()
     if found is not None:
-        conn.execute(LOCK_FOR_COUNTING, {"agent": found[0]})
+        lock_for_counting(conn, found[0])
 
 
 def edit(

@@ -222,6 +222,40 @@ def freeze(
         people: those whom the escalation names, by address.
     """
     confirming = {"owner": owner_active, "initiator": initiator_active}
+    stages, notes, effect = _asked(plan, fallback, roles, confirming)
+    return FrozenPlan(
+        effect=effect,
+        version=plan.version,
+        rule=plan.rule,
+        why=plan.why,
+        stages=stages,
+        expires_in_s=plan.expires_in_s,
+        on_expiry=plan.on_expiry,
+        comment=plan.comment,
+        facts=tuple(FrozenFact(fact.label, fact.value, fact.pointer) for fact in plan.facts),
+        sensitive=tuple(plan.sensitive),
+        trace=tuple(
+            FrozenTrace(line.rule, line.when, line.result, line.error) for line in plan.trace
+        ),
+        labels=labels,
+        editable=editable,
+        reason=plan.reason,
+        after_deadline=_after_deadline(plan, roles),
+        notes=notes,
+        permit=FrozenPermit(
+            plan.permit.valid_for_s, plan.permit.use_by_s, plan.permit.result_within_s
+        ),
+        channels=plan.channels,
+        assurance=plan.assurance,
+        escalation=tuple(_step(step, roles, hours, people or {}) for step in plan.escalation),
+        extend_s=plan.extend_s,
+    )
+
+
+def _asked(
+    plan: Plan, fallback: str, roles: Mapping[str, RoleNow], confirming: Mapping[str, bool]
+) -> tuple[tuple[FrozenStage, ...], tuple[str, ...], Effect]:
+    """The stages with the fallback where nobody could decide, what to note of it, and the effect."""
     stages: list[FrozenStage] = []
     notes: list[str] = []
     effect: Effect = plan.effect
@@ -241,33 +275,7 @@ def freeze(
                 )
                 frozen = msgspec.structs.replace(frozen, roles=(stand_in.role,), confirm=None)
         stages.append(frozen)
-    return FrozenPlan(
-        effect=effect,
-        version=plan.version,
-        rule=plan.rule,
-        why=plan.why,
-        stages=tuple(stages),
-        expires_in_s=plan.expires_in_s,
-        on_expiry=plan.on_expiry,
-        comment=plan.comment,
-        facts=tuple(FrozenFact(fact.label, fact.value, fact.pointer) for fact in plan.facts),
-        sensitive=tuple(plan.sensitive),
-        trace=tuple(
-            FrozenTrace(line.rule, line.when, line.result, line.error) for line in plan.trace
-        ),
-        labels=labels,
-        editable=editable,
-        reason=plan.reason,
-        after_deadline=_after_deadline(plan, roles),
-        notes=tuple(notes),
-        permit=FrozenPermit(
-            plan.permit.valid_for_s, plan.permit.use_by_s, plan.permit.result_within_s
-        ),
-        channels=plan.channels,
-        assurance=plan.assurance,
-        escalation=tuple(_step(step, roles, hours, people or {}) for step in plan.escalation),
-        extend_s=plan.extend_s,
-    )
+    return tuple(stages), tuple(notes), effect
 
 
 def _resolve(stage: PlannedStage, roles: Mapping[str, RoleNow]) -> FrozenStage:

@@ -82,26 +82,14 @@ def request_object(row: Row, *, for_person: bool, covered: bool = False) -> shap
         break_glass=_break_glass(row) if for_person or row.basis == Basis.BREAK_GLASS else None,
         created_at=instant(row.created_at),
         expires_at=instant(row.expires_at),
-        extended_by=None
-        if row.extended_at is None or row.extended_by_id is None
-        else shape.Extended(
-            shape.AgentOwner(ids.encode("per", row.extended_by_id), row.extended_by_name or ""),
-            instant(row.extended_at),
-        ),
+        extended_by=_extended(row),
         ended_at=instant(row.ended_at) if row.ended_at else None,
         erased_at=instant(row.erased_at) if row.erased_at else None,
         erased_by=_eraser(row),
         sequence=row.sequence,
         stop=row.agent_state != "active",
         message=message(row, plan),
-        links=shape.Links(
-            f"{settings.BASE_URL}/api/v1/requests/{request_id}",
-            f"{settings.BASE_URL}/requests/{request_id}",
-            f"{settings.BASE_URL}/api/v1/requests/{request_id}/events",
-            None
-            if row.permit is None
-            else f"{settings.BASE_URL}/api/v1/requests/{request_id}/permit",
-        ),
+        links=_links(request_id, permitted=row.permit is not None),
     )
 
 
@@ -146,6 +134,23 @@ def _plan(plan: FrozenPlan, row: Row) -> shape.PlanShown:
             for step in plan.escalation
         ],
         extend_s=plan.extend_s,
+    )
+
+
+def _extended(row: Row) -> shape.Extended | None:
+    if row.extended_at is None or row.extended_by_id is None:
+        return None
+    by = shape.AgentOwner(ids.encode("per", row.extended_by_id), row.extended_by_name or "")
+    return shape.Extended(by, instant(row.extended_at))
+
+
+def _links(request_id: str, *, permitted: bool) -> shape.Links:
+    of_api = f"{settings.BASE_URL}/api/v1/requests/{request_id}"
+    return shape.Links(
+        of_api,
+        f"{settings.BASE_URL}/requests/{request_id}",
+        f"{of_api}/events",
+        f"{of_api}/permit" if permitted else None,
     )
 
 

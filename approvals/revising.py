@@ -16,8 +16,7 @@ import msgspec
 from psycopg import Connection
 
 from agents.authentication import SUBMIT, KeyContext, require_scope
-from agents.sql import LOCK_FOR_COUNTING
-from approvals import planning, read
+from approvals import counting, planning, read
 from approvals.ends import EXPIRE, Ending, end_requests, inbox_of, waiters_of
 from approvals.facts import asked_roles, stages_asked, submission_commits
 from approvals.frozen import FrozenPlan, decode
@@ -148,7 +147,7 @@ def revise(*, caller: KeyContext, request_id: UUID, revised: Revised) -> bytes:
 
 
 def _revise(conn: Connection[Any], caller: KeyContext, request_id: UUID, revised: Revised) -> None:
-    conn.execute(LOCK_FOR_COUNTING, {"agent": caller.agent_id})
+    counting.lock_for_counting(conn, caller.agent_id)
     held = lock_held(conn, caller.workspace_id, request_id)
     before = read.rows(conn, [request_id])[0]
     changed = change(

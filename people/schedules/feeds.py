@@ -107,7 +107,7 @@ class Reader:
             self._look(row, feed)
         except db.Unavailable:
             logger.warning("a calendar waits for its lease to end: the database is away")
-        except Exception:
+        except Exception:  # one calendar that breaks must not stop the others read with it
             logger.exception("calendar %s failed; it returns when its lease ends", row.subject)
 
     def _look(self, row: Claimed, feed: Feed) -> None:
