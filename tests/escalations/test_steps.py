@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from approvals.ends import EXPIRE
 from core.problems import Problem
+from escalations.expiry import expire_due
 from notifications.models import Notification
 from tests.approvals.world import uuid_of
 from tests.escalations.desk import EscalationDesk
@@ -147,6 +149,22 @@ def test_what_passed_during_an_outage_collapses_into_the_latest(box):
     assert [(one["step"], one["state"]) for one in steps_told] == [
         (0, "collapsed"), (1, "collapsed"), (2, "fired"), (3, "fired"),
     ]  # fmt: skip
+
+
+def test_a_step_that_passed_with_the_deadline_reaches_nobody_whichever_is_looked_at_first(box):
+    desk = EscalationDesk(box, [REMIND], expires_in="1h")
+    request = desk.asked()
+    desk.after(request, hours=2)  # the steps first
+    assert desk.steps(request) == []
+    expire_due(desk.claim(EXPIRE))
+    desk.escalate()
+    assert desk.steps(request) == [(0, "remind", "collapsed")]
+    assert desk.step(request).reason == "its deadline had passed as well"
+    assert [event["kind"] for event in desk.world.events(request)[1:]] == [
+        "escalation.stepped",
+        "request.expired",
+    ]
+    assert not [subject for subject in desk.subjects("ben") if subject.startswith("Reminder")]
 
 
 def test_while_the_agent_answers_the_clock_stands_still(box):
