@@ -61,6 +61,14 @@ def test_where_nobody_is_on_duty_everybody_is_told(desk):
     assert told(desk) == ["ana", "ben"]
 
 
+def test_who_stands_in_for_the_one_on_duty_is_told_and_nobody_else(desk):
+    put_on_duty(desk, "ana")
+    desk.world.away("ana", stand_in="mia")
+    request = desk.asked()
+    assert [name for name in ("ana", "ben", "mia") if desk.mails(name)] == ["mia"]
+    assert desk.world.decide("mia", request)["status"] == "approved"
+
+
 def test_who_is_on_duty_and_could_not_decide_is_not_the_one_to_tell(desk):
     # Mia is no lead: that she is on duty helps nobody.
     put_on_duty(desk, "mia")
