@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
+from approvals import clock_rows
+from audit.actor import Actor
+from core.db import pool
 from tests.promises import ask
 
 
@@ -34,6 +37,11 @@ class Workers:
         self._processes: list[subprocess.Popen[bytes]] = []
         # What other tests left waiting is theirs: some of them break their logs on purpose.
         ask("DELETE FROM audit_pending RETURNING 1")
+        # Some took the promises of their requests away: the watch of these workers would speak of it.
+        with pool().connection() as conn:
+            while left := clock_rows.without_clock(conn, 500):
+                with conn.transaction():
+                    clock_rows.wind_up(conn, left, actor=Actor.system("test"))
 
     def start(
         self, *options: str, wait: bool = True, pass_fds: tuple[int, ...] = (), **environment: str
