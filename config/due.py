@@ -20,6 +20,7 @@ from core.due import Handler
 from escalations.expiry import expire_due
 from escalations.permits import lapse_due, result_due
 from escalations.stepping import escalate_due
+from notifications.mail.accounts import mail_due
 from notifications.mail.sending import Gathering, Mail
 from notifications.others.sending import Others
 from notifications.pagers.sending import Pagers
@@ -31,6 +32,7 @@ from oversight.anchors import keeping
 from oversight.anchors.targets import ANCHOR
 from oversight.exports import keeping as exports
 from oversight.retention import AGE, age_due
+from people import links
 from people.absences import TURN
 from people.schedules.feeds import read_due
 from people.schedules.services import READ
@@ -51,6 +53,7 @@ HANDLERS: dict[str, Handler] = {
     DUTY_TURN: duty_turns,
     SLACK: SlackSender(cards.cards).take,
     EMAIL: Singly(cards.cards, Mail()).take,
+    links.MAIL: mail_due,
     DIGEST: Gathering(cards.cards).take,
     PUSH: Singly(cards.cards, Push()).take,
     OTHER: Singly(cards.cards, Others()).take,

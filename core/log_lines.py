@@ -6,8 +6,8 @@ import logging
 import re
 from typing import Final
 
-#: Links that were sent to one person: in a mail, and in Slack to connect a user.
-_LINK: Final = re.compile(r"(/(?:m|slack/link)/)[^\s/?#\"']{8,}")
+#: Links that were sent to one person: in a mail, for a password, and in Slack to connect a user.
+_LINK: Final = re.compile(r"(/(?:m|account|slack/link)/)[^\s/?#\"']{8,}")
 
 
 class HideLinks(logging.Filter):

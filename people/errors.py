@@ -66,6 +66,24 @@ class PersonInactive(Refusal):
     argument = "email"
 
 
+class LastAdministrator(Refusal):
+    """“{email}” is the last active administrator who can sign in here: let somebody else administer first."""
+
+    argument = "email"
+
+
+class NameIsTheirs(Refusal):
+    """“{email}” is in other workspaces too, and their name is the same there: only an operator changes it."""
+
+    argument = "name"
+
+
+class NotInvited(Refusal):
+    """“{email}” has no invitation that waits: they signed in before, or it was taken back."""
+
+    argument = "email"
+
+
 class WeakPassword(Refusal):
     """The password is too weak. {reasons}"""
 

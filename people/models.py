@@ -17,8 +17,8 @@ from core.ids import uuid7
 from people.schedules.models import Feed, OnCallSchedule, Override
 
 __all__ = [
-    "Feed", "KnownAddress", "Membership", "OnCallSchedule", "Override", "Person", "Role",
-    "SignInFailure", "User", "UserManager", "Workspace", "WorkspaceGroupPermission",
+    "AccountLink", "Feed", "KnownAddress", "Membership", "OnCallSchedule", "Override", "Person",
+    "ResetAsked", "Role", "SignInFailure", "User", "UserManager", "Workspace", "WorkspaceGroupPermission",
     "WorkspaceUserPermission",
 ]  # fmt: skip
 
@@ -273,4 +273,93 @@ class KnownAddress(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["user", "address"], name="known_address_once")
+        ]
+
+
+class AccountLink(models.Model):
+    """A mail about somebody's account, and the one link that it carries; only its hash is kept.
+
+    A notice carries none: it tells a user of this server that they are in another workspace now.
+    """
+
+    class Kind(models.TextChoices):
+        INVITATION = "invitation"
+        RESET = "reset"
+        NOTICE = "notice"
+
+    class Handed(models.TextChoices):
+        """Whom the link was shown to; nobody: it went by mail alone, so it proves the mailbox."""
+
+        NOBODY = ""
+        ADMINISTRATOR = "administrator"
+        OPERATOR = "operator"
+
+    class Mailed(models.TextChoices):
+        NONE = "none"
+        PENDING = "pending"
+        SENT = "sent"
+        FAILED = "failed"
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    kind = models.CharField(max_length=10, choices=Kind)
+    user = models.ForeignKey(User, on_delete=models.CASCADE)
+    #: In which workspace it was made; none: the user asked for it at the door, or an operator did.
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, null=True, db_index=False)
+    # The composite keys of migration 0008 hold both to the same workspace.
+    person = models.ForeignKey(
+        Person, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, null=True
+    )
+    created_by = models.ForeignKey(
+        Person,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        null=True,
+        related_name="+",
+    )
+    token_hash = models.BinaryField(max_length=32, null=True, unique=True)
+    handed_to = models.CharField(max_length=13, choices=Handed, default=Handed.NOBODY)
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField(null=True)
+    used_at = models.DateTimeField(null=True)
+    #: Taken back, or followed by another.
+    ended_at = models.DateTimeField(null=True)
+    mailed = models.CharField(max_length=7, choices=Mailed, default=Mailed.NONE)
+    tries = models.PositiveSmallIntegerField(default=0)
+    #: Why the last try to mail it failed.
+    reason = models.CharField(max_length=200, blank=True, default="")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(kind="notice", token_hash=None, expires_at=None)
+                | models.Q(
+                    kind__in=["invitation", "reset"],
+                    token_hash__isnull=False,
+                    expires_at__isnull=False,
+                ),
+                name="account_link_ends",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(person=None) | models.Q(workspace__isnull=False),
+                name="account_link_person_has_workspace",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["person", "-created_at"], name="account_link_person"),
+        ]
+
+
+class ResetAsked(models.Model):
+    """One time that somebody asked for a password to be reset, counted by account and by address."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    account = models.CharField(max_length=254)
+    address = models.GenericIPAddressField()
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["account", "at"], name="reset_asked_account"),
+            models.Index(fields=["address", "at"], name="reset_asked_address"),
         ]

@@ -13,6 +13,7 @@ from guardian.shortcuts import assign_perm, get_group_perms, get_user_perms, rem
 from audit import kinds
 from audit.actor import Actor
 from audit.log import record
+from people import administrators
 from people.models import Person, User, Workspace
 
 Permission = Literal["administer", "audit", "view", "decide_fallback"]
@@ -28,7 +29,11 @@ def grant_permission(
 def revoke_permission(
     *, actor: Actor, workspace: Workspace, person: Person, permission: Permission
 ) -> bool:
-    """Take one permission on the workspace from a person; false where they do not have it."""
+    """Take one permission on the workspace from a person; false where they do not have it.
+
+    Raises:
+        LastAdministrator: nobody else would administer it.
+    """
     return _set(actor, workspace, person, permission, held=False)
 
 
@@ -38,6 +43,8 @@ def _set(
 ) -> bool:
     if person.workspace_id != workspace.id:
         raise ValueError("a permission is given to a person of the same workspace")
+    if permission == "administer" and not held:
+        administrators.keep_one(actor=actor, person=person)
     user = User.objects.select_for_update(no_key=True).get(id=person.user_id)
     if (permission in get_user_perms(user, workspace)) == held:
         return False

@@ -11,7 +11,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from audit import kinds
 from audit.actor import Actor
@@ -19,7 +19,7 @@ from audit.log import Commitment, record
 from core.clock import ClockTimestamp
 from core.emails import normal_email
 from core.nudge import nudger
-from people import errors
+from people import administrators, errors, links
 from people.models import Membership, Person, User, Workspace
 from people.permissions import grant_permission
 
@@ -177,8 +177,12 @@ def deactivate_person(*, actor: Actor, person: Person) -> bool:
     """End what a person may do in their workspace, at once; false when it had ended already.
 
     Memberships stay as history: eligibility asks whether the person is active.  Where it was the
-    user's last active person, all their sessions end with it.
+    user's last active person, all their sessions end with it.  Links made for them here end, too.
+
+    Raises:
+        LastAdministrator: nobody else would administer the workspace.
     """
+    administrators.keep_one(actor=actor, person=person)
     changed = Person.objects.filter(id=person.id, active=True).update(
         active=False, deactivated_at=ClockTimestamp()
     )
@@ -188,6 +192,7 @@ def deactivate_person(*, actor: Actor, person: Person) -> bool:
     user = User.objects.select_for_update(no_key=True).get(id=person.user_id)
     if not Person.objects.filter(user=user, active=True).exists():
         end_sessions(user=user)
+    links.end(Q(person=person))
     record(
         actor=actor,
         workspace=person.workspace_id,
@@ -195,6 +200,50 @@ def deactivate_person(*, actor: Actor, person: Person) -> bool:
         data=kinds.PersonDeactivated(),
     )
     wake_after_commit(person.id)
+    return True
+
+
+@transaction.atomic
+def reactivate_person(*, actor: Actor, person: Person) -> bool:
+    """Let somebody act again, without the roles that people had given them; false when they may."""
+    held = Person.objects.select_for_update(of=("self",)).select_related("user").get(id=person.id)
+    if held.active or held.erased_at is not None:
+        return False
+    _reactivate(held)
+    record(
+        actor=actor,
+        workspace=held.workspace_id,
+        subject=("per", held.id),
+        data=kinds.PersonReactivated(),
+        commits={"email": Commitment(held.user.email.encode())},
+    )
+    wake_after_commit(held.id)
+    return True
+
+
+@transaction.atomic
+def rename_person(*, actor: Actor, person: Person, name: str) -> bool:
+    """Change the name to show, which is the same in every workspace; false where it is that already.
+
+    Raises:
+        BadText: as `visible_text`.
+        NameIsTheirs: they are in another workspace too, whose people know them by it.
+    """
+    shown = visible_text(name, limit=NAME_LIMIT)
+    # The whole lock: nobody makes them a person of another workspace meanwhile.
+    user = User.objects.select_for_update().get(id=person.user_id)
+    if user.name == shown:
+        return False
+    if actor.kind != "operator" and links.elsewhere(user.id, person.workspace_id):
+        raise errors.NameIsTheirs(email=user.email)
+    User.objects.filter(id=user.id).update(name=shown)
+    record(
+        actor=actor,
+        workspace=person.workspace_id,
+        subject=("per", person.id),
+        data=kinds.PersonRenamed(),
+        commits={"name": Commitment(shown.encode())},
+    )
     return True
 
 

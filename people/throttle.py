@@ -74,7 +74,7 @@ def begin(*, account: str, address: str) -> Try:
     Raises:
         Problem: 429 with Retry-After.
     """
-    address = _network(address)
+    address = network(address)
     values: dict[str, Any] = {
         "account": account,
         "address": address,
@@ -87,7 +87,7 @@ def begin(*, account: str, address: str) -> Try:
     }
     with transaction.atomic(), connection.cursor() as cursor:
         # In this order in every process, so that two tries never wait for each other.
-        cursor.execute(_LOCK, [_number("account", account), _number("address", address)])
+        cursor.execute(_LOCK, [advisory("account", account), advisory("address", address)])
         cursor.execute(_LOOK, values)
         now, released = cursor.fetchone()
         if released is not None and released > now:
@@ -114,7 +114,7 @@ def _shut(released: datetime, now: datetime) -> Problem:
     )
 
 
-def _network(address: str) -> str:
+def network(address: str) -> str:
     """Whoever may be one caller: an IPv4 address, or the /64 that one IPv6 customer gets."""
     try:
         known = ip_address(address)
@@ -127,6 +127,7 @@ def _network(address: str) -> str:
     return str(IPv6Address(int(known) >> 64 << 64))
 
 
-def _number(kind: str, text: str) -> int:
+def advisory(kind: str, text: str) -> int:
+    """The number of the lock that everybody takes who counts this."""
     seed = hashlib.sha256(f"sign-in {kind} {text}".encode()).digest()
     return int.from_bytes(seed[:8], "big", signed=True)

@@ -39,6 +39,49 @@ class PersonReactivated(Data, frozen=True, kw_only=True):
     KIND = "person.reactivated"
 
 
+class PersonRenamed(Data, frozen=True, kw_only=True):
+    """Commits to ``name``, the new one."""
+
+    KIND = "person.renamed"
+
+
+class PersonInvited(Data, frozen=True, kw_only=True):
+    """A link was made with which they set their first password; it ends the one before.
+
+    ``mailed``: by mail.  ``handed_to``: whom it was shown to, ``administrator`` or ``operator``.
+    """
+
+    KIND = "person.invited"
+    mailed: bool
+    handed_to: str | None
+
+
+class InvitationAccepted(Data, frozen=True, kw_only=True):
+    """Whoever had the link set a password; commits to ``address``, where from."""
+
+    KIND = "invitation.accepted"
+
+
+class InvitationWithdrawn(Data, frozen=True, kw_only=True):
+    """It was taken back before anybody used it."""
+
+    KIND = "invitation.withdrawn"
+
+
+class PasswordResetAsked(Data, frozen=True, kw_only=True):
+    """``mailed`` and ``handed_to`` as of an invitation; commits to ``address`` where asked at the door."""
+
+    KIND = "password.reset_asked"
+    mailed: bool
+    handed_to: str | None
+
+
+class PasswordReset(Data, frozen=True, kw_only=True):
+    """By a link; every session has ended with it.  Commits to ``address``, where from."""
+
+    KIND = "password.reset"
+
+
 class RoleCreated(Data, frozen=True, kw_only=True):
     KIND = "role.created"
     name: str

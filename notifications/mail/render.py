@@ -164,6 +164,33 @@ def drill(text: str) -> Rendered:
     return _mail("alarm", "Drill: are you there?", said=said(text, MOST_WORDS))
 
 
+def account(
+    kind: str, *, workspace: str, by: str, email: str, link: str, until: datetime | None
+) -> Rendered:
+    """An invitation, a notice of one, or a password to be reset (`people.models.AccountLink.Kind`).
+
+    Args:
+        workspace: what it calls itself; empty where it is about no workspace.
+        by: who invited or sent it; empty: nobody whom we may name.
+        until: when the link ends; None: it needs none.
+    """
+    subject = {
+        "invitation": "Your invitation to Assentry",
+        "notice": "You are in another workspace of Assentry now",
+        "reset": "Set a new password for Assentry",
+    }[kind]
+    return _mail(
+        "account",
+        subject,
+        kind=kind,
+        workspace=_line(workspace, MOST_LABEL),
+        by=_line(by, MOST_LABEL),
+        email=_line(email, MOST_TITLE),
+        link=link,
+        until="" if until is None else instant(until),
+    )
+
+
 def said(text: str, most: int) -> Said:
     """Words of several lines, of at most so many characters as they are shown."""
     shown, left = cut(text, most)

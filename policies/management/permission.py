@@ -15,6 +15,7 @@ from policies.permissions import set_policy_permission
 #: What each permission opens.  None of them lets anybody decide: that is membership.
 PERMISSIONS = {
     "administer": "manage the workspace",
+    "audit": "read, verify and export the log",
     "view": "see every request",
     "edit": "read the policy, and try another",
     "approve": "make a policy active",
