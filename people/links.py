@@ -91,7 +91,7 @@ def sends_mail() -> bool:
     return settings.SMTP is not None
 
 
-def elsewhere(user: UUID, workspace: UUID | None) -> bool:
+def elsewhere(user: UUID, workspace: UUID) -> bool:
     """Whether the user is, or was, a person of any other workspace."""
     return Person.objects.filter(user_id=user).exclude(workspace_id=workspace).exists()
 
@@ -258,7 +258,9 @@ def _live(link: AccountLink, user: User, token: str, now: datetime) -> bool:
         return False
     if not hmac.compare_digest(token_of(link.id, user), token):
         return False
-    if link.handed_to == Handed.ADMINISTRATOR and elsewhere(user.id, link.workspace_id):
+    if link.handed_to == Handed.ADMINISTRATOR and (
+        link.workspace_id is None or elsewhere(user.id, link.workspace_id)
+    ):
         return False
     active = Person.objects.filter(user=user, active=True)
     return (active if link.person_id is None else active.filter(id=link.person_id)).exists()

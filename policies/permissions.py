@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterable
+from typing import Final, Literal
+from uuid import UUID
 
 from django.db import transaction
 from guardian.shortcuts import assign_perm, get_user_perms, remove_perm
@@ -10,6 +12,7 @@ from guardian.shortcuts import assign_perm, get_user_perms, remove_perm
 from audit import kinds
 from audit.actor import Actor
 from audit.log import record
+from core.db import pool
 from people.errors import Refusal
 from people.models import Person, User, Workspace
 from policies.models import Policy
@@ -49,3 +52,19 @@ def set_policy_permission(
         data=kind(permission=f"policy.{permission}"),
     )
     return True
+
+
+_HELD: Final = """
+SELECT held.user_id, perm.codename::text
+  FROM policies_policyuserpermission held JOIN auth_permission perm ON perm.id = held.permission_id
+ WHERE held.content_object_id = %(workspace)s AND held.user_id = ANY(%(users)s)
+"""
+
+
+def policy_permissions(workspace: UUID, users: Iterable[UUID]) -> dict[UUID, set[str]]:
+    """Which of these users hold which permissions on the workspace's policy; others are left out."""
+    found: dict[UUID, set[str]] = {}
+    with pool().connection() as conn:
+        for user, permission in conn.execute(_HELD, {"workspace": workspace, "users": list(users)}):
+            found.setdefault(user, set()).add(permission)
+    return found
