@@ -217,7 +217,7 @@ def set_permission(
     if held and not person.active:
         error = errors.PersonInactive(email=person.user.email, slug=person.workspace.slug)
         raise conflict("person_inactive", str(error))
-    workspace, named = person.workspace, cast(Name, permission)
+    workspace, named = person.workspace, cast("Name", permission)
     try:
         set_named(actor=actor, workspace=workspace, person=person, permission=named, held=held)
     except errors.LastAdministrator as error:

@@ -14,6 +14,7 @@ from core import ids
 from signing.sealing import CannotOpen, sealer
 
 _KEY: Final = "shown_once"
+_LINK: Final = "link_shown_once"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,24 @@ def take(request: HttpRequest, endpoint: str) -> Once | None:
     except CannotOpen:  # the instance's key was changed in between: there is rotation for that
         return None
     return Once(*msgspec.json.decode(plain))
+
+
+def leave_link(request: HttpRequest, about: str, link: str) -> None:
+    """Show a link on the next page of what it is about."""
+    sealed = sealer().seal(link.encode(), _place(about))
+    request.session[_LINK] = [about, base64.b64encode(sealed).decode()]
+
+
+def take_link(request: HttpRequest, about: str) -> str | None:
+    """The link that was left for the page of this, once."""
+    left = request.session.get(_LINK)
+    if request.method != "GET" or not left or left[0] != about:
+        return None
+    del request.session[_LINK]
+    try:
+        return sealer().open(base64.b64decode(left[1]), _place(about)).decode()
+    except CannotOpen:
+        return None
 
 
 def _place(endpoint: str) -> str:

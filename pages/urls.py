@@ -6,6 +6,7 @@ from django.urls import path
 
 from pages.views import (
     absences,
+    accounts,
     ahead,
     alike,
     attention,
@@ -21,6 +22,8 @@ from pages.views import (
     log,
     mail_link,
     numbers,
+    people,
+    person,
     rehearsal,
     requests,
     runs,
@@ -38,6 +41,8 @@ urlpatterns = [
     path("workspace", inbox.choose_workspace, name="choose_workspace"),
     path("sign-in", sessions.sign_in_view, name="sign_in"),
     path("sign-out", sessions.sign_out_view, name="sign_out"),
+    path("forgot-password", accounts.forgot_page, name="forgot_password"),
+    path("account/<str:token>", accounts.account_page, name="account_link"),
     path("requests/<str:req_id>", requests.request_page, name="request"),
     path("requests/<str:req_id>/decide", requests.decide_view, name="decide"),
     path("requests/<str:req_id>/reveal", requests.reveal_view, name="reveal"),
@@ -82,6 +87,15 @@ urlpatterns = [
         schedules.cancel_view,
         name="schedule_cancel",
     ),
+    path("people", people.people_page, name="people"),
+    path("people/invite", people.invite_page, name="people_invite"),
+    path("people/<str:per_id>", person.person_page, name="person"),
+    path("people/<str:per_id>/deactivate", person.deactivate_page, name="person_deactivate"),
+    *(
+        path(f"people/<str:per_id>/{name.removeprefix('person_')}", view, name=name)
+        for name, view in person.VIEWS.items()
+    ),
+    path("roles", people.roles_page, name="roles"),
     path("numbers", numbers.numbers_page, name="numbers"),
     path("numbers.csv", numbers.numbers_csv_view, name="numbers_csv"),
     path("schedules/<str:name>/swap", schedule_forms.swap_view, name="schedule_swap"),

@@ -17,7 +17,6 @@ from audit.log import record
 from people import administrators, errors, links
 from people.links import Handed, Kind, Made
 from people.models import AccountLink, Person, User, Workspace
-from people.permissions import Permission, grant_permission
 from people.roles import grant_role
 from people.services import create_person, deactivate_person
 
@@ -45,10 +44,9 @@ def invite(
     email: str,
     name: str = "",
     roles: Iterable[str] = (),
-    permissions: Iterable[Permission] = (),
     show: bool = False,
 ) -> Invited:
-    """Make somebody a person of the workspace, with roles and permissions at once, and tell them.
+    """Make somebody a person of the workspace, with roles at once, and tell them.
 
     Args:
         name: only for an address that is new to the server.
@@ -60,8 +58,6 @@ def invite(
     person = create_person(actor=actor, workspace=workspace, email=email, name=name)
     for role in dict.fromkeys(roles):
         grant_role(actor=actor, workspace=workspace, role=role, person=person)
-    for permission in dict.fromkeys(permissions):
-        grant_permission(actor=actor, workspace=workspace, person=person, permission=permission)
     user = User.objects.select_for_update().get(id=person.user_id)
     if has_come(user):
         made = links.make(actor=actor, kind=Kind.NOTICE, user=user, person=person)

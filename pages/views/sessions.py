@@ -73,6 +73,7 @@ def _form(request: HttpRequest, there: str, wrong: str = "", status: int = 200) 
         "next": there,
         "wrong": wrong,
         "email": request.POST.get("email", "")[:254],
+        "password_set": request.method != "POST" and "set" in request.GET,
         "signed_out": request.method != "POST" and "out" in request.GET,
     }
     return render(request, "pages/sign_in.html", context, status=status)

@@ -17,7 +17,7 @@ from core.problems import Problem
 from notifications.mail.server import Server
 from people import errors, invitations, links, resets, throttle
 from people.models import AccountLink, Person, ResetAsked, User, Workspace
-from people.permissions import grant_permission, permissions_of
+from people.permissions import grant_permission
 from people.services import (
     create_person,
     deactivate_person,
@@ -93,7 +93,7 @@ def later(person: Person, **by: float) -> None:
 
 def test_an_invitation_sets_the_first_password_once(boss: Any) -> None:
     role = RoleFactory(workspace=boss.workspace, name="lead")
-    made = invite(boss, roles=["lead", "lead"], permissions=["view"])
+    made = invite(boss, roles=["lead", "lead"])
     person = made.person
     assert (made.notice, made.made.mailed) == (False, False), "no mail server: it is shown"
     secret = token(made.made)
@@ -102,7 +102,6 @@ def test_an_invitation_sets_the_first_password_once(boss: Any) -> None:
     assert secret.encode() not in bytes(row.token_hash)
     assert not user_of(person).has_usable_password()
     assert role.membership_set.filter(person=person, valid_until=None).count() == 1
-    assert permissions_of(person.user, boss.workspace) == {"view"}
     opened = links.find(secret)
     assert opened is not None
     assert (opened.kind, opened.email, opened.workspace) == (
@@ -362,8 +361,7 @@ def asks(email: str, where: str) -> int:
     try:
         resets.ask(email=email, address=where)
     except Problem as problem:
-        assert 0 < int(problem.headers["Retry-After"]) <= 3_600
-        return problem.status
+        return problem.status if 0 < int(problem.headers["Retry-After"]) <= 3_600 else 0
     return 200
 
 
