@@ -77,6 +77,16 @@ from api.messages import (
 )
 from api.operations import ERRORS, OPERATIONS, Operation
 from api.own_messages import BrowserBody, BrowserList, BrowserShown, SlackUserList
+from api.person_messages import (
+    InviteBody,
+    LinkBody,
+    LinkShown,
+    PersonInvited,
+    PersonList,
+    PersonPatch,
+    PersonShown,
+    RoleList,
+)
 from api.policy_messages import (
     PolicyApplied,
     PolicyBody,
@@ -161,6 +171,16 @@ STRUCTS: Final = (
     Numbers,
     *(Preferences, SlackUserList, BrowserBody, BrowserShown, BrowserList),
     *(AbsenceBody, AbsenceDeclared, AbsenceList),
+    *(
+        InviteBody,
+        PersonPatch,
+        LinkBody,
+        LinkShown,
+        PersonShown,
+        PersonInvited,
+        PersonList,
+        RoleList,
+    ),
     *(ChannelsShown, SlackBody, SlackPatch, SlackTest, SlackShown, SlackList, SlackManifest),
     *(TrialShown, NotificationList),
     *(ScheduleList, ScheduleDetailShown, OverrideBody, SwapBody, CalendarBody, CalendarTaken),

@@ -10,6 +10,7 @@ from api.views import (
     audit,
     channels,
     conversation,
+    directory,
     docs,
     drills,
     endpoints,
@@ -198,4 +199,24 @@ urlpatterns = [
         absences.AbsencesOf.as_view(),
         name="api_absences_of",
     ),
+    path("v1/people", directory.People.as_view(), name="api_people"),
+    path("v1/people/<str:person_id>", directory.PersonDetail.as_view(), name="api_person"),
+    *(
+        path(f"v1/people/<str:person_id>/{name}", view.as_view(), name=f"api_person_{name}")
+        for name, view in (
+            ("reset", directory.PersonReset),
+            ("invitation", directory.PersonInvitation),
+        )
+    ),
+    path(
+        "v1/people/<str:person_id>/roles/<str:name>",
+        directory.PersonRole.as_view(),
+        name="api_person_role",
+    ),
+    path(
+        "v1/people/<str:person_id>/permissions/<str:name>",
+        directory.PersonPermission.as_view(),
+        name="api_person_permission",
+    ),
+    path("v1/roles", directory.Roles.as_view(), name="api_roles"),
 ]

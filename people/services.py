@@ -25,6 +25,7 @@ from people.permissions import grant_permission
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?")
 NAME_LIMIT = 120
+EMAIL_LIMIT = 254
 
 
 def topic(person: UUID) -> str:
@@ -144,6 +145,8 @@ def _user(email: str, name: str, password: str | None) -> User:
     address = normal_email(email)
     if any(unicodedata.category(character).startswith("C") for character in address):
         raise errors.BadEmail(email=ascii(email))
+    if len(address) > EMAIL_LIMIT:
+        raise errors.BadEmail(email=f"{address[:60]}…")
     try:
         validate_email(address)
     except ValidationError:

@@ -8,6 +8,7 @@ from api.operations.absences import ABSENCES
 from api.operations.agents import AGENTS
 from api.operations.audit import AUDIT
 from api.operations.channels import CHANNELS
+from api.operations.directory import DIRECTORY
 from api.operations.endpoints import ENDPOINTS
 from api.operations.erasures import ERASURES
 from api.operations.numbers import NUMBERS
@@ -29,6 +30,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *PEOPLE,
     *OWN,
     *ABSENCES,
+    *DIRECTORY,
     *TEAMWORK,
     *POLICIES,
     *REHEARSALS,

@@ -85,6 +85,7 @@ ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
             "drill_running",
             *("nothing_to_escalate", "not_extendable", "extended_already"),
             *("too_many_overrides", "override_over", "not_uploaded"),
+            *("last_administrator", "person_inactive", "role_from_policy", "not_invited"),
         ),
     ),
     "Gone": (

@@ -18,7 +18,7 @@ from pages.views.settings import named
 from pages.views.showing import SeeOther
 from pages.visitor import Visitor, signed_in
 from people import directory, links
-from people.directory import WHICH
+from people.directory import WHICH, Which
 from people.errors import Refusal
 
 
@@ -29,7 +29,7 @@ def people_page(request: HttpRequest, visitor: Visitor) -> HttpResponse:
     """Who is here; administrators see more, and lead on from each."""
     _may_look(visitor)
     wanted = request.GET.get("which", "active")
-    which = cast("Which", wanted if wanted in WHICH else "active")
+    which: Which = wanted if wanted in WHICH else "active"
     search = request.GET.get("q", "").strip()[: directory.MAX_SEARCH]
     found = access.listed(
         reader=visitor.reader,

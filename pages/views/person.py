@@ -23,6 +23,7 @@ from pages import flash, once
 from pages.endpoints import decoded
 from pages.people import line, permits, role_lines, said_of
 from pages.settings import name_of
+from pages.templatetags.assentry import bare
 from pages.views.problems import told
 from pages.views.showing import SeeOther
 from pages.visitor import Visitor, signed_in
@@ -91,6 +92,8 @@ def _page(
         "here": "people",
         "one": line(found),
         "entry": found.entry,
+        # What hides in a name is no good to begin from: no name with it would be taken.
+        "plain": bare(found.entry.name) == found.entry.name,
         "is_me": person.id == visitor.person.id,
         "roles": role_lines(found.entry.roles),
         "others": [
