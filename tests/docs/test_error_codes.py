@@ -42,6 +42,7 @@ CODES: dict[str, tuple[str | None, int | None]] = {
 ELSEWHERE = {
     *("not_ready", "too_many_requests", "unavailable"),
     *("channel_exists", "pager_exists", "link_over", "no_mail_server"),
+    "reset_throttled",
 }
 
 
