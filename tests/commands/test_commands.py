@@ -17,11 +17,20 @@ from guardian.shortcuts import get_user_perms
 from agents import keys
 from agents.models import Agent, Key
 from core import ids
+from people import links
 from people.models import Membership, Person
 from people.permissions import permissions_of
+from people.services import create_person
 from policies.models import Policy, PolicyVersion
 from tests.events import events_of, kinds_of
-from tests.factories import PASSWORD, PersonFactory, RoleFactory, WorkspaceFactory, user_of
+from tests.factories import (
+    ACTOR,
+    PASSWORD,
+    PersonFactory,
+    RoleFactory,
+    WorkspaceFactory,
+    user_of,
+)
 
 POLICY = """
 assentry: 1
@@ -497,3 +506,39 @@ def test_an_absence_is_declared_and_ended():
     assert ended == {"id": declared["id"], "person": ids.encode("per", ana.id)}
     _, text = refuse("absence_end", workspace.slug, ana.user.email)
     assert text == "Ana is not away, and will not be."
+
+
+def test_person_invite_prints_the_link_where_no_mail_is_sent(workspace):
+    RoleFactory(workspace=workspace, name="lead")
+    said = run(
+        *("person_invite", workspace.slug, f"Nia-{workspace.slug}@One.example"),
+        *("--name", "Nia", "--role", "lead", "--permission", "view", "--permission", "audit"),
+    )
+    assert (said["email"], said["notice"], said["mailed"]) == (
+        f"nia-{workspace.slug}@one.example",
+        False,
+        False,
+    )
+    person = Person.objects.get(workspace=workspace)
+    assert permissions_of(person.user, workspace) == {"view", "audit"}
+    links.use(token=said["link"].rpartition("/")[2], password=PASSWORD, address="10.0.0.1")
+    assert user_of(person).check_password(PASSWORD)
+    failed, _ = refuse("person_invite", workspace.slug, said["email"])
+    assert failed["argument"] == "EMAIL"
+    failed, _ = refuse("person_invite", workspace.slug, "b@one.example", "--role", "nothing")
+    assert failed["argument"] == "--role"
+
+
+def test_person_reset_prints_a_link_and_every_log_of_theirs_says_so(person):
+    other = PersonFactory()
+    create_person(actor=ACTOR, workspace=other.workspace, email=person.user.email)
+    said = run("person_reset", person.user.email.upper())
+    for workspace in (person.workspace_id, other.workspace_id):
+        [event] = events_of(workspace, "password.reset_asked")
+        assert event["actor"] == {"type": "operator", "id": None, "via": "person_reset"}
+        assert event["data"] == {"mailed": False, "handed_to": "operator"}
+    links.use(token=said["link"].rpartition("/")[2], password="x" * 9 + "yza", address="")
+    assert refuse("person_reset", "nobody@nowhere.example")[0]["argument"] == "EMAIL"
+    gone = PersonFactory()
+    run("person_deactivate", gone.workspace.slug, gone.user.email)
+    assert "active in no workspace" in refuse("person_reset", gone.user.email)[1]

@@ -19,6 +19,7 @@ TOKEN = "Zk3-_x" * 7 + "a"
         ("%s: %s", ("Forbidden", f"/assentry/m/{TOKEN}?x=1"), "Forbidden: /assentry/m/…?x=1"),
         (f"GET https://x.example/m/{TOKEN} twice", (), "GET https://x.example/m/… twice"),
         (f"/slack/link/{TOKEN}", (), "/slack/link/…"),
+        ("%s: %s", ("Gone", f"/assentry/account/{TOKEN}"), "Gone: /assentry/account/…"),
         ("/m/short and %d%%", (5,), "/m/short and 5%"),
         ("nothing here", (), "nothing here"),
     ],
