@@ -38,9 +38,9 @@ def keep_one(*, actor: Actor, person: Person) -> None:
     Raises:
         LastAdministrator: nobody else is left who can sign in.
     """
+    Workspace.objects.select_for_update(no_key=True).get(id=person.workspace_id)
     if actor.kind == "operator":
         return
-    Workspace.objects.select_for_update(no_key=True).get(id=person.workspace_id)
     values = {"workspace": person.workspace_id, "person": person.id}
     with connection.cursor() as cursor:
         cursor.execute(_IS_ONE, values)

@@ -58,7 +58,7 @@ def invite(
     person = create_person(actor=actor, workspace=workspace, email=email, name=name)
     for role in dict.fromkeys(roles):
         grant_role(actor=actor, workspace=workspace, role=role, person=person)
-    user = User.objects.select_for_update().get(id=person.user_id)
+    user = User.objects.select_for_update(no_key=True).get(id=person.user_id)
     if has_come(user):
         made = links.make(actor=actor, kind=Kind.NOTICE, user=user, person=person)
         return Invited(person, made, notice=True, proven=is_proven(user))
@@ -72,7 +72,7 @@ def invite_again(*, actor: Actor, person: Person, show: bool = False) -> Made:
     Raises:
         NotInvited: they came before, or are not active.
     """
-    user = User.objects.select_for_update().get(id=person.user_id)
+    user = User.objects.select_for_update(no_key=True).get(id=person.user_id)
     if has_come(user) or not Person.objects.filter(id=person.id, active=True).exists():
         raise errors.NotInvited(email=user.email)
     return _link(actor, person, user, show)
@@ -85,8 +85,10 @@ def take_back(*, actor: Actor, person: Person) -> None:
     Raises:
         NotInvited: they came before, or it was taken back.
     """
-    administrators.keep_one(actor=actor, person=person)  # first: its lock comes before the user's
-    user = User.objects.select_for_update().get(id=person.user_id)
+    # Workspace, person, user: in this order wherever somebody is deactivated.
+    administrators.keep_one(actor=actor, person=person)
+    Person.objects.select_for_update(no_key=True).get(id=person.id)
+    user = User.objects.select_for_update(no_key=True).get(id=person.user_id)
     open_ones = AccountLink.objects.filter(person=person, kind=Kind.INVITATION, ended_at=None)
     if has_come(user) or not open_ones.filter(used_at=None).exists():
         raise errors.NotInvited(email=user.email)

@@ -188,9 +188,9 @@ def use(*, token: str, password: str, address: str) -> User:
     found = _of(token)
     if found is None:
         raise gone("link_over", "This link was used, or is over.")
-    # The whole lock: nobody makes them a person of another workspace meanwhile, and what is judged is
-    # what was committed before it.
-    user = User.objects.select_for_update().get(id=found.user_id)
+    # Nobody makes them a person of another workspace meanwhile, and what is judged is what was
+    # committed before it.
+    user = User.objects.select_for_update(no_key=True).get(id=found.user_id)
     link = AccountLink.objects.select_for_update(of=("self",)).get(id=found.id)
     if not _live(link, user, token, _now()):
         raise gone("link_over", "This link was used, or is over.")

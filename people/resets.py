@@ -64,7 +64,7 @@ def ask(*, email: str, address: str) -> None:
 
 @transaction.atomic
 def _mail(account: str, address: str) -> None:
-    user = User.objects.select_for_update().filter(email=account, is_active=True).first()
+    user = User.objects.select_for_update(no_key=True).filter(email=account, is_active=True).first()
     # Who signs in by other means alone is given no password by the way.
     if user is None or not user.has_usable_password():
         return
@@ -82,7 +82,7 @@ def send(*, actor: Actor, person: Person, show: bool = False) -> Made:
     Args:
         show: whether to show it beside mailing it; it is shown, too, where no mail is sent.
     """
-    user = User.objects.select_for_update().get(id=person.user_id)
+    user = User.objects.select_for_update(no_key=True).get(id=person.user_id)
     wanted = show or not links.sends_mail()
     handed = may_show(actor, user, person) if wanted else Handed.NOBODY
     made = links.make(actor=actor, kind=Kind.RESET, user=user, person=person, handed_to=handed)
@@ -94,7 +94,7 @@ def send(*, actor: Actor, person: Person, show: bool = False) -> Made:
 @transaction.atomic
 def print_link(*, actor: Actor, user: User) -> Made:
     """A link for an operator to hand over; the log of every workspace of theirs says so."""
-    held = User.objects.select_for_update().get(id=user.id)
+    held = User.objects.select_for_update(no_key=True).get(id=user.id)
     made = links.make(
         actor=actor,
         kind=Kind.RESET,

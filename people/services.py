@@ -128,6 +128,8 @@ def create_person(
         if person.active:
             raise errors.PersonExists(email=user.email, slug=workspace.slug)
         _reactivate(person)
+    # Keys are looked at when this commits: a link that was shown elsewhere waits for it by this lock.
+    User.objects.select_for_update(no_key=True).get(id=user.id)
     person.user = user
     record(
         actor=actor,
@@ -233,8 +235,8 @@ def rename_person(*, actor: Actor, person: Person, name: str) -> bool:
         NameIsTheirs: they are in another workspace too, whose people know them by it.
     """
     shown = visible_text(name, limit=NAME_LIMIT)
-    # The whole lock: nobody makes them a person of another workspace meanwhile.
-    user = User.objects.select_for_update().get(id=person.user_id)
+    # Nobody makes them a person of another workspace meanwhile.
+    user = User.objects.select_for_update(no_key=True).get(id=person.user_id)
     if user.name == shown:
         return False
     if actor.kind != "operator" and links.elsewhere(user.id, person.workspace_id):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -344,7 +343,7 @@ def test_nobody_is_mailed_who_has_no_password_or_no_workspace(mails: None) -> No
 def test_it_takes_the_same_time_for_known_and_unknown(
     mails: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(resets, "ANSWER_TAKES_S", 0.1)
+    monkeypatch.setattr(resets, "ANSWER_TAKES_S", 0.2)
     took: dict[bool, list[float]] = {True: [], False: []}
     for _ in range(3):
         for known in took:
@@ -352,9 +351,9 @@ def test_it_takes_the_same_time_for_known_and_unknown(
             started = time.monotonic()
             resets.ask(email=email, address=fresh())
             took[known].append(time.monotonic() - started)
-    known, unknown = statistics.median(took[True]), statistics.median(took[False])
-    assert min(known, unknown) >= 0.1
-    assert abs(known - unknown) < 0.02
+    known, unknown = min(took[True]), min(took[False])
+    assert min(known, unknown) >= 0.2
+    assert abs(known - unknown) < 0.02, "the work of both fits into it"
 
 
 def asks(email: str, where: str) -> int:
