@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -35,7 +35,7 @@ from oversight.invitations import invite
 from oversight.people import RoleStanding, Standing
 from people import errors, invitations, resets
 from people.absences import Away
-from people.directory import WHICH, Which
+from people.directory import WHICH
 from people.links import Made
 from people.models import Person, Workspace
 from people.services import deactivate_person, reactivate_person, rename_person
@@ -52,7 +52,7 @@ class People(PeopleDoor):
             raise bad_query("which", f"One of {', '.join(WHICH)}.")
         found = access.listed(
             reader=who.reader,
-            which=cast("Which", which),
+            which=which,
             search=query.get("q", ""),
             cursor=query.get("cursor"),
             limit=limit_of(request),
@@ -156,7 +156,7 @@ class PersonReset(PeopleDoor):
             error = errors.PersonInactive(email=person.user.email, slug=who.here.slug)
             raise conflict("person_inactive", str(error))
         made = resets.send(actor=who.actor, person=person, show=body.show_link)
-        return answer(request, _link(made), **{"Cache-Control": "no-store"})
+        return answer(request, _link(made), 200, **{"Cache-Control": "no-store"})
 
 
 class PersonInvitation(PeopleDoor):
@@ -170,7 +170,7 @@ class PersonInvitation(PeopleDoor):
             made = invitations.invite_again(actor=who.actor, person=person, show=body.show_link)
         except errors.NotInvited as error:
             raise conflict("not_invited", str(error)) from error
-        return answer(request, _link(made), **{"Cache-Control": "no-store"})
+        return answer(request, _link(made), 200, **{"Cache-Control": "no-store"})
 
     def delete(self, request: Request, person_id: str) -> HttpResponse:
         """Take it back."""

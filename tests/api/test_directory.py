@@ -235,7 +235,7 @@ def test_who_may_look_sees_less_and_others_nothing(
             ("PUT", "/roles/reviewers", "/roles/{name}"),
             ("DELETE", "/permissions/audit", "/permissions/{name}"),
         ):
-            options = {"json": {}} if method in ("PATCH", "POST") else {}
+            options: dict[str, Any] = {"json": {}} if method in ("PATCH", "POST") else {}
             assert code(one(who, method, boss, rest, told, **options)) == "403 not_administrator"
         assert (
             code(call(who, "POST", "/people", json={"email": address()})) == "403 not_administrator"
@@ -255,7 +255,7 @@ def test_nothing_crosses_a_workspace(tenant: Tenant, boss: Person) -> None:
         ("PUT", "/roles/reviewers"),
         ("PUT", "/permissions/administer"),
     ):
-        options = {"json": {}} if method in ("PATCH", "POST") else {}
+        options: dict[str, Any] = {"json": {}} if method in ("PATCH", "POST") else {}
         answer = boss.call(method, f"/people/{id_of(stranger)}{rest}", **options)
         assert answer.status_code == 404, (method, rest)
     assert kinds_of(stranger.workspace_id) == before

@@ -101,7 +101,7 @@ def test_two_who_remove_each_other_at_once_leave_one(both: Any) -> None:
 def test_many_who_leave_at_once_leave_one() -> None:
     workspace = WorkspaceFactory()
     people = [administrator(workspace) for _ in range(5)]
-    results = together([lambda who=who: deactivate(who, who) for who in people])
+    results = together([partial(deactivate, who, who) for who in people])
     assert results.count(True) == 4
     assert left(workspace) == 1
 
