@@ -23,6 +23,12 @@ class OwnerInactive(Refusal):
     argument = "owner"
 
 
+class NoSuchOwner(Refusal):
+    """The owner must be an active person of this workspace: check the spelling."""
+
+    argument = "owner"
+
+
 class AgentRetired(Refusal):
     """Agent “{name}” is retired, which is final: create another agent."""
 
@@ -51,3 +57,9 @@ class BadScope(Refusal):
     """A key's scopes are one or more of {known}."""
 
     argument = "scope"
+
+
+class BadOverlap(Refusal):
+    """The old key goes on for 1 second to {days} days: 90s, 15m, 4h or 2d.  To end it at once, revoke it."""
+
+    argument = "overlap"

@@ -63,9 +63,12 @@ class Key(models.Model):
     expires_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
     last_used_at = models.DateTimeField(null=True)
+    #: The key that this one was made to replace (`agents.rotation`).
+    replaces_id = models.UUIDField(null=True)
 
     class Meta:
         constraints = [
+            models.UniqueConstraint(fields=["replaces_id"], name="key_replaced_once"),
             models.CheckConstraint(
                 condition=models.Q(kind__in=["agt", "tool", "aud"]), name="key_kind_known"
             ),
@@ -76,7 +79,14 @@ class Key(models.Model):
                 name="key_of_agent_tool_or_auditor",
             ),
         ]
-        indexes = [models.Index(fields=["agent"], name="key_agent")]
+        indexes = [
+            models.Index(fields=["agent"], name="key_agent"),
+            models.Index(
+                fields=["workspace", "-id"],
+                condition=models.Q(agent=None),
+                name="key_without_agent",
+            ),
+        ]
 
 
 class Run(models.Model):
@@ -125,7 +135,10 @@ class Run(models.Model):
                 name="run_ended_says_when",
             ),
         ]
-        indexes = [models.Index(fields=["agent", "-created_at", "-id"], name="run_of_agent")]
+        indexes = [
+            models.Index(fields=["agent", "-created_at", "-id"], name="run_of_agent"),
+            models.Index(fields=["agent", "agent_version", "created_at"], name="run_of_version"),
+        ]
 
 
 class Step(models.Model):

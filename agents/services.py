@@ -22,7 +22,7 @@ from core import ids
 from core.clock import ClockTimestamp
 from core.nudge import nudger
 from people.models import Person, Workspace
-from people.services import visible_text
+from people.services import visible_text, wake_after_commit
 
 NAME_LIMIT: Final = 80
 ACTION_LIMIT: Final = 120
@@ -76,6 +76,42 @@ def create_agent(*, actor: Actor, workspace: Workspace, name: str, owner: Person
         data=kinds.AgentCreated(name=shown, owner=ids.encode("per", owner.id)),
     )
     return agent
+
+
+@transaction.atomic
+def change_owner(*, actor: Actor, agent: Agent, owner: Person) -> bool:
+    """Let somebody else answer for an agent; false where they do already.
+
+    Whoever decides on its requests meanwhile waits: a yes that its new owner gave before counts no
+    more, and the one before may decide from now on where a role asks them.
+
+    Raises:
+        NoSuchOwner, AgentRetired: the input names what to change.
+    """
+    held = Agent.objects.select_for_update(no_key=True).get(id=agent.id)
+    # The person is held as well: whoever deactivates them at this moment comes before or after.
+    answers = Person.objects.select_for_update(no_key=True, of=("self",)).filter(
+        id=owner.id, workspace_id=held.workspace_id, active=True, user__is_active=True
+    )
+    if not answers.exists():
+        raise errors.NoSuchOwner
+    if held.owner_id == owner.id:
+        return False
+    if held.state == Agent.State.RETIRED:
+        raise errors.AgentRetired(name=held.name)
+    before, held.owner_id = held.owner_id, owner.id
+    held.save(update_fields=["owner_id"])
+    record(
+        actor=actor,
+        workspace=held.workspace_id,
+        subject=("agt", held.id),
+        data=kinds.AgentOwnerChanged(
+            before=ids.encode("per", before), after=ids.encode("per", owner.id)
+        ),
+    )
+    for person in (before, owner.id):
+        wake_after_commit(person)
+    return True
 
 
 @transaction.atomic

@@ -11,13 +11,16 @@ from approvals.access import MAY_SEE, Reader
 from core.db import pool
 from core.problems import not_found
 
+#: The condition under which ``%(person)s`` may see ``run`` of ``agent``.
+MAY_SEE_RUN: Final = f"""
+    (agent.owner_id = %(person)s OR run.initiator_id = %(person)s OR %(view)s
+     OR EXISTS (SELECT 1 FROM approvals_request r WHERE r.run_id = run.id AND {MAY_SEE}))
+"""
 _MAY_SEE_RUN: Final = f"""
 SELECT 1
   FROM agents_run run
   JOIN agents_agent agent ON agent.id = run.agent_id
- WHERE run.id = %(run)s AND run.workspace_id = %(workspace)s
-   AND (agent.owner_id = %(person)s OR run.initiator_id = %(person)s OR %(view)s
-        OR EXISTS (SELECT 1 FROM approvals_request r WHERE r.run_id = run.id AND {MAY_SEE}))
+ WHERE run.id = %(run)s AND run.workspace_id = %(workspace)s AND {MAY_SEE_RUN}
 """
 
 

@@ -272,3 +272,25 @@ def set_plain_http(*, actor: Actor, workspace: Workspace, allowed: bool) -> bool
         data=kinds.PlainHttpSet(allowed=allowed),
     )
     return True
+
+
+@transaction.atomic
+def rename_workspace(*, actor: Actor, workspace: Workspace, name: str) -> bool:
+    """Give the workspace another name for people to read; its slug stays.  False where it is so already.
+
+    Raises:
+        BadText: the input names what to change.
+    """
+    shown = visible_text(name, limit=NAME_LIMIT)
+    held = Workspace.objects.select_for_update(no_key=True).get(id=workspace.id)
+    if held.name == shown:
+        return False
+    before, held.name = held.name, shown
+    held.save(update_fields=["name"])
+    record(
+        actor=actor,
+        workspace=held.id,
+        subject=("wsp", held.id),
+        data=kinds.WorkspaceRenamed(before=before, after=shown),
+    )
+    return True

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from audit.kinds.agents import (
     AgentCreated,
+    AgentOwnerChanged,
     AgentStateChanged,
     KeyCreated,
     KeyRevoked,
+    KeyRotated,
     RunEnded,
     RunStarted,
     StepsReported,
@@ -109,6 +111,7 @@ from audit.kinds.people import (
     SignedOut,
     SignInFailed,
     WorkspaceCreated,
+    WorkspaceRenamed,
 )
 from audit.kinds.permits import (
     ActionRecorded,
@@ -151,6 +154,7 @@ __all__ = [
     "AbsenceEnded",
     "ActionRecorded",
     "AgentCreated",
+    "AgentOwnerChanged",
     "AgentStateChanged",
     "AnchorAdded",
     "AnchorRemoved",
@@ -182,6 +186,7 @@ __all__ = [
     "InvitationWithdrawn",
     "KeyCreated",
     "KeyRevoked",
+    "KeyRotated",
     "KillSwitchDrilled",
     "KillSwitchPressed",
     "KillSwitchUndone",
@@ -265,6 +270,7 @@ __all__ = [
     "StepsReported",
     "SubjectErased",
     "WorkspaceCreated",
+    "WorkspaceRenamed",
 ]
 
 #: Every kind by its name.

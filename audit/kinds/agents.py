@@ -39,6 +39,14 @@ class AgentStateChanged(Data, frozen=True, kw_only=True):
     after: str
 
 
+class AgentOwnerChanged(Data, frozen=True, kw_only=True):
+    """Somebody else answers for it from now on; people by their ids."""
+
+    KIND = "agent.owner_changed"
+    before: str
+    after: str
+
+
 class KeyCreated(Data, frozen=True, kw_only=True):
     """``agent`` is none for a tool's key and an auditor's; ``actions`` are those it may consume permits of."""
 
@@ -52,3 +60,11 @@ class KeyCreated(Data, frozen=True, kw_only=True):
 
 class KeyRevoked(Data, frozen=True, kw_only=True):
     KIND = "key.revoked"
+
+
+class KeyRotated(Data, frozen=True, kw_only=True):
+    """``after`` takes its place; the key itself ends so many seconds later, or earlier where it expires."""
+
+    KIND = "key.rotated"
+    after: str
+    overlap_s: int

@@ -16,6 +16,14 @@ class WorkspaceCreated(Data, frozen=True, kw_only=True):
     KIND = "workspace.created"
 
 
+class WorkspaceRenamed(Data, frozen=True, kw_only=True):
+    """What people read as the workspace's name; its slug stays."""
+
+    KIND = "workspace.renamed"
+    before: str
+    after: str
+
+
 class PlainHttpSet(Data, frozen=True, kw_only=True):
     """Whether callbacks may go to plain http addresses."""
 
