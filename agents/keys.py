@@ -54,9 +54,14 @@ def make(kind: str, key_id: UUID) -> tuple[str, bytes]:
     if kind not in KINDS:
         raise BadKey(f"There is no kind of key called {kind!r}.")
     secret = "".join(secrets.choice(_LETTERS) for _ in range(SECRET_LENGTH))
-    text = f"{PREFIX}_{kind}_{ids.encode_suffix(key_id)}_{secret}"
+    text = f"{prefix(kind, key_id)}_{secret}"
     token = text + checksum(text)
     return token, digest(token)
+
+
+def prefix(kind: str, key_id: UUID) -> str:
+    """What the text of this key begins with: the part that is not secret, and names it."""
+    return f"{PREFIX}_{kind}_{ids.encode_suffix(key_id)}"
 
 
 def parse(token: str) -> ParsedKey:

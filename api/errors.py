@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import psycopg
@@ -17,8 +16,6 @@ from core.db import Unavailable
 from core.problems import FieldError, Problem
 from core.strict_json import MAX_BYTES
 from people.errors import Refusal
-
-_ERROR_CODE = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def handle(error: Exception, context: dict[str, Any]) -> HttpResponse:
@@ -41,8 +38,7 @@ def known_problem(error: Exception) -> Problem | None:
         case Http404() | exceptions.NotFound():
             return problems.not_found()
         case Refusal():
-            code = _ERROR_CODE.sub("_", type(error).__name__).lower()
-            return problems.invalid([FieldError(f"/{error.argument}", code, str(error))])
+            return problems.invalid([FieldError(f"/{error.argument}", error.code, str(error))])
         case RequestDataTooBig():
             return problems.too_large(MAX_BYTES)
         case PermissionDenied():

@@ -47,6 +47,18 @@ from api.endpoint_messages import (
     Replayed,
 )
 from api.hot import ConsumeBody, Nothing, WaitFor
+from api.key_messages import (
+    AgentBody,
+    AgentDetail,
+    AgentKeyBody,
+    AgentPatch,
+    AgentShown,
+    KeyBody,
+    KeyRotated,
+    KeySecret,
+    KeyShown,
+    RotateBody,
+)
 from api.messages import (
     AgentMe,
     AlikeBody,
@@ -111,6 +123,7 @@ from api.schedule_messages import (
     ScheduleList,
     SwapBody,
 )
+from api.workspace_messages import WorkspacePatch, WorkspaceShown
 from approvals.consuming import Consumed
 from approvals.permits import Issued
 from approvals.results import ToolResult
@@ -164,6 +177,9 @@ STRUCTS: Final = (
     *(Nothing, Issued, ConsumeBody, Consumed, ToolResult, RevokeBody),
     *(EndpointBody, EndpointPatch, EndpointShown, EndpointSecret, EndpointList),
     *(CallbackShown, CallbackList, ReplayBody, Replayed),
+    *(AgentBody, AgentPatch, AgentShown, AgentDetail, AgentKeyBody),
+    *(KeyBody, KeyShown, KeySecret, KeyRotated, RotateBody),
+    *(WorkspacePatch, WorkspaceShown),
     *(KillBody, KillShown, KillList),
     *(CheckpointShown, EventShown, InclusionShown, ConsistencyShown, Packet, AccessReview),
     *(ErasureBody, ErasureShown, ErasureList, HoldBody, LiftBody, HoldShown, HoldList),
@@ -222,7 +238,10 @@ def document() -> dict[str, Any]:
             {"name": "People", "description": "Calls of a signed-in person"},
             {"name": "Policy", "description": "The document that decides who is asked"},
             {"name": "Rehearsal", "description": "What would happen, and who would be reached"},
-            {"name": "Administration", "description": "Endpoints, channels, the kill switch"},
+            {
+                "name": "Administration",
+                "description": "Agents, keys, endpoints, channels, settings",
+            },
             {"name": "Log", "description": "The audit log, for auditors and administrators"},
             {"name": "Server", "description": "The server about itself"},
         ],
@@ -273,6 +292,8 @@ def schemas() -> dict[str, Any]:
     found["RequestList"] = _page_of("RequestObject")
     found["EventList"] = _page_of("EventShown")
     found["ExportList"] = _page_of("ExportShown")
+    found["AgentList"] = _page_of("AgentShown")
+    found["KeyList"] = _page_of("KeyShown")
     found["Waited"] = {
         "type": "object",
         "description": "Every request that was asked for, in that order.",
@@ -309,6 +330,8 @@ def _words() -> dict[str, dict[str, list[str]]]:
         "PersonMe": {"kind": ["person"]},
         "Preferences": {"digest": list(DIGESTS)},
         "AgentMe": {"kind": ["agent"], "state": ["active", "suspended", "retired"]},
+        "AgentShown": {"state": ["active", "suspended", "retired"]},
+        "KeyShown": {"kind": ["agt", "tool", "aud"], "state": ["active", "expired", "revoked"]},
     }
 
 

@@ -17,6 +17,7 @@ from api.views import (
     erasures,
     events,
     exports,
+    keys,
     kill_switch,
     numbers,
     own,
@@ -29,6 +30,7 @@ from api.views import (
     schedules,
     session,
     teamwork,
+    workspace,
 )
 
 urlpatterns = [
@@ -84,6 +86,13 @@ urlpatterns = [
     path(
         "v1/permits/<str:subject>/result", permits.PermitResult.as_view(), name="api_permit_result"
     ),
+    path("v1/agents", keys.Agents.as_view(), name="api_agents"),
+    path("v1/agents/<str:agent_id>", keys.AgentDoor.as_view(), name="api_agent"),
+    path("v1/agents/<str:agent_id>/keys", keys.AgentKeys.as_view(), name="api_agent_keys"),
+    path("v1/keys", keys.Keys.as_view(), name="api_keys"),
+    path("v1/keys/<str:key_id>", keys.KeyDoor.as_view(), name="api_key"),
+    path("v1/keys/<str:key_id>/rotate", keys.Rotate.as_view(), name="api_key_rotate"),
+    path("v1/workspace", workspace.WorkspaceDoor.as_view(), name="api_workspace"),
     path("v1/endpoints", endpoints.Endpoints.as_view(), name="api_endpoints"),
     path("v1/endpoints/<str:endpoint_id>", endpoints.EndpointDetail.as_view(), name="api_endpoint"),
     *(

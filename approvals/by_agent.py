@@ -54,12 +54,12 @@ SELECT run.id, run.external_id, run.agent_version, run.state, run.created_at
 class Asked:
     """Requests of one agent: those of the last `DAYS` days, and those that wait now."""
 
-    asked: int = 0
-    approved: int = 0
-    rejected: int = 0
+    asked: int
+    approved: int
+    rejected: int
     #: Those that a person changed.
-    edited: int = 0
-    waiting: int = 0
+    edited: int
+    waiting: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +93,7 @@ def counts(agents: Iterable[UUID]) -> dict[UUID, Asked]:
         lately = {row[0]: row[1:] for row in conn.execute(_COUNTS, values)}
         waiting = dict(conn.execute(_WAITING, values).fetchall())
     return {
-        one: Asked(*lately.get(one, (0, 0, 0, 0)), waiting=waiting.get(one, 0))
-        for one in values["agents"]
+        one: Asked(*lately.get(one, (0, 0, 0, 0)), waiting.get(one, 0)) for one in values["agents"]
     }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -18,7 +18,8 @@ from django.db import transaction
 from agents import lists, services
 from agents.errors import NoSuchOwner
 from agents.lists import AgentRow, KeyRow, Version
-from agents.models import Agent
+from agents.models import Agent, Key
+from agents.services import NewKey
 from approvals import by_agent
 from approvals.access import Reader
 from approvals.by_agent import Asked
@@ -27,9 +28,10 @@ from core import ids
 from core.db import pool
 from core.emails import normal_email
 from core.paging import Page
-from core.problems import conflict, not_found
+from core.problems import FieldError, conflict, invalid, not_found
 from oversight.channels import must_administer
-from people.models import Person
+from oversight.models import Kill
+from people.models import Person, Workspace
 
 _SEE_ALL: Final = frozenset({"administer", "audit", "view"})
 _STOPPED: Final = """
@@ -137,11 +139,59 @@ def set_state(*, actor: Actor, agent: Agent, state: Agent.State) -> bool:
         Problem: 409 ``agent_stopped``: what the kill switch holds, undoing its use gives back.
     """
     held = Agent.objects.select_for_update(no_key=True).get(id=agent.id)
-    if state == Agent.State.ACTIVE and _stopped(held.workspace_id, [held.id]):
+    uses = Kill.objects.filter(workspace_id=held.workspace_id, undone_at=None)
+    resumes = held.state == Agent.State.SUSPENDED and state == Agent.State.ACTIVE
+    if resumes and uses.filter(suspended__contains=[held.id]).exists():
         raise conflict(
             "agent_stopped", "The kill switch stopped it: undo that use, and it acts again."
         )
     return services.set_state(actor=actor, agent=held, state=state)
+
+
+@transaction.atomic
+def change(
+    *, actor: Actor, agent: Agent, owner: Person | None = None, state: Agent.State | None = None
+) -> None:
+    """Give an agent another owner, another state, or both together; what is None stays.
+
+    Raises:
+        NoSuchOwner, AgentRetired, Problem: as `agents.services.change_owner` and `set_state`.
+    """
+    if owner is not None:
+        services.change_owner(actor=actor, agent=agent, owner=owner)
+    if state is not None:
+        set_state(actor=actor, agent=agent, state=state)
+
+
+def create_named_key(
+    *,
+    actor: Actor,
+    workspace: Workspace,
+    kind: str,
+    name: str,
+    actions: Sequence[str],
+    expires_in: timedelta | None,
+) -> NewKey:
+    """A key of a tool (``tool``) or an auditor (``aud``).
+
+    Raises:
+        BadText, BadAction: the input names what to change.
+        Problem: 422 for another kind, and for actions of an auditor.
+    """
+    match kind:
+        case Key.Kind.TOOL:
+            return services.create_tool_key(
+                actor=actor, workspace=workspace, name=name, actions=actions, expires_in=expires_in
+            )
+        case Key.Kind.AUDITOR if actions:
+            fault = FieldError("/actions", "not_of_this_kind", "Only a tool uses permits.")
+        case Key.Kind.AUDITOR:
+            return services.create_auditor_key(
+                actor=actor, workspace=workspace, name=name, expires_in=expires_in
+            )
+        case _:
+            fault = FieldError("/kind", "unknown_kind", "Choose a tool or an auditor.")
+    raise invalid([fault])
 
 
 def keys(

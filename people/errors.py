@@ -6,7 +6,10 @@ commands and endpoints call it.
 
 from __future__ import annotations
 
-from typing import ClassVar
+import re
+from typing import ClassVar, Final
+
+_WORD: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 class Refusal(ValueError):
@@ -16,6 +19,11 @@ class Refusal(ValueError):
 
     def __init__(self, **facts: object) -> None:
         super().__init__(" ".join((self.__doc__ or "").format(**facts).split()))
+
+    @property
+    def code(self) -> str:
+        """The stable word for it, from the name of its class: ``bad_slug``."""
+        return _WORD.sub("_", type(self).__name__).lower()
 
 
 class BadSlug(Refusal):

@@ -6,7 +6,7 @@ import base64
 import threading
 import time
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -46,6 +46,19 @@ SELECT id, public FROM signing_signingkey
 _EVERY: Final = """
 SELECT id, public FROM signing_signingkey WHERE purpose = %s ORDER BY created_at DESC, id
 """
+
+_SINCE: Final = """
+SELECT purpose, id, created_at FROM signing_signingkey WHERE retired_at IS NULL ORDER BY purpose
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """Which key signs for what, by its ``kid``, and since when."""
+
+    purpose: str
+    kid: str
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +161,14 @@ def publics(purpose: str) -> list[tuple[str, bytes]]:
     signers.current(purpose)  # there is one from the first look on
     with pool().connection() as conn:
         return conn.execute(_EVERY, [purpose]).fetchall()
+
+
+def signing() -> list[Signs]:
+    """Return the key that signs for each purpose now."""
+    for purpose in PURPOSES:
+        signers.current(purpose)  # there is one from the first look on
+    with pool().connection() as conn:
+        return [Signs(*row) for row in conn.execute(_SINCE)]
 
 
 def key_set(purpose: str) -> dict[str, Any]:

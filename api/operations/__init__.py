@@ -11,6 +11,7 @@ from api.operations.channels import CHANNELS
 from api.operations.directory import DIRECTORY
 from api.operations.endpoints import ENDPOINTS
 from api.operations.erasures import ERASURES
+from api.operations.keys import KEYS
 from api.operations.numbers import NUMBERS
 from api.operations.own import OWN
 from api.operations.people import PEOPLE
@@ -35,6 +36,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *POLICIES,
     *REHEARSALS,
     *ENDPOINTS,
+    *KEYS,
     *CHANNELS,
     *SCHEDULES,
     *AUDIT,
