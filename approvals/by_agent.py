@@ -89,6 +89,7 @@ def counts(agents: Iterable[UUID]) -> dict[UUID, Asked]:
     values = {"agents": list(agents)}
     if not values["agents"]:
         return {}
+    lately: dict[UUID, tuple[int, int, int, int]]
     with pool().connection() as conn:
         lately = {row[0]: row[1:] for row in conn.execute(_COUNTS, values)}
         waiting = dict(conn.execute(_WAITING, values).fetchall())

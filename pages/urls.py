@@ -7,6 +7,8 @@ from django.urls import path
 from pages.views import (
     absences,
     accounts,
+    agent,
+    agents,
     ahead,
     alike,
     attention,
@@ -19,6 +21,7 @@ from pages.views import (
     exports,
     inbox,
     installing,
+    keys,
     log,
     mail_link,
     numbers,
@@ -34,6 +37,7 @@ from pages.views import (
     slack_link,
     stopping,
     teamwork,
+    workspace,
 )
 
 urlpatterns = [
@@ -64,6 +68,23 @@ urlpatterns = [
     path("log/exports/<str:export_id>/manifest", exports.export_manifest, name="export_manifest"),
     path("log/<str:event_id>", log.event_page, name="event"),
     path("runs/<str:run_id>", runs.run_page, name="run"),
+    path("agents", agents.agents_page, name="agents"),
+    path("agents/<str:agt_id>", agent.agent_page, name="agent"),
+    path("agents/<str:agt_id>/retire", agent.retire_view, name="agent_retire"),
+    *(
+        path(f"agents/<str:agt_id>/{name.removeprefix('agent_')}", view, name=name)
+        for name, view in agent.VIEWS.items()
+    ),
+    path("keys", keys.keys_page, name="keys"),
+    path("keys/<str:key_id>", keys.key_page, name="key"),
+    path("keys/<str:key_id>/rotate", keys.rotate_view, name="key_rotate"),
+    path("keys/<str:key_id>/revoke", keys.revoke_view, name="key_revoke"),
+    path("workspace/settings", workspace.settings_page, name="workspace_settings"),
+    *(
+        path(f"workspace/settings/{name}", view, name=f"workspace_{name}")
+        for name, view in workspace.VIEWS.items()
+    ),
+    path("workspace/settings/holds/<str:hld_id>/lift", workspace.lift_view, name="workspace_lift"),
     path("endpoints", endpoints.endpoints_page, name="endpoints"),
     path("endpoints/<str:end_id>", endpoint.endpoint_page, name="endpoint"),
     path("endpoints/<str:end_id>/delete", endpoint.delete_view, name="endpoint_delete"),

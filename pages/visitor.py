@@ -23,6 +23,7 @@ from audit.actor import Actor
 from core.problems import Problem, not_found
 from oversight import numbers
 from oversight.access import may_audit, may_stop_any
+from oversight.agents import sees_any
 from oversight.channels import may_administer
 from people.models import Person, User
 from people.permissions import permissions_of
@@ -54,6 +55,8 @@ class Shell:
     administers: bool = False
     #: Whether it leads to the numbers.
     counts: bool = False
+    #: Whether there is any agent that they see.
+    sees_agents: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,7 @@ def visitor(user: User, person: Person, people: tuple[Person, ...]) -> Visitor:
         audits=may_audit(reader),
         administers=may_administer(reader),
         counts=numbers.may_read(reader),
+        sees_agents=sees_any(reader),
     )
     return Visitor(user, person, people, reader, around)
 

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from agents.models import Agent, Key
-from agents.services import create_auditor_key, create_tool_key
+from agents.services import create_tool_key
 from core import ids
 from oversight.models import Kill
 from people.models import Person as Somebody
@@ -494,7 +494,6 @@ class TestWho:
         assert status(two, "DELETE", key) == gone
         assert status(owner, "DELETE", key) == "204", "an owner ends what may have leaked"
         assert code(me(tenant, tenant.key.token)) == "401 key_revoked"
-        assert create_auditor_key(actor=ACTOR, workspace=tenant.workspace, name="A")
 
     def test_no_key_opens_any_of_it(self, tenant: Tenant) -> None:
         for method, path in (("GET", "/agents"), ("GET", "/keys"), ("GET", "/workspace")):
