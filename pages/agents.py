@@ -142,7 +142,7 @@ def key_line(row: KeyRow) -> KeyLine:
         dot, said = "back", "Replaced, and still valid"
     return KeyLine(
         id=ids.encode("key", row.id),
-        label=row.name or f"{prefix[:20]}…",
+        label=row.name or prefix,
         kind=KINDS[row.kind],
         prefix=prefix,
         agent="" if row.agent_id is None else ids.encode("agt", row.agent_id),

@@ -164,9 +164,7 @@ def publics(purpose: str) -> list[tuple[str, bytes]]:
 
 
 def signing() -> list[Signs]:
-    """Return the key that signs for each purpose now."""
-    for purpose in PURPOSES:
-        signers.current(purpose)  # there is one from the first look on
+    """Return the key that signs for each purpose now; none for what was never signed."""
     with pool().connection() as conn:
         return [Signs(*row) for row in conn.execute(_SINCE)]
 
