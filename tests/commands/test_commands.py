@@ -542,3 +542,29 @@ def test_person_reset_prints_a_link_and_every_log_of_theirs_says_so(person):
     gone = PersonFactory()
     run("person_deactivate", gone.workspace.slug, gone.user.email)
     assert "active in no workspace" in refuse("person_reset", gone.user.email)[1]
+
+
+def test_a_key_is_rotated_and_an_agent_handed_over(workspace, person):
+    made = run("agent_create", workspace.slug, "bot", "--owner", person.user.email)
+    done = run("key_rotate", workspace.slug, made["key_id"], "--overlap", "2h")
+    old, new = (Key.objects.get(id=ids.decode("key", one)) for one in (made["key_id"], done["id"]))
+    assert (new.replaces_id, new.agent_id, new.scopes) == (old.id, old.agent_id, old.scopes)
+    assert new.hash == keys.digest(done["key"])
+    assert old.expires_at is not None
+    assert done["old_until"] == old.expires_at.isoformat().replace("+00:00", "Z")
+    assert "was replaced before" in refuse("key_rotate", workspace.slug, made["key_id"])[1]
+    wrong = refuse("key_rotate", workspace.slug, done["id"], "--overlap", "31d")[1]
+    assert wrong.startswith("--overlap: The old key goes on for")
+    assert refuse("key_rotate", workspace.slug, made["id"])[1].startswith("ID: The id of a key")
+    elsewhere = WorkspaceFactory()
+    assert "has no key" in refuse("key_rotate", elsewhere.slug, done["id"])[1]
+    ben = PersonFactory(workspace=workspace)
+    handed = run("agent_owner", workspace.slug, "bot", ben.user.email)
+    assert handed == {"id": made["id"], "owner": ids.encode("per", ben.id), "changed": True}
+    assert run("agent_owner", workspace.slug, "bot", ben.user.email)["changed"] is False
+    assert refuse("agent_owner", workspace.slug, "bot", "x@one.example")[1].startswith("EMAIL:")
+    assert [event["kind"] for event in events_of(workspace.id)][-3:] == [
+        "key.rotated",
+        "person.created",
+        "agent.owner_changed",
+    ]
