@@ -76,7 +76,7 @@ def test_an_agent_is_registered_gets_a_key_shown_once_and_submits_with_it(office
     page = browser.get("/agents")
     nav = page.tree.one("nav", aria_label="Main")
     assert nav.one("a", href="/agents").attributes["aria-current"] == "page"
-    assert browser.get("/").tree.one("nav", aria_label="Main").one("a", href="/agents")
+    assert browser.get("/").tree.one("nav", aria_label="Main").all("a", href="/agents")
     page = fill(browser, page.form("/agents"), name="refund-bot", owner=office.rita.user.email)
     agent = Agent.objects.get(workspace=office.workspace, name="refund-bot")
     assert page.answer.url.partition("#")[0].endswith(agent_path(agent))
@@ -135,10 +135,10 @@ def test_what_stands_in_the_list_and_on_the_page(office: Office) -> None:
     facts = rows_of(page)
     assert (facts["Owner"], facts["Waiting"], facts["In 30 days"]) == ("Olga O", "1", "1 request")
     assert "2.1" in page.tree.one("ol", id="versions").text
-    assert page.tree.one("a", href=f"/stop?what={ids.encode('agt', office.agent.id)}")
+    assert page.tree.all("a", href=f"/stop?what={ids.encode('agt', office.agent.id)}")
     assert not page.tree.all("a", href=f"/requests/{request_id}"), "an administrator sees none"
     seen = office.browser(office.olga).get(agent_path(office.agent))
-    assert seen.tree.one("a", href=f"/requests/{request_id}")
+    assert seen.tree.all("a", href=f"/requests/{request_id}")
     assert "run-7" in seen.main
     stopping = browser.get(f"/stop?what={ids.encode('agt', office.agent.id)}")
     assert stopping.status == 200
@@ -216,7 +216,7 @@ def test_a_key_is_replaced_with_overlap_and_revoked_for_good(office: Office) -> 
     assert opens(office, token) == opens(office, office.key.token) == 200
     before = browser.get(key_path(old))
     assert "Replaced, and still valid until" in before.main
-    assert before.tree.one("a", href=key_path(new))
+    assert before.tree.all("a", href=key_path(new))
     assert not before.tree.all("form", action=f"{key_path(old)}/rotate")
     again = post(browser, f"{key_path(old)}/rotate", overlap="1h", lasts="same")
     assert again.status == 409

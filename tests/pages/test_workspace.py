@@ -59,7 +59,7 @@ def kinds(office: Office) -> list[tuple[str, str, Any]]:
 
 def test_each_setting_is_set_said_and_an_event(office: Office) -> None:
     browser, by = office.browser(office.ned), ids.encode("per", office.ned.id)
-    assert browser.get("/settings").tree.one("main").one("a", href=PATH)
+    assert browser.get("/settings").tree.one("main").all("a", href=PATH)
     page = set_(browser, "name", name="  Payments & Co <b> ")
     assert "another name" in flash_of(page)
     assert page.tree.one("span", title="Workspace").text == "Payments & Co <b>"
