@@ -145,13 +145,15 @@ def agents(
     values: dict[str, Any] = {"workspace": workspace, "owner": owner, "limit": limit + 1}
     statement = _AGENTS
     if search:
+        if "\0" in search:  # no name has one, and the database takes none
+            return Page([], None, None)
         statement += " AND position(lower(%(search)s) IN lower(a.name)) > 0"
         values["search"] = search
     if state is not None:
         statement += " AND a.state = %(state)s"
         values["state"] = state
     if place is not None:
-        values |= {"name": place.key[0], "id": _uuid(place.key[1])}
+        values |= {"name": _name(place.key[0]), "id": _uuid(place.key[1])}
         statement += f" AND (a.name, a.id) {_sign(place)} (%(name)s, %(id)s)"
     way = "DESC" if place is not None and place.backwards else "ASC"
     statement += f" ORDER BY a.name {way}, a.id {way} LIMIT %(limit)s"
@@ -222,6 +224,13 @@ def key(*, workspace: UUID, key: UUID) -> KeyRow | None:
 
 def _sign(place: Cursor) -> str:
     return "<" if place.backwards else ">"
+
+
+def _name(text: str) -> str:
+    """A name in a cursor, which its sender may have written."""
+    if "\0" in text:
+        raise paging.not_ours()
+    return text
 
 
 def _uuid(text: str) -> UUID:

@@ -78,8 +78,9 @@ class AgentKeyBody(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
     """The body of ``POST /agents/{id}/keys``."""
 
     scopes: Annotated[
-        list[str], Meta(max_length=10, description="Left out: requests:read and requests:submit")
-    ] = []
+        list[str] | None,
+        Meta(description="Left out: requests:read and requests:submit"),
+    ] = None
     expires_in: Annotated[Duration | None, Meta(description="Left out: never")] = None
     rate_limit: Annotated[
         int | None, Meta(description="Calls a minute, from 1 to 1000000; left out: no limit")

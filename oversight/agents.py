@@ -253,6 +253,8 @@ def person_of(*, workspace: UUID, named: str) -> Person:
         workspace_id=workspace, active=True, user__is_active=True
     )
     named = named.strip()
+    if "\0" in named:  # no address has one, and the database takes none
+        raise NoSuchOwner
     if "@" in named:
         found = active.filter(user__email=normal_email(named)).first()
     else:

@@ -60,7 +60,7 @@ class TypedKey:
             kind=form.get("kind", ""),
             name=form.get("name", "").strip()[:200],
             scopes=tuple(form.getlist("scopes")[:_MOST]),
-            actions=form.get("actions", "").replace("\r\n", "\n")[:20_000],
+            actions=form.get("actions", "").replace("\r\n", "\n").replace("\0", "\ufffd")[:20_000],
             lasts=form.get("lasts", "").strip()[:20],
             rate_limit=form.get("rate_limit", "").strip()[:20],
         )

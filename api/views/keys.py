@@ -115,7 +115,7 @@ class AgentKeys(PeopleDoor):
             made = services.create_key(
                 actor=who.actor,
                 agent=agent,
-                scopes=body.scopes or SCOPES,
+                scopes=SCOPES if body.scopes is None else body.scopes,
                 expires_in=_duration("/expires_in", body.expires_in),
                 rate_limit=body.rate_limit,
             )

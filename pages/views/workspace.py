@@ -139,7 +139,7 @@ def _hold(form: QueryDict, visitor: Visitor) -> str:
             workspace=workspace,
             scope=scope,
             target=target,
-            reason=form.get("reason", ""),
+            reason=_reason(form),
             person=visitor.person.id,
         )
     except Problem as problem:
@@ -147,6 +147,11 @@ def _hold(form: QueryDict, visitor: Visitor) -> str:
             raise _fault("There is no such request or person here.") from None
         raise
     return "The hold stands: what it covers is not erased."
+
+
+def _reason(form: QueryDict) -> str:
+    """Why, as it was typed; what the database cannot hold is made plain."""
+    return form.get("reason", "").replace("\0", "\ufffd")
 
 
 def _covered(workspace: UUID, target: str) -> tuple[Scope, UUID]:
@@ -218,7 +223,7 @@ def lift_view(request: HttpRequest, visitor: Visitor, hld_id: str) -> HttpRespon
             actor=visitor.actor,
             workspace=visitor.reader.workspace_id,
             hold=hold,
-            reason=request.POST.get("reason", ""),
+            reason=_reason(request.POST),
             person=visitor.person.id,
         )
     except Problem as problem:

@@ -10,7 +10,8 @@ import requests
 
 from agents.models import Agent, Key
 from agents.services import create_tool_key
-from core import ids
+from core import ids, paging
+from core.paging import Cursor
 from oversight.models import Kill
 from people.models import Person as Somebody
 from people.permissions import grant_permission
@@ -175,7 +176,11 @@ class TestAgents:
         assert found(search="%") == ["a_b%c"]
         assert sorted(found(search="bot")) == ["<b>bot</b>", "Ärger-Bot"]
         assert found(search="nothing") == []
+        assert found(search="a\0") == []
         assert found(state="retired") == []
+        for key in (["a\0", str(tenant.agent.id)], ["a", "b"]):
+            forged = paging.encode(Cursor("name", False, key))
+            assert code(admin.call("GET", f"/agents?cursor={forged}")) == "422 invalid_query"
         assert code(admin.call("GET", "/agents?state=gone")) == "422 invalid_query"
         assert code(admin.call("GET", "/agents?cursor=abc")) == "422 invalid_query"
         assert code(admin.call("GET", "/agents?limit=0")) == "422 invalid_query"
@@ -300,6 +305,7 @@ class TestKeys:
         ("path", "body", "found"),
         [
             ("agent", {"scopes": ["requests:decide"]}, [("/scopes", "bad_scope")]),
+            ("agent", {"scopes": []}, [("/scopes", "bad_scope")]),
             ("agent", {"rate_limit": 0}, [("/rate_limit", "bad_rate_limit")]),
             ("agent", {"rate_limit": 10**7}, [("/rate_limit", "bad_rate_limit")]),
             ("agent", {"expires_in": "soon"}, [("/expires_in", "bad_duration")]),

@@ -156,6 +156,7 @@ def test_suspending_resuming_handing_over_and_retiring(office: Office) -> None:
     page = browser.submit(page.form(f"{path}/resume"))
     assert "may act again" in flash_of(page)
     request_id = office.ask()
+    assert post(browser, f"{path}/owner", owner="a\0@example.com").status == 422
     page = fill(browser, page.form(f"{path}/owner"), owner="nobody@example.com")
     assert page.status == 422
     assert page.title.startswith("Error: ")
@@ -267,6 +268,7 @@ def test_keys_of_tools_and_auditors(office: Office) -> None:
         ({"kind": "tool", "name": "", "lasts": ""}, "name-wrong"),
         ({"kind": "tool", "name": "x\u202ey", "lasts": ""}, "name-wrong"),
         ({"kind": "aud", "name": "x", "actions": "a", "lasts": ""}, "actions-wrong"),
+        ({"kind": "tool", "name": "x\0", "lasts": ""}, "name-wrong"),
         ({"kind": "tool", "name": "x", "lasts": "soon"}, "lasts-wrong"),
         ({"kind": "tool", "name": "x", "actions": "a\n" * 101, "lasts": ""}, "actions-wrong"),
     ):
