@@ -137,7 +137,8 @@ from oversight.evidence.packet import Packet
 from oversight.exports.asking import ExportShown
 from oversight.holds import HoldShown
 from oversight.kill_switch import KillShown
-from oversight.numbers import Numbers
+from oversight.numbers.answering import Numbers
+from oversight.numbers.sections import SECTIONS
 
 VERSION: Final = "1.0.0"
 DESCRIPTION: Final = """\
@@ -184,7 +185,7 @@ STRUCTS: Final = (
     *(CheckpointShown, EventShown, InclusionShown, ConsistencyShown, Packet, AccessReview),
     *(ErasureBody, ErasureShown, ErasureList, HoldBody, LiftBody, HoldShown, HoldList),
     *(ExportAsked, ExportShown),
-    Numbers,
+    *(Numbers, *(section.of for section in SECTIONS.values())),
     *(Preferences, SlackUserList, BrowserBody, BrowserShown, BrowserList),
     *(AbsenceBody, AbsenceDeclared, AbsenceList),
     *(

@@ -32,6 +32,7 @@ from api.views import (
     teamwork,
     workspace,
 )
+from oversight.numbers.sections import SECTIONS
 
 urlpatterns = [
     path("v1/requests", agent.Requests.as_view(), name="api_requests"),
@@ -155,6 +156,10 @@ urlpatterns = [
     path("v1/audit/access", audit.Access.as_view(), name="api_audit_access"),
     path("v1/audit/consistency", audit.Consistency.as_view(), name="api_audit_consistency"),
     path("v1/numbers", numbers.Numbers.as_view(), name="api_numbers"),
+    *(
+        path(f"v1/numbers/{name}", numbers.OneSection.as_view(section=section))
+        for name, section in SECTIONS.items()
+    ),
     path("v1/erasures", erasures.Erasures.as_view(), name="api_erasures"),
     path("v1/holds", erasures.Holds.as_view(), name="api_holds"),
     path("v1/holds/<str:hold_id>/lift", erasures.Lift.as_view(), name="api_hold_lift"),

@@ -22,13 +22,13 @@ Took: TypeAlias = tuple[int, float | None, float | None]
 #: By (day of the week from 1, Monday; hour from 0): how many.
 Load: TypeAlias = Mapping[tuple[int, int], int]
 
-_SUBMITTED: Final = """
+SUBMITTED: Final = """
 FROM approvals_request AS r
 WHERE r.workspace_id = %(workspace)s AND r.created_at >= %(since)s AND r.created_at < %(until)s
 """
 #: Two members of a WITH list: `asked` has a row for each stage and role that it asks, and one without.
 ASKED: Final = f"""
-submitted AS (SELECT r.id, r.workspace_id, r.status, r.ended_at {_SUBMITTED}),
+submitted AS (SELECT r.id, r.workspace_id, r.status, r.ended_at {SUBMITTED}),
 asked AS (
     SELECT r.id AS request_id, r.workspace_id, r.status, r.ended_at, s.revision, s.index AS stage,
            s.opened_at, s.closed_at, whom.role
@@ -73,10 +73,10 @@ _BY_HOUR: Final = """
 EXTRACT(ISODOW FROM {at} AT TIME ZONE %(zone)s)::int, EXTRACT(HOUR FROM {at} AT TIME ZONE %(zone)s)::int
 """
 _LOAD_SUBMITTED: Final = f"""
-SELECT {_BY_HOUR.format(at="r.created_at")}, count(*) {_SUBMITTED} GROUP BY 1, 2
+SELECT {_BY_HOUR.format(at="r.created_at")}, count(*) {SUBMITTED} GROUP BY 1, 2
 """
 _LOAD_DECIDED: Final = f"""
-WITH submitted AS (SELECT r.id {_SUBMITTED})
+WITH submitted AS (SELECT r.id {SUBMITTED})
 SELECT {_BY_HOUR.format(at="d.at")}, count(*)
   FROM submitted JOIN approvals_decision AS d ON d.request_id = submitted.id GROUP BY 1, 2
 """
@@ -115,10 +115,10 @@ def load(conn: Connection[Any], span: Mapping[str, Any]) -> tuple[Load, Load]:
     return submitted, decided
 
 
-def took(conn: Connection[Any], statement: str, span: Mapping[str, Any]) -> dict[RoleId, Took]:
-    """What a statement says that answers (role, `TOOK`)."""
-    found: dict[RoleId, Took] = {}
-    for role, count, quantiles in conn.execute(statement, dict(span)).fetchall():
+def took(conn: Connection[Any], statement: str, span: Mapping[str, Any]) -> dict[Any, Took]:
+    """What a statement says that answers (something, `TOOK`), by what it says first."""
+    found: dict[Any, Took] = {}
+    for key, count, quantiles in conn.execute(statement, dict(span)).fetchall():
         half, most = quantiles or (None, None)
-        found[role] = (count, half, most)
+        found[key] = (count, half, most)
     return found

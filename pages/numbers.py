@@ -15,7 +15,9 @@ from django.urls import reverse
 
 from core.problems import Problem
 from notifications.preferences import zones
-from oversight.numbers import Answering, Numbers, Period, RoleAnswering, Took
+from oversight.numbers.answering import Answering, Numbers, RoleAnswering
+from oversight.numbers.measures import Took
+from oversight.numbers.period import Period
 
 #: Days that are offered at a click; today is the last of them.
 PRESETS: Final = (7, 30, 90)

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from oversight.exports.csv_format import safe, written
-from oversight.numbers import DAYS, HOURS, Answering, Numbers, RoleAnswering, Took
+from oversight.numbers.answering import DAYS, HOURS, Answering, Numbers, RoleAnswering
+from oversight.numbers.measures import Took
 from pages.numbers import WEEKDAYS
 
 _RANGE: Final = ("from", "until", "timezone")

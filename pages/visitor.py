@@ -21,10 +21,10 @@ from django.urls import reverse
 from approvals.access import Reader
 from audit.actor import Actor
 from core.problems import Problem, not_found
-from oversight import numbers
 from oversight.access import may_audit, may_stop_any
 from oversight.agents import sees_any
 from oversight.channels import may_administer
+from oversight.numbers.access import may_read as may_count
 from people.models import Person, User
 from people.permissions import permissions_of
 
@@ -104,6 +104,7 @@ def visitor(user: User, person: Person, people: tuple[Person, ...]) -> Visitor:
         administers=may_administer(reader),
         counts=numbers.may_read(reader),
         sees_agents=sees_any(reader),
+        counts=may_count(reader),
     )
     return Visitor(user, person, people, reader, around)
 

@@ -11,7 +11,9 @@ from django.views.decorators.http import require_safe
 
 from core.problems import Problem, bad_query
 from notifications import preferences
-from oversight.numbers import Numbers, Period, must_read, now, numbers, period
+from oversight.numbers.access import must_read
+from oversight.numbers.answering import Numbers, numbers
+from oversight.numbers.period import Period, now, period
 from pages import numbers as shown
 from pages import numbers_csv
 from pages.numbers import Form

@@ -6,14 +6,21 @@ import msgspec
 from django.core.management.base import CommandParser
 
 from core.problems import Problem
-from oversight import numbers
+from core.visible import plain
 from oversight.management.told import refused
-from oversight.numbers import Answering, Numbers, Took
+from oversight.numbers.answering import Answering, Numbers, numbers
+from oversight.numbers.measures import Took
+from oversight.numbers.period import Period, Wanted, period
+from oversight.numbers.sections import SECTIONS, Section
 from people.management import base
+from people.models import Workspace
 
 
 class Command(base.Command):
-    help = "Says how the requests of a period were answered, by role and by hour of the week."
+    help = (
+        "Says how the requests of a period were answered, by role and by hour of the week, "
+        "or what a section of the numbers counts."
+    )
 
     def arguments(self, parser: CommandParser) -> None:
         base.add_workspace(parser)
@@ -21,15 +28,31 @@ class Command(base.Command):
         parser.add_argument("--from", dest="since", help=f"{when}; by default 30 days earlier")
         parser.add_argument("--until", help=f"{when}; by default now")
         parser.add_argument("--timezone", help="such as Europe/Berlin; by default UTC")
+        parser.add_argument("--section", choices=list(SECTIONS), help="what else to count instead")
 
     def run(self, **options: Any) -> base.Said:
         workspace = base.workspace_of(options)
         try:
-            wanted = numbers.period(options["since"], options["until"], options["timezone"])
-            found = numbers.numbers(workspace=workspace.id, of=wanted)
+            wanted = period(options["since"], options["until"], options["timezone"])
+            if options["section"]:
+                return _section(SECTIONS[options["section"]], workspace, wanted)
+            found = numbers(workspace=workspace.id, of=wanted)
         except Problem as problem:
             raise refused(problem) from problem
         return base.Said(_text(found), msgspec.to_builtins(found))
+
+
+def _section(section: Section, workspace: Workspace, of: Period) -> base.Said:
+    """What a section counts, to whoever has the machine: a block for each row of its tables."""
+    found = section.count(Wanted(workspace.id, of))
+    lines = [f"{section.title}, from {found.since} until {found.until}."]
+    for table in section.tables:
+        lines.append(f"{table.title}:")
+        for row in table.rows(found):
+            cells = zip(table.columns(), table.cells(row), strict=True)
+            told = [f"{name} {value}" for (name, _), value in cells if value not in (None, "")]
+            lines.append("  " + ", ".join(told))
+    return base.Said("\n".join(plain(line) for line in lines), msgspec.to_builtins(found))
 
 
 def _text(found: Numbers) -> str:
