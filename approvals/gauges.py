@@ -42,11 +42,26 @@ ENDED: Final = f"""
 SELECT r.status, r.basis, count(*) {_ENDED_LATELY}
  WHERE r.status <> 'pending' GROUP BY r.status, r.basis ORDER BY r.status, r.basis
 """
+LATENCY: Final = f"""
+SELECT percentile_disc(ARRAY[0.5, 0.95, 1]) WITHIN GROUP (
+           ORDER BY greatest(0, EXTRACT(EPOCH FROM r.ended_at - r.created_at))::float8)
+{_ENDED_LATELY} WHERE r.basis IN ('people', 'confirm')
+"""
+SUBMITTED: Final = f"""
+SELECT CASE r.basis WHEN 'policy' THEN 'nobody' ELSE 'people' END AS asks, count(*)
+  FROM people_workspace AS w
+ CROSS JOIN LATERAL ({SUBJECTS.format(workspace="w.id", kinds="%(kinds)s", most="%(most)s")}) AS came
+  JOIN approvals_request AS r ON r.id = came.subject
+ GROUP BY asks
+"""
 LATENESS: Final = f"""
 SELECT percentile_disc(ARRAY[0.5, 0.99, 1]) WITHIN GROUP (
            ORDER BY greatest(0, EXTRACT(EPOCH FROM r.ended_at - r.expires_at))::float8)
 {_ENDED_LATELY} WHERE r.basis = 'clock'
 """
+
+
+_SUBMITS: Final = [kinds.RequestSubmitted.KIND, kinds.QuestionAsked.KIND]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +82,20 @@ def ended(conn: Connection[Any]) -> Mapping[tuple[str, str], int]:
     """How many ended within the last hour, by outcome and basis."""
     rows = conn.execute(ENDED, _values()).fetchall()
     return {(outcome, basis): count for outcome, basis, count in rows}
+
+
+def latency(conn: Connection[Any]) -> tuple[float, float, float] | None:
+    """What half, 95 of 100 and the longest of those that people ended within the last hour took, in seconds."""
+    row = conn.execute(LATENCY, _values()).fetchone()
+    if not row or not row[0]:
+        return None
+    half, most, longest = row[0]
+    return half, most, longest
+
+
+def submitted(conn: Connection[Any]) -> Mapping[str, int]:
+    """How many came within the last hour, by whether they asked ``people`` or ``nobody``."""
+    return dict(conn.execute(SUBMITTED, {"kinds": _SUBMITS, "most": MOST_ENDED}).fetchall())
 
 
 def lateness(conn: Connection[Any]) -> Lateness | None:

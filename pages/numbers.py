@@ -11,7 +11,6 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django.http import QueryDict
-from django.urls import reverse
 
 from core.problems import Problem
 from notifications.preferences import zones
@@ -126,14 +125,14 @@ def last_days(count: int, zone: str, now: datetime) -> tuple[str, str]:
     )
 
 
-def presets(form: Form, now: datetime) -> list[Preset]:
-    """The ranges that are offered, in the time zone of the form."""
+def presets(form: Form, now: datetime, url: str) -> list[Preset]:
+    """The ranges that are offered of the page at an address, in the time zone of the form."""
     zone = "UTC" if form.stray_zone else form.timezone
     offered = []
     for count in PRESETS:
         one = Form(*last_days(count, zone, now), zone)
         here = (one.since, one.until) == (form.since, form.until)
-        offered.append(Preset(count, f"{reverse('numbers')}?{one.query}", here))
+        offered.append(Preset(count, f"{url}?{one.query}", here))
     return offered
 
 

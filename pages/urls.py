@@ -119,6 +119,7 @@ urlpatterns = [
     path("roles", people.roles_page, name="roles"),
     path("numbers", numbers.numbers_page, name="numbers"),
     path("numbers.csv", numbers.numbers_csv_view, name="numbers_csv"),
+    path("numbers/<str:name>", numbers.section_page, name="numbers_section"),
     path("schedules/<str:name>/swap", schedule_forms.swap_view, name="schedule_swap"),
     path("schedules/<str:name>/calendar", schedule_forms.calendar_view, name="schedule_calendar"),
     path("deliveries/<str:cbk_id>", deliveries.delivery_page, name="delivery"),

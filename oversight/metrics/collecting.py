@@ -17,9 +17,11 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from psycopg import Connection, errors
 
+from agents import gauges as agents
 from approvals import gauges as requests
 from approvals.gauges import Lateness
 from audit import recent
+from callbacks import gauges as callbacks
 from callbacks.sql import DELIVER
 from core import db, due, due_looks
 from core.version import VERSION
@@ -43,6 +45,7 @@ _CONNECTIONS: Final = """
 SELECT coalesce(state, 'unknown'), count(*) FROM pg_stat_activity
  WHERE datname = current_database() GROUP BY 1 ORDER BY 1
 """
+_QUANTILES: Final = ("0.5", "0.95", "1")
 _MOST: Final = "SELECT current_setting('max_connections')::int"
 
 
@@ -62,6 +65,32 @@ def _pending(conn: Connection[Any]) -> Iterator[Samples]:
 
 def _ended(conn: Connection[Any]) -> Iterator[Samples]:
     yield table.ENDED, {(*key,): count for key, count in requests.ended(conn).items()}
+
+
+def _submitted(conn: Connection[Any]) -> Iterator[Samples]:
+    found = requests.submitted(conn)
+    yield table.SUBMITTED, {(asks,): found.get(asks, 0) for asks in ("nobody", "people")}
+
+
+def _latency(conn: Connection[Any]) -> Iterator[Samples]:
+    yield table.LATENCY, _by_quantile(requests.latency(conn))
+
+
+def _callbacks(conn: Connection[Any]) -> Iterator[Samples]:
+    found = callbacks.attempts(conn)
+    yield table.ATTEMPTS, {("arrived",): found.arrived, ("failed",): found.failed}
+    yield table.DELAY, _by_quantile(found.delay)
+
+
+def _agents(conn: Connection[Any]) -> Iterator[Samples]:
+    yield table.CALLS, {(*key,): count for key, count in agents.calls(conn).items()}
+
+
+def _by_quantile(seconds: tuple[float, float, float] | None) -> dict[Labels, float]:
+    """The samples of half, 95 of 100 and all; none where nothing was timed."""
+    if seconds is None:
+        return {}
+    return {(quantile,): each for quantile, each in zip(_QUANTILES, seconds, strict=True)}
 
 
 def _escalations(conn: Connection[Any]) -> Iterator[Samples]:
@@ -125,6 +154,10 @@ SECTIONS: Final[Mapping[str, Callable[[Connection[Any]], Iterator[Samples]]]] = 
     "escalations": _escalations,
     "lateness": _lateness,
     "ended": _ended,
+    "submitted": _submitted,
+    "latency": _latency,
+    "callbacks": _callbacks,
+    "agents": _agents,
 }
 
 

@@ -47,6 +47,16 @@ ENDED: Final = Metric(
     "Requests that ended within the last hour, by how and on what basis.",
     ("outcome", "basis"),
 )
+SUBMITTED: Final = Metric(
+    "assentry_requests_submitted_last_hour",
+    "Requests that came within the last hour, by whether they ask people or nobody: policy decided.",
+    ("asks",),
+)
+LATENCY: Final = Metric(
+    "assentry_approval_latency_seconds",
+    "From the submit to the end of what people ended within the last hour; quantile 1 is the longest.",
+    ("quantile",),
+)
 STEPS: Final = Metric(
     "assentry_escalation_steps_last_hour",
     "Steps of escalations within the last hour.",
@@ -81,6 +91,21 @@ MESSAGES: Final = Metric(
 CALLBACKS: Final = Metric(
     "assentry_callbacks_waiting", "Callbacks that were not delivered yet; counted up to 10,000."
 )
+ATTEMPTS: Final = Metric(
+    "assentry_callback_attempts_last_hour",
+    "Attempts to deliver callbacks within the last hour, by whether they arrived or failed.",
+    ("outcome",),
+)
+DELAY: Final = Metric(
+    "assentry_callback_delay_seconds",
+    "How late callbacks arrived within the last hour; quantile 1 is the latest.",
+    ("quantile",),
+)
+CALLS: Final = Metric(
+    "assentry_agent_calls_last_hour",
+    "Calls of tools and models that agents told within the last hour, by what came of them.",
+    ("kind", "status"),
+)
 LOG: Final = Metric(
     "assentry_log_waiting_events",
     "Events that have no place in the signed log yet; counted up to 10,000.",
@@ -104,6 +129,8 @@ METRICS: Final[tuple[Metric, ...]] = (
     DUE_OLDEST,
     PENDING,
     ENDED,
+    SUBMITTED,
+    LATENCY,
     STEPS,
     UNREACHED,
     LATENESS,
@@ -113,6 +140,9 @@ METRICS: Final[tuple[Metric, ...]] = (
     BEAT,
     MESSAGES,
     CALLBACKS,
+    ATTEMPTS,
+    DELAY,
+    CALLS,
     LOG,
     CONNECTIONS,
     CONNECTIONS_MOST,

@@ -319,4 +319,4 @@ def test_a_share_is_none_or_all_only_where_it_is() -> None:
 def test_a_table_that_is_none_is_said(server: Live, world: World) -> None:
     page = viewer(server, world).get(f"/numbers.csv?{QUERY}&table=people")
     assert page.status == 422
-    assert "“table”: Choose `roles` or `hours`." in page.main
+    assert "“table”: Choose one of `roles`, `hours`, `latency`," in page.main
