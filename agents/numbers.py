@@ -33,6 +33,7 @@ SELECT s.kind, s.name, count(*), count(*) FILTER (WHERE s.status = 'failed'),
        sum(s.input_tokens), sum(s.output_tokens), sum(s.cost), count(s.ended_at),
        percentile_disc(ARRAY[0.5, 0.95]) WITHIN GROUP (
            ORDER BY greatest(0, EXTRACT(EPOCH FROM s.ended_at - s.started_at))::float8)
+           FILTER (WHERE s.ended_at IS NOT NULL)
   FROM ran JOIN agents_step AS s ON s.run_id = ran.id
  GROUP BY s.kind, s.name ORDER BY count(*) DESC, s.kind, s.name
 """
@@ -45,7 +46,7 @@ told AS (
 )
 SELECT ran.agent_id, count(*), count(*) FILTER (WHERE ran.state = 'succeeded'),
        count(*) FILTER (WHERE ran.state IN ('failed', 'abandoned')),
-       sum(told.input_tokens), sum(told.output_tokens), count(told.cost), sum(told.cost)
+       sum(told.input_tokens)::bigint, sum(told.output_tokens)::bigint, count(told.cost), sum(told.cost)
   FROM ran LEFT JOIN told ON told.run_id = ran.id
  GROUP BY ran.agent_id
 """

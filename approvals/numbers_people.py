@@ -12,7 +12,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from approvals.numbers import SUBMITTED, TOOK
+from approvals.numbers import SUBMITTED
 from notifications.numbers import SHOWN_TO
 
 #: An approval so soon after the page was opened was given without reading.
@@ -32,58 +32,53 @@ votes AS MATERIALIZED (
        AND s.request_id = d.request_id AND s.revision = d.revision AND s.index = d.stage
 )
 """
-_WORK: Final = f"""
-WITH {_VOTES}
-SELECT person_id, count(*), count(*) FILTER (WHERE verdict = 'approve'),
-       count(*) FILTER (WHERE verdict = 'reject'), count(*) FILTER (WHERE verdict = 'edit'),
-       count(*) FILTER (WHERE verdict = 'return'), count(*) FILTER (WHERE verdict = 'answer'),
-       {TOOK.format(interval="took")}
-  FROM votes WHERE %(person)s::uuid IS NULL OR person_id = %(person)s::uuid
- GROUP BY person_id
-"""
-_READING: Final = f"""
-WITH {_VOTES}
-SELECT v.person_id, count(*), count(*) FILTER (WHERE v.at - seen.shown_at < make_interval(secs => %(fast)s))
-  FROM votes AS v
- CROSS JOIN LATERAL (
-    {SHOWN_TO.format(person="v.person_id", request="v.request_id", revision="v.revision", stage="v.stage")}
- ) AS seen
- WHERE v.verdict = 'approve' AND v.channel = ANY(%(pages)s) AND seen.shown_at <= v.at
-   AND (%(person)s::uuid IS NULL OR v.person_id = %(person)s::uuid)
- GROUP BY v.person_id
-"""
 # Approvals in a row have the same distance between their place among all votes and among approvals.
-_STREAKS: Final = f"""
+# All of it in one statement, so that the votes are read once: (what, person, counts, quantiles).
+_COUNTED: Final = f"""
 WITH {_VOTES},
+own AS (SELECT * FROM votes WHERE %(person)s::uuid IS NULL OR person_id = %(person)s::uuid),
 placed AS (
     SELECT person_id, verdict,
            row_number() OVER (PARTITION BY person_id ORDER BY at, id)
          - row_number() OVER (PARTITION BY person_id, verdict = 'approve' ORDER BY at, id) AS streak
-      FROM votes WHERE %(person)s::uuid IS NULL OR person_id = %(person)s::uuid
+      FROM own
 ),
 streaks AS (
     SELECT person_id, count(*) AS length FROM placed WHERE verdict = 'approve' GROUP BY person_id, streak
-)
-SELECT person_id, max(length) FROM streaks GROUP BY person_id
-"""
-_AGREEING: Final = f"""
-WITH {_VOTES},
+),
 sides AS (
     SELECT person_id, verdict <> 'reject' AS yes, count(*) OVER stage AS several,
            count(*) FILTER (WHERE verdict <> 'reject') OVER stage AS said_yes
       FROM votes WHERE counts AND verdict IN ('approve', 'edit', 'reject')
     WINDOW stage AS (PARTITION BY request_id, revision, stage)
 )
-SELECT person_id, count(*), count(*) FILTER (WHERE CASE WHEN yes THEN said_yes < several ELSE said_yes > 0 END)
+SELECT 'work', person_id,
+       ARRAY[count(*), count(*) FILTER (WHERE verdict = 'approve'), count(*) FILTER (WHERE verdict = 'reject'),
+             count(*) FILTER (WHERE verdict = 'edit'), count(*) FILTER (WHERE verdict = 'return'),
+             count(*) FILTER (WHERE verdict = 'answer'), count(took)],
+       percentile_disc(ARRAY[0.5, 0.95]) WITHIN GROUP (
+           ORDER BY greatest(0, EXTRACT(EPOCH FROM took))::float8)
+  FROM own GROUP BY person_id
+UNION ALL
+SELECT 'reading', v.person_id,
+       ARRAY[count(*), count(*) FILTER (WHERE v.at - seen.shown_at < make_interval(secs => %(fast)s))], NULL
+  FROM own AS v
+ CROSS JOIN LATERAL (
+    {SHOWN_TO.format(person="v.person_id", request="v.request_id", revision="v.revision", stage="v.stage")}
+ ) AS seen
+ WHERE v.verdict = 'approve' AND v.channel = ANY(%(pages)s) AND seen.shown_at <= v.at
+ GROUP BY v.person_id
+UNION ALL
+SELECT 'streak', person_id, ARRAY[max(length)], NULL FROM streaks GROUP BY person_id
+UNION ALL
+SELECT 'agreeing', person_id,
+       ARRAY[count(*), count(*) FILTER (WHERE CASE WHEN yes THEN said_yes < several ELSE said_yes > 0 END)], NULL
   FROM sides
  WHERE several > 1 AND (%(person)s::uuid IS NULL OR person_id = %(person)s::uuid)
  GROUP BY person_id
-"""
-_HOURS: Final = f"""
-WITH {_VOTES}
-SELECT person_id, EXTRACT(HOUR FROM at AT TIME ZONE %(zone)s)::int, count(*)
-  FROM votes WHERE %(person)s::uuid IS NULL OR person_id = %(person)s::uuid
- GROUP BY 1, 2
+UNION ALL
+SELECT 'hour', person_id, ARRAY[EXTRACT(HOUR FROM at AT TIME ZONE %(zone)s)::bigint, count(*)], NULL
+  FROM own GROUP BY person_id, EXTRACT(HOUR FROM at AT TIME ZONE %(zone)s)
 """
 
 
@@ -105,27 +100,30 @@ class Work:
 class People:
     """What was counted, by person."""
 
-    work: Mapping[UUID, Work]
+    work: dict[UUID, Work]
     #: Approvals whose page was noted when it was shown, and of them those that came too soon to have read it.
-    reading: Mapping[UUID, tuple[int, int]]
-    streaks: Mapping[UUID, int]
+    reading: dict[UUID, tuple[int, int]]
+    streaks: dict[UUID, int]
     #: Votes at stages where others voted as well, and of them those that another contradicts.
-    agreeing: Mapping[UUID, tuple[int, int]]
+    agreeing: dict[UUID, tuple[int, int]]
     #: By (person, hour from 0).
-    hours: Mapping[tuple[UUID, int], int]
+    hours: dict[tuple[UUID, int], int]
 
 
 def people(conn: Connection[Any], span: Mapping[str, Any], person: UUID | None) -> People:
     """The work of everybody, or of one person."""
     values = {**span, "person": person, "fast": FAST_S, "pages": list(PAGES)}
-
-    def rows(statement: str) -> list[tuple[Any, ...]]:
-        return conn.execute(statement, values).fetchall()
-
-    return People(
-        work={who: Work(*counts) for who, *counts in rows(_WORK)},
-        reading={who: (shown, fast) for who, shown, fast in rows(_READING)},
-        streaks=dict(rows(_STREAKS)),
-        agreeing={who: (several, against) for who, several, against in rows(_AGREEING)},
-        hours={(who, hour): count for who, hour, count in rows(_HOURS)},
-    )
+    found = People({}, {}, {}, {}, {})
+    for what, who, counts, quantiles in conn.execute(_COUNTED, values).fetchall():
+        match what:
+            case "work":
+                found.work[who] = Work(*counts, quantiles)
+            case "reading":
+                found.reading[who] = (counts[0], counts[1])
+            case "streak":
+                found.streaks[who] = counts[0]
+            case "agreeing":
+                found.agreeing[who] = (counts[0], counts[1])
+            case _:
+                found.hours[who, counts[0]] = counts[1]
+    return found

@@ -71,7 +71,7 @@ def _outcomes(found: OutcomeNumbers) -> dict[str, list[Chart]]:
                 else "What became of requests, by the day they came",
                 said,
                 {name: title for name, (title, _) in OUTCOMES.items()},
-                _weeks(rows) if weekly else [(_day(day), counts) for day, counts in rows],
+                by_week(rows) if weekly else [(_day(day), counts) for day, counts in rows],
             )
         ],
         "outcomes_actions": [
@@ -317,7 +317,7 @@ def _kinds(of: Ended) -> dict[str, int]:
     }
 
 
-def _weeks(rows: Sequence[tuple[str, Mapping[str, int]]]) -> list[tuple[str, dict[str, int]]]:
+def by_week(rows: Sequence[tuple[str, Mapping[str, int]]]) -> list[tuple[str, dict[str, int]]]:
     """Seven days each from the first, named by its beginning."""
     found = []
     for first in range(0, len(rows), _WEEK):

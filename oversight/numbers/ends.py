@@ -170,11 +170,12 @@ def _ended(several: Iterable[Ends]) -> dict[str, int]:
     for ends in several:
         for (status, basis), count in ends.items():
             counts["submitted"] += count
-            counts[_name(Status(status), Basis(basis) if basis else None)] += count
+            counts[named(Status(status), Basis(basis) if basis else None)] += count
     return counts
 
 
-def _name(status: Status, basis: Basis | None) -> str:
+def named(status: Status, basis: Basis | None) -> str:
+    """Which member of `Ended` an end is; pending has no basis."""
     match status:
         case Status.APPROVED:
             by_nobody = {Basis.POLICY: "auto_allowed", Basis.CLOCK: "allowed_late"}

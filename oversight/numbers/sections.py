@@ -143,6 +143,7 @@ SECTIONS: Final[Mapping[str, Section]] = {
             reviewers.ReviewersNumbers,
             reviewers.reviewers,
             (Table("reviewers", "reviewers", "By person", reviewers.ReviewerNumbers, ("name",)),),
+            personal=True,
         ),
     )
 }

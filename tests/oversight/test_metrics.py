@@ -15,7 +15,10 @@ from django.conf import LazySettings
 from django.core.exceptions import ImproperlyConfigured
 from prometheus_client.parser import text_string_to_metric_families
 
+from agents.models import Run
+from agents.models import Step as AgentStep
 from approvals.ends import EXPIRE
+from callbacks.models import Attempt, Callback, Endpoint
 from config.environment import ROOT, metrics_token
 from core import db, due
 from core.ids import uuid7
@@ -304,6 +307,84 @@ def test_what_the_watch_found_and_when(server: Live, world: World):
     assert found.well_at is not None
     assert numbers.one(table.LAST_WELL) == pytest.approx(found.well_at.timestamp())
     assert numbers.of(table.FINDINGS) == {("without_clock",): 1, ("overdue",): 0, ("stuck",): 0}
+
+
+def test_what_came_is_counted_by_whether_it_asks_and_how_long_people_took(server: Live):
+    small = {
+        "name": "Small",
+        "action": "payments.refund",
+        "when": "payload.amount < 5",
+        "effect": "allow",
+    }
+    world = World({"lead": ["ana", "ben"]}, [small])
+    before = Numbers(server)
+    world.submit(payload={"amount": 1})
+    waits = world.submit()
+    travel(uuid_of(waits), hours=1)
+    world.decide("ana", waits)
+    after = Numbers(server)
+    for asks in ("people", "nobody"):
+        assert after.one(table.SUBMITTED, asks) - before.one(table.SUBMITTED, asks) == 1
+    half, most, longest = (after.one(table.LATENCY, q) for q in ("0.5", "0.95", "1"))
+    assert half <= most <= longest
+    assert longest >= 3600
+
+
+def test_attempts_of_the_last_hour_and_how_late_callbacks_arrived(server: Live, world: World):
+    before = Numbers(server)
+    ((now,),) = ask("SELECT clock_timestamp()")
+    endpoint = Endpoint.objects.create(
+        workspace=world.workspace, agent=world.agent, url="https://a.example/", origin="https://a"
+    )
+    for status, ago_s in ((200, 10), (204, 20), (500, 30), (None, 40), (200, 3700)):
+        at = now - timedelta(seconds=ago_s)
+        callback = Callback.objects.create(
+            workspace=world.workspace,
+            endpoint=endpoint,
+            type="request.approved",
+            url=endpoint.url,
+            state="delivered",
+            created_at=at - timedelta(seconds=9000 if ago_s > 3600 else 7000 + ago_s),
+            last_at=at,
+        )
+        Attempt.objects.create(
+            workspace=world.workspace,
+            callback=callback,
+            number=1,
+            at=at,
+            milliseconds=1,
+            status=status,
+        )
+    after = Numbers(server)
+    for outcome in ("arrived", "failed"):
+        assert after.one(table.ATTEMPTS, outcome) - before.one(table.ATTEMPTS, outcome) == 2
+    assert after.one(table.DELAY, "1") == pytest.approx(7020)
+
+
+def test_calls_that_agents_told_within_the_last_hour(server: Live, world: World):
+    before = Numbers(server)
+    ((now,),) = ask("SELECT clock_timestamp()")
+    run = Run.objects.create(workspace=world.workspace, agent=world.agent, external_id="r")
+    told = [("tool", "failed", 1), ("tool", "failed", 59), ("model", "succeeded", 1)]
+    for number, (kind, status, minutes) in enumerate([*told, ("tool", "failed", 61)], 1):
+        AgentStep.objects.create(
+            workspace=world.workspace,
+            run=run,
+            number=number,
+            kind=kind,
+            name="Mrs Featherstone",
+            started_at=now,
+            status=status,
+            labels=[],
+            created_at=now - timedelta(minutes=minutes),
+        )
+    after = Numbers(server)
+
+    def more(*labels: str) -> float:
+        return after.one(table.CALLS, *labels) - before.one(table.CALLS, *labels)
+
+    assert (more("tool", "failed"), more("model", "succeeded")) == (2, 1)
+    assert "Featherstone" not in after.text
 
 
 def test_nobody_is_named(server: Live, world: World):
