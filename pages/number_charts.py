@@ -165,7 +165,7 @@ def _tools(found: ToolNumbers) -> dict[str, list[Chart]]:
                         one.agent,
                         money(one.cost_per_run or 0),
                         charts.width(one.cost_per_run, most),
-                        f"{one.costed:,} runs"
+                        _many(one.costed, "run")
                         + (
                             ""
                             if one.cost_per_success is None
@@ -222,7 +222,7 @@ def _reviewers(found: ReviewersNumbers) -> dict[str, list[Chart]]:
                         one.name,
                         f"{one.decisions:,}",
                         charts.width(one.decisions, most),
-                        f"{one.fast:,} of {one.shown:,} faster than reading; {one.streak:,} approvals in a row; "
+                        f"{one.fast:,} of {one.shown:,} faster than reading; {_many(one.streak, 'approval')} in a row; "
                         f"{one.disagreed:,} of {one.shared:,} against another",
                     )
                     for one in every
@@ -257,11 +257,12 @@ def drawn(section: str, found: OfPeriod) -> dict[str, list[Chart]]:
 def compared(versions: Sequence[VersionNumbers]) -> str:
     """Whether an agent's newest version is surely rejected more, or less, than the one before it."""
     told = []
-    for _, group in groupby(versions, key=lambda one: one.agent):
+    named = [one for one in versions if one.version]
+    for _, group in groupby(named, key=lambda one: one.agent):
         newest, *older = group
         if not older or newest.reject_rate is None or older[0].reject_rate is None:
             continue
-        before = older[0].version or "without a version"
+        before = older[0].version
         if (newest.reject_low or 0) > (older[0].reject_high or 0):
             told.append(f"{_called(newest)} is rejected more often than {before}.")
         elif (newest.reject_high or 0) < (older[0].reject_low or 0):
@@ -304,6 +305,10 @@ def _took(id: str, title: str, rows: Sequence[tuple[str, Took]]) -> Bars:
 def _bars(id: str, title: str, said: str, rows: Sequence[Bar]) -> Bars:
     shown = tuple(rows[: charts.MOST_ROWS])
     return Bars(id, title, said, shown, len(rows) - len(shown))
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def _most(rows: Sequence[Any], call: Callable[[Any], str], said: str) -> str:

@@ -28,14 +28,14 @@ FIRST_YEAR: Final = 2000
 LAST_YEAR: Final = 2200
 #: How long one statement may count, and how long a call waits until it may begin.
 STATEMENT_S: Final = 10
-WAIT_S: Final = 15
+WAIT_S: Final = 5
 #: How many count at the same time in one process: the others wait for their turn.
 AT_ONCE: Final = 2
 
 _WHEN: Final = "A day such as 2026-03-29, or an instant such as 2026-03-29T01:59:59Z, with its offset, from 2000 to 2200."
 _SESSION: Final = """
-SELECT set_config('statement_timeout', %s, false), set_config('TimeZone', 'UTC', false),
-       set_config('work_mem', '64MB', false), set_config('jit', 'off', false)
+SELECT set_config('statement_timeout', %s, true), set_config('TimeZone', 'UTC', true),
+       set_config('work_mem', '64MB', true), set_config('jit', 'off', true)
 """
 _turns: Final = BoundedSemaphore(AT_ONCE)
 
@@ -134,25 +134,20 @@ def counting() -> Iterator[Connection[Any]]:
     if not _turns.acquire(timeout=WAIT_S):
         raise unavailable("Too many count at once. Repeat this call shortly.", code="overloaded")
     try:
-        with _connected() as conn, conn.transaction():
+        named = f"{db.application_name()} numbers"
+        with db.connect(application_name=named) as conn, conn.transaction():
             conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            conn.execute(_SESSION, (f"{STATEMENT_S}s",))
             yield conn
     except errors.QueryCanceled as error:
         said = f"To count so much takes more than {STATEMENT_S} s: choose a shorter time."
         raise bad_query("from", said) from error
     except errors.InvalidParameterValue as error:
         raise bad_query("timezone", "The database does not know this time zone.") from error
-    finally:
-        _turns.release()
-
-
-def _connected() -> Connection[Any]:
-    try:
-        conn = db.connect(application_name=f"{db.application_name()} numbers")
-        conn.execute(_SESSION, (f"{STATEMENT_S}s",))
     except psycopg.OperationalError as error:
         raise Unavailable from error
-    return conn
+    finally:
+        _turns.release()
 
 
 def _instant(name: str, text: str, zone: str) -> datetime:
