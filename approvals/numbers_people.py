@@ -117,7 +117,7 @@ def people(conn: Connection[Any], span: Mapping[str, Any], person: UUID | None) 
     for what, who, counts, quantiles in conn.execute(_COUNTED, values).fetchall():
         match what:
             case "work":
-                found.work[who] = Work(*counts[:7], quantiles=quantiles)
+                found.work[who] = Work(*[*counts, quantiles])
             case "reading":
                 found.reading[who] = (counts[0], counts[1])
             case "streak":

@@ -311,7 +311,7 @@ def test_a_streak_ends_with_anything_else(server: Live, world: World) -> None:
     verdicts = ["approve", "approve", "reject", "approve", "edit", "approve"]
     for number, verdict in enumerate(verdicts):
         request = world.submit()
-        edits = {"edits": {"/amount": 30}} if verdict == "edit" else {}
+        edits: dict[str, Any] = {"edits": {"/amount": 30}} if verdict == "edit" else {}
         world.decide("ana", request, verdict, **edits)
         at = SUNDAY + timedelta(minutes=number)
         history.ended(request, at, 30)
