@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from oversight.numbers.agents import VersionNumbers
 from oversight.numbers.measures import interval
 from oversight.numbers.sections import SECTIONS, TABLES
 from pages import charts, number_charts
@@ -187,7 +188,7 @@ def test_a_newer_version_that_is_surely_rejected_more_is_said(server: Live, worl
 def test_few_decisions_make_no_version_worse() -> None:
     def version(name: str, rejected: int, decided: int) -> Any:
         low, high = interval(rejected, decided)
-        return number_charts.VersionNumbers(
+        return VersionNumbers(
             agent="bot",
             version=name,
             first_at="",
