@@ -101,10 +101,13 @@ from api.person_messages import (
 )
 from api.policy_messages import (
     PolicyApplied,
+    PolicyApplyBody,
     PolicyBody,
     PolicyChecked,
     PolicyCompared,
+    PolicyTestBody,
     PolicyTested,
+    PolicyVersionList,
     PolicyVersionShown,
 )
 from api.rehearsal_messages import (
@@ -160,6 +163,7 @@ STRUCTS: Final = (
         SignedIn,
         Opened,
         *(PolicyVersionShown, PolicyApplied, PolicyChecked, PolicyCompared, PolicyTested),
+        *(PolicyApplyBody, PolicyTestBody, PolicyVersionList),
     ),
     *(CoverageShown, RehearsalBody, RehearsalShown, DrillBody, DrillList, DrillReport),
     *(CancelBody, Credentials, DecisionBody, NoBody, PolicyBody),

@@ -6,15 +6,58 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
+Leans = Annotated[
+    str,
+    Meta(
+        description="Whether more may run, or be decided by more people: `looser`, `tighter`, "
+        "`depends` (on the submission), `neither`"
+    ),
+]
+
 
 class PolicyBody(Struct, forbid_unknown_fields=True, frozen=True):
-    """The body of ``POST /policies`` and below: the whole document, as YAML or JSON text."""
+    """The body of ``POST /policies/check`` and ``/diff``: the whole document, as YAML or JSON text."""
 
     text: Annotated[str, Meta(min_length=1, max_length=262_144)]
 
 
-class PolicyVersionShown(Struct, frozen=True):
-    """A version of a workspace's policy."""
+class PolicyApplyBody(PolicyBody, forbid_unknown_fields=True, frozen=True):
+    """The body of ``POST /policies``."""
+
+    comment: Annotated[str, Meta(max_length=1_000, description="Why, for whoever looks later")] = ""
+    expected: (
+        Annotated[
+            int,
+            Meta(
+                ge=0,
+                description="The number of the version that must be active still; 0: none. Else 409",
+            ),
+        ]
+        | None
+    ) = None
+
+
+class PolicyGiven(Struct, forbid_unknown_fields=True, frozen=True):
+    """A submission to be tried, on a Monday noon and without a run."""
+
+    action: Annotated[str, Meta(max_length=120)]
+    payload: dict[str, Any]
+    count: Annotated[
+        float, Meta(ge=0, le=1e15, description="What every agent.count(…) comes to")
+    ] = 0
+    sum: Annotated[
+        float, Meta(ge=-1e15, le=1e15, description="What every agent.sum(…) comes to")
+    ] = 0
+
+
+class PolicyTestBody(PolicyBody, forbid_unknown_fields=True, frozen=True):
+    """The body of ``POST /policies/test``: the document, and one more submission to try."""
+
+    given: PolicyGiven | None = None
+
+
+class PolicyVersionLine(Struct, frozen=True):
+    """A version of a workspace's policy, without its text."""
 
     id: str
     number: int
@@ -23,6 +66,21 @@ class PolicyVersionShown(Struct, frozen=True):
     created_by: Annotated[
         str | None, Meta(description="The person; null: a command on the machine")
     ]
+    comment: str
+    active: Annotated[bool, Meta(description="Whether it plans new requests")]
+
+
+class PolicyVersionList(Struct, frozen=True):
+    """Versions, the newest first."""
+
+    results: list[PolicyVersionLine]
+    next: str | None
+    previous: str | None
+
+
+class PolicyVersionShown(PolicyVersionLine, frozen=True):
+    """A version of a workspace's policy."""
+
     text: str
 
 
@@ -57,10 +115,16 @@ class PolicyChecked(Struct, frozen=True):
 class PolicyChangeShown(Struct, frozen=True):
     """One part that a document changes."""
 
-    what: Annotated[str, Meta(description="`fallback`, `role`, `action`, `rule`, `tool`, `tests`")]
+    what: Annotated[
+        str,
+        Meta(
+            description="`fallback`, `role`, `schedule`, `action`, `rule`, `escalation`, `tool`, `tests`"
+        ),
+    ]
     name: str
     change: Annotated[str, Meta(description="`added`, `removed`, `changed` or `moved`")]
     text: str
+    leans: Leans
 
 
 class EffectShown(Struct, frozen=True):
@@ -71,6 +135,7 @@ class EffectShown(Struct, frozen=True):
     before: str
     after: str
     text: str
+    leans: Leans
 
 
 class PolicyCompared(Struct, frozen=True):
@@ -98,6 +163,26 @@ class CaseShown(Struct, frozen=True):
     differs: Annotated[str | None, Meta(description="In words; null: it passed")]
 
 
+class PolicyLookedAt(Struct, frozen=True):
+    """A rule that was looked at, in order."""
+
+    rule: str
+    when: Annotated[str | None, Meta(description="null: the rule matches always")]
+    result: Annotated[str, Meta(description="`true`, `false` or `error`")]
+    error: str | None
+
+
+class PolicyTried(Struct, frozen=True):
+    """What would come of the submission that was given."""
+
+    refused: Annotated[
+        str | None, Meta(description="Why it cannot be planned; then `came` is empty")
+    ]
+    came: Annotated[dict[str, Any], Meta(description="As of a case")]
+    why: str
+    trace: list[PolicyLookedAt]
+
+
 class PolicyTested(Struct, frozen=True):
     """What came of the cases of a document."""
 
@@ -106,3 +191,4 @@ class PolicyTested(Struct, frozen=True):
     passed: int
     failed: int
     cases: list[CaseShown]
+    tried: PolicyTried | None = None

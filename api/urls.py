@@ -185,6 +185,10 @@ urlpatterns = [
     path("v1/policies/diff", policy_work.ComparePolicy.as_view(), name="api_policy_diff"),
     path("v1/policies/test", policy_work.TryPolicy.as_view(), name="api_policy_test"),
     path("v1/policies/active", policy.ActivePolicy.as_view(), name="api_policy"),
+    path("v1/policies/<int:number>", policy.PolicyVersionDetail.as_view(), name="api_version"),
+    path(
+        "v1/policies/<int:number>/diff", policy.PolicyVersionDiff.as_view(), name="api_version_diff"
+    ),
     path("v1/drills", drills.Drills.as_view(), name="api_drills"),
     path("v1/drills/<str:drill_id>", drills.Drill.as_view(), name="api_drill"),
     path("v1/drills/<str:drill_id>/confirm", drills.Confirm.as_view(), name="api_drill_confirm"),

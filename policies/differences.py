@@ -5,22 +5,17 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, Literal, TypeVar
 
-from core import durations
 from core.canonical import canonical
-from core.http import origin
-from people.schedules.terms import ROTATIONS, UPLOADED, Schedule, Shift
-from policies import schema, show
-from policies.assurance import CHANNELS
+from policies import leaning, phrases, schema
 from policies.cases import in_words, planned, unplannable
 from policies.compiled import Compiled
 from policies.errors import Place
-from policies.plan import PermitTerms, Stage
+from policies.leaning import Lean
 from policies.terms import (
     Action,
-    Ask,
     Case,
     DeclaredSchedule,
     Document,
@@ -31,19 +26,19 @@ from policies.terms import (
 
 Part = TypeVar("Part")
 
-_LONGEST: Final = 200
 _ANY_TIME: Final = datetime.fromisoformat(schema.DEFAULT_NOW)
 _NOWHERE: Final = Place(1, 1, "")
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One part that differs; `text` says how, for people."""
+    """One part that differs; `text` says how, for people, and `leans` which way."""
 
     what: Literal["fallback", "role", "schedule", "action", "rule", "escalation", "tool", "tests"]
     name: str
     change: Literal["added", "removed", "changed", "moved"]
     text: str
+    leans: Lean = "neither"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +52,7 @@ class EffectChange:
     case: str | None
     before: str
     after: str
+    leans: Lean = "neither"
 
     @property
     def text(self) -> str:
@@ -69,9 +65,11 @@ def changes(before: Document, after: Document) -> Iterator[Change]:
     """Yield what was added, removed, changed and moved, in the order of the format."""
     if before.fallback != after.fallback:
         text = f"The fallback is {after.fallback}; it was {before.fallback}."
-        yield Change("fallback", after.fallback, "changed", text)
-    yield from _parts("role", before.roles, after.roles, _role_words, _role)
-    yield from _parts("schedule", before.schedules, after.schedules, _schedule_words, _schedule)
+        yield Change("fallback", after.fallback, "changed", text, "depends")
+    yield from _parts("role", before.roles, after.roles, phrases.role, _role, leaning.role)
+    yield from _parts(
+        "schedule", before.schedules, after.schedules, phrases.schedule, _schedule, _tells_only
+    )
     fallbacks = (before.fallback, after.fallback)
 
     def action(then: Action, now: Action) -> list[str]:
@@ -81,12 +79,21 @@ def changes(before: Document, after: Document) -> Iterator[Change]:
         )
         return owner + _action(then, now)
 
-    yield from _parts("action", before.actions, after.actions, _action_words, action)
+    yield from _parts(
+        "action", before.actions, after.actions, phrases.action, action, leaning.action
+    )
     old, new = ({rule.name: rule for rule in one.rules} for one in (before, after))
-    yield from _parts("rule", old, new, _rule_words, _rule)
+    yield from _parts("rule", old, new, phrases.rule, _rule, leaning.rule)
     yield from _moved(list(old), list(new))
-    yield from _parts("escalation", before.escalations, after.escalations, _steps, _escalation)
-    yield from _parts("tool", before.tools, after.tools, ", ".join, _labels)
+    yield from _parts(
+        "escalation",
+        before.escalations,
+        after.escalations,
+        phrases.steps,
+        _escalation,
+        leaning.escalation,
+    )
+    yield from _parts("tool", before.tools, after.tools, ", ".join, _labels, leaning.labels)
     if len(before.tests) != len(after.tests):
         text = f"{len(after.tests)} cases stand under tests; there were {len(before.tests)}."
         yield Change("tests", "tests", "changed", text)
@@ -115,9 +122,10 @@ def effect_changes(before: Compiled, after: Compiled) -> Iterator[EffectChange]:
 def _compared(
     before: Compiled, after: Compiled, case: Case, name: str | None
 ) -> Iterator[EffectChange]:
-    then, now = in_words(planned(before, case)), in_words(planned(after, case))
+    old, new = planned(before, case), planned(after, case)
+    then, now = in_words(old), in_words(new)
     if then != now:
-        yield EffectChange(case.action, name, then, now)
+        yield EffectChange(case.action, name, then, now, leaning.plan(old, new))
 
 
 def _anything(action: Action) -> Case:
@@ -140,15 +148,39 @@ def _parts(
     after: Mapping[str, Part],
     words: Callable[[Part], str],
     compared: Callable[[Part, Part], list[str]],
+    lean: Callable[[Part | None, Part | None], Lean],
 ) -> Iterator[Change]:
     for name, part in after.items():
         if name not in before:
-            yield Change(what, name, "added", f"{_titled(what, name)} is added: {words(part)}.")
+            yield Change(
+                what,
+                name,
+                "added",
+                f"{_titled(what, name)} is added: {words(part)}.",
+                lean(None, part),
+            )
         elif found := compared(before[name], part):
-            yield Change(what, name, "changed", f"{_titled(what, name)}: {'; '.join(found)}.")
+            yield Change(
+                what,
+                name,
+                "changed",
+                f"{_titled(what, name)}: {'; '.join(found)}.",
+                lean(before[name], part),
+            )
     for name in before:
         if name not in after:
-            yield Change(what, name, "removed", f"{_titled(what, name)} is removed.")
+            yield Change(
+                what,
+                name,
+                "removed",
+                f"{_titled(what, name)} is removed.",
+                lean(before[name], None),
+            )
+
+
+def _tells_only(_before: object, _after: object) -> Lean:
+    """Who is on duty is told; nobody may decide because of it."""
+    return "neither"
 
 
 def _titled(what: str, name: str) -> str:
@@ -165,22 +197,13 @@ def _moved(before: list[str], after: list[str]) -> Iterator[Change]:
         if name not in stayed:
             at = after.index(name)
             where = f"after “{after[at - 1]}”" if at else "first"
-            yield Change("rule", name, "moved", f"{_titled('rule', name)} stands {where} now.")
+            yield Change(
+                "rule", name, "moved", f"{_titled('rule', name)} stands {where} now.", "depends"
+            )
 
 
 def _turned(what: str, before: object, after: object) -> list[str]:
-    return [] if before == after else [f"{what} {_short(before)} → {_short(after)}"]
-
-
-def _short(value: object) -> str:
-    text = "none" if value is None else " ".join(str(value).split())
-    return show.cut(text, _LONGEST)
-
-
-def _role_words(role: Role) -> str:
-    if role.members is None:
-        return "filled by hand"
-    return ", ".join(member.email for member in role.members) or "nobody"
+    return [] if before == after else [f"{what} {phrases.short(before)} → {phrases.short(after)}"]
 
 
 def _role(before: Role, after: Role) -> list[str]:
@@ -196,56 +219,17 @@ def _role(before: Role, after: Role) -> list[str]:
     return found
 
 
-def _schedule_words(schedule: DeclaredSchedule) -> str:
-    said = schedule.says
-    if said.ical is not None:
-        return f"{_calendar(said)} in {said.timezone}"
-    shifts = "; ".join(_shift(shift) for shift in said.shifts)
-    holidays = f", without the holidays of {_whose(said)}" if said.holidays else ""
-    return f"{shifts} in {said.timezone}{holidays}"
-
-
 def _schedule(before: DeclaredSchedule, after: DeclaredSchedule) -> list[str]:
     then, now = before.says, after.says
     found = _turned("time zone", then.timezone, now.timezone)
-    found += _turned("holidays", _whose(then), _whose(now))
-    found += _turned("calendar", _calendar(then), _calendar(now))
+    found += _turned("holidays", phrases.holidays(then), phrases.holidays(now))
+    found += _turned("calendar", phrases.calendar(then), phrases.calendar(now))
     if then.ical != now.ical and not found:
         found.append("another calendar at the same place")
-    old, new = ("; ".join(_shift(shift) for shift in one.shifts) or None for one in (then, now))
+    old, new = (
+        "; ".join(phrases.shift(shift) for shift in one.shifts) or None for one in (then, now)
+    )
     return found + _turned("shifts", old, new)
-
-
-def _calendar(said: Schedule) -> str | None:
-    """Where the calendar is: an address may hold a secret behind its host."""
-    if said.ical is None:
-        return None
-    return (
-        "a calendar that is uploaded"
-        if said.ical == UPLOADED
-        else f"a calendar at {origin(said.ical)}"
-    )
-
-
-def _whose(said: Schedule) -> str | None:
-    if said.holidays is None:
-        return None
-    return " ".join(filter(None, (said.holidays.country, said.holidays.subdivision)))
-
-
-def _shift(shift: Shift) -> str:
-    words = [", ".join(shift.who)]
-    words += [shift.rotate if shift.rotate in ROTATIONS else f"every {shift.rotate}"] * (
-        shift.rotate != "none"
-    )
-    words += [f"from {shift.begin:%Y-%m-%dT%H:%M}"] if shift.begin else []
-    words += [f"until {shift.until:%Y-%m-%dT%H:%M}"] if shift.until else []
-    words += [f"at {shift.hours}"] if shift.hours else []
-    return " ".join(words) + (" also on holidays" if shift.on_holidays else "")
-
-
-def _action_words(action: Action) -> str:
-    return f"{action.risk} risk"
 
 
 def _action(before: Action, after: Action) -> list[str]:
@@ -264,89 +248,31 @@ def _action(before: Action, after: Action) -> list[str]:
     return found
 
 
-def _rule_words(rule: Rule) -> str:
-    when = f" when {_short(rule.when.source)}" if rule.when else ""
-    asks = f", {_ask_words(rule.ask)}" if rule.ask else ""
-    return f"{rule.effect} {rule.action}{when}{asks}"
-
-
 def _rule(before: Rule, after: Rule) -> list[str]:
     found = _turned("effect", before.effect, after.effect)
     found += _turned("action", before.action, after.action)
     then, now = (rule.when.source if rule.when else "always" for rule in (before, after))
     found += _turned("when", then, now)
     if before.ask and after.ask:
-        found += _turned("asks", _stages(before.ask), _stages(after.ask))
-        found += _turned("time", _life(before.ask), _life(after.ask))
+        found += _turned(
+            "asks", phrases.stages(before.ask.stages), phrases.stages(after.ask.stages)
+        )
+        found += _turned("time", phrases.life(before.ask), phrases.life(after.ask))
         found += _turned("on expiry", before.ask.on_expiry, after.ask.on_expiry)
         found += _turned("comment", before.ask.comment, after.ask.comment)
-        found += _turned("decided in", _places(before.ask), _places(after.ask))
-        found += _turned("assurance", _proof(before.ask), _proof(after.ask))
+        found += _turned("decided in", phrases.places(before.ask), phrases.places(after.ask))
+        found += _turned("assurance", phrases.proof(before.ask), phrases.proof(after.ask))
         found += _turned("escalation", before.ask.escalation, after.ask.escalation)
-        found += _turned("extend", _more(before.ask), _more(after.ask))
+        found += _turned("extend", phrases.more_time(before.ask), phrases.more_time(after.ask))
     elif after.ask:
-        found.append(_ask_words(after.ask))
+        found.append(phrases.ask(after.ask))
     if after.effect != "deny":
         found += _permit(before, after)
     return found + _turned("reason", before.reason, after.reason)
 
 
-def _ask_words(ask: Ask) -> str:
-    where = f", decided in {_places(ask)}" if ask.channels != CHANNELS else ""
-    proof = f", assurance {ask.assurance}" if ask.assurance is not None else ""
-    return f"asks {_stages(ask)}{where}{proof}"
-
-
-def _places(ask: Ask) -> str:
-    return " or ".join(ask.channels)
-
-
-def _proof(ask: Ask) -> str:
-    return ask.assurance or "by risk"
-
-
-def _stages(ask: Ask) -> str:
-    return ", then ".join(_stage(stage) for stage in ask.stages)
-
-
-def _stage(stage: Stage) -> str:
-    if stage.confirm is not None:
-        return f"the {stage.confirm}, to confirm"
-    text = " or ".join(stage.any_of)
-    if stage.approvals > 1:
-        text = f"{stage.approvals} of {text}"
-    if stage.rejections > 1:
-        text += f" ({stage.rejections} rejections end it)"
-    return text + (" (not who approved before)" if stage.distinct_from_earlier else "")
-
-
-def _life(ask: Ask) -> str:
-    life: timedelta | None = ask.expires_in
-    if life is None:
-        return "by risk"
-    return durations.show(life) + (schema.OF_BUSINESS if ask.business else "")
-
-
-def _more(ask: Ask) -> str | None:
-    return None if ask.extend is None else durations.show(ask.extend)
-
-
-def _steps(steps: tuple[EscalationStep, ...]) -> str:
-    return ", ".join(map(_step, steps))
-
-
-def _step(step: EscalationStep) -> str:
-    when = durations.show(step.after) + (schema.OF_BUSINESS if step.business else "")
-    text = f"after {when} {step.does} {step.target}".rstrip()
-    if step.via:
-        text += f" by {' and '.join(step.via)}"
-    if step.every is not None:
-        text += f", {step.times} more times every {durations.show(step.every)}"
-    return text
-
-
 def _escalation(before: tuple[EscalationStep, ...], after: tuple[EscalationStep, ...]) -> list[str]:
-    return _turned("steps", _steps(before), _steps(after))
+    return _turned("steps", phrases.steps(before), phrases.steps(after))
 
 
 def _permit(before: Rule, after: Rule) -> list[str]:
@@ -355,12 +281,8 @@ def _permit(before: Rule, after: Rule) -> list[str]:
     return [
         words
         for part in schema.PERMIT
-        for words in _turned(f"permit {part}", _lasts(then, part), _lasts(now, part))
+        for words in _turned(f"permit {part}", phrases.lasts(then, part), phrases.lasts(now, part))
     ]
-
-
-def _lasts(permit: PermitTerms, part: str) -> str:
-    return durations.show(timedelta(seconds=getattr(permit, f"{part}_s")))
 
 
 def _labels(before: tuple[str, ...], after: tuple[str, ...]) -> list[str]:

@@ -22,7 +22,10 @@ class PolicyVersion(models.Model):
         Person, on_delete=models.DO_NOTHING, db_constraint=False, null=True
     )
     created_at = models.DateTimeField(db_default=Now())
-    #: An address was taken out of the text then: it is not what the digest is of (migration 0003).
+    #: What whoever applied it said about it.
+    comment = models.TextField(db_default="", default="")
+    #: An address was taken out of text or comment then: the text may not be what the digest is of
+    #: any more (migrations 0003, 0004).
     erased_at = models.DateTimeField(null=True)
 
     class Meta:

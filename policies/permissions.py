@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Final, Literal
+from typing import Literal
 from uuid import UUID
 
+from django.contrib.auth.models import Permission as Permissions
 from django.db import transaction
+from django.db.models import Q
 from guardian.shortcuts import assign_perm, get_user_perms, remove_perm
 
 from audit import kinds
@@ -18,6 +21,19 @@ from people.models import Person, User, Workspace
 from policies.models import Policy
 
 Permission = Literal["edit", "approve"]
+
+
+def permissions_on(user_id: UUID, workspace_id: UUID) -> frozenset[str]:
+    """What a user may do with the workspace's policy, by themselves or in a group."""
+    user = Q(
+        policyuserpermission__user_id=user_id,
+        policyuserpermission__content_object_id=workspace_id,
+    )
+    group = Q(
+        policygrouppermission__group__user=user_id,
+        policygrouppermission__content_object_id=workspace_id,
+    )
+    return frozenset(Permissions.objects.filter(user | group).values_list("codename", flat=True))
 
 
 class NoPolicy(Refusal):

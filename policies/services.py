@@ -1,18 +1,20 @@
-"""Working with a policy: checked, compared, tested, and applied.
+"""Working with a policy: checked, tested, and applied.
 
 Applied, a text becomes the version that plans every request from now on.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Final
 
 from django.db import transaction
 
 from audit import kinds
 from audit.actor import Actor
-from audit.log import record
+from audit.log import Commitment, record
 from core import canonical, ids
 from people.errors import Refusal
 from people.models import Workspace
@@ -21,11 +23,28 @@ from people.schedules.services import SchedulesReconciled, reconcile_schedules
 from policies import cases, document
 from policies.active import active_version
 from policies.cases import CaseResult
-from policies.compiled import compile_document, compile_policy
-from policies.differences import Change, EffectChange, changes, effect_changes
+from policies.compiled import compile_document
 from policies.errors import PolicyError, PolicyErrors, quoted
 from policies.models import Policy, PolicyVersion
 from policies.terms import Document, Member
+
+#: How long what is said about a version may be.
+MAX_COMMENT: Final = 1_000
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+
+class Changed(Refusal):
+    """Version {active} is active, not version {expected}: look at what changed, and apply to that one."""
+
+    def __init__(self, *, active: int, expected: int) -> None:
+        super().__init__(active=active, expected=expected)
+        self.active = active
+
+
+class BadComment(Refusal):
+    """A comment has at most {most} characters, and no control characters but line breaks and tabs."""
+
+    argument = "comment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,29 +58,51 @@ class Applied:
     schedules: SchedulesReconciled
 
 
-def apply(*, actor: Actor, workspace: Workspace, text: str) -> Applied:
+def apply(
+    *,
+    actor: Actor,
+    workspace: Workspace,
+    text: str,
+    comment: str = "",
+    expected: int | None = None,
+) -> Applied:
     """Check a document, save it as the next version, make it active, and reconcile its roles
     and schedules.
 
     All of it or nothing.  Requests that are pending keep the plan they have.
 
+    Args:
+        comment: why, for whoever looks at the version later.
+        expected: the number of the version that must be active still, 0: none; None: whichever is.
+            A text that is active already is no conflict.
+
     Raises:
         PolicyErrors: everything that is wrong with it, each with line and column.
+        BadComment: too long, or it has control characters.
+        Changed: another version is active than the one expected.
     """
+    if len(comment) > MAX_COMMENT or _CONTROLS.search(comment):
+        raise BadComment(most=MAX_COMMENT)
     parsed = document.parse(text)
     failing = list(cases.faults(compile_document(parsed, 0)))
     with transaction.atomic():
         # One at a time: the number follows from the last one, and there may be no policy row yet.
         Workspace.objects.select_for_update(no_key=True).get(id=workspace.id)
+        before = active_version(workspace.id)
+        digest = canonical.digest(text.encode())
+        same = before if before is not None and bytes(before.digest) == digest else None
+        active = before.number if before else 0
+        if same is None and expected is not None and expected != active:
+            raise Changed(active=active, expected=expected)
         roles = _roles(workspace, parsed, failing)
-        version, is_new = _save(actor, workspace, text)
+        version = same or _save(actor, workspace, text, digest, active, comment)
         changes = reconcile_policy_roles(actor=actor, workspace=workspace, roles=roles)
         schedules = reconcile_schedules(
             actor=actor,
             workspace=workspace,
             schedules={name: one.says for name, one in parsed.schedules.items()},
         )
-    return Applied(version, parsed, is_new, changes, schedules)
+    return Applied(version, parsed, same is None, changes, schedules)
 
 
 def check(*, workspace: Workspace | None, text: str) -> Document:
@@ -88,48 +129,6 @@ def run_tests(*, text: str) -> list[CaseResult]:
         PolicyErrors: it cannot be used, whatever its tests say.
     """
     return list(cases.results(compile_document(document.parse(text), 0)))
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """What a document would change.  ``against`` is the number of the active version, where there is one."""
-
-    against: int | None
-    changes: tuple[Change, ...]
-    effects: tuple[EffectChange, ...]
-
-
-class ActiveNotAccepted(Refusal):
-    """Version {number} of the policy was saved by another release, and this one does not accept it."""
-
-
-def compare(*, workspace: Workspace, text: str) -> Comparison:
-    """Compare a document with the active version.  Without one, everything in it is new.
-
-    Raises:
-        PolicyErrors: it cannot be used.  Cases that fail are not looked at.
-        ActiveNotAccepted: the active version cannot be read by this release.
-    """
-    parsed = document.parse(text)
-    active = active_version(workspace.id)
-    if active is None:
-        before = replace(
-            parsed,
-            roles={},
-            actions={},
-            rules=(),
-            tools={},
-            escalations={},
-            tests=(),
-            schedules={},
-        )
-        return Comparison(None, tuple(changes(before, parsed)), ())
-    try:
-        old = compile_policy(active.text, active.number)
-    except PolicyErrors as error:
-        raise ActiveNotAccepted(number=active.number) from error
-    effects = effect_changes(old, compile_document(parsed, active.number))
-    return Comparison(active.number, tuple(changes(old.document, parsed)), tuple(effects))
 
 
 def _roles(
@@ -176,16 +175,15 @@ def _strangers(members: list[Member], known: set[str], active: set[str]) -> Iter
         yield PolicyError(place.line, place.column, place.path, detail)
 
 
-def _save(actor: Actor, workspace: Workspace, text: str) -> tuple[PolicyVersion, bool]:
-    digest = canonical.digest(text.encode())
-    before = active_version(workspace.id)
-    if before is not None and bytes(before.digest) == digest:
-        return before, False
+def _save(
+    actor: Actor, workspace: Workspace, text: str, digest: bytes, after: int, comment: str
+) -> PolicyVersion:
     version = PolicyVersion.objects.create(
         workspace=workspace,
-        number=before.number + 1 if before else 1,
+        number=after + 1,
         text=text,
         digest=digest,
+        comment=comment,
         created_by_id=actor.id if actor.kind == "person" else None,
     )
     Policy.objects.update_or_create(workspace=workspace, defaults={"active": version})
@@ -198,5 +196,6 @@ def _save(actor: Actor, workspace: Workspace, text: str) -> tuple[PolicyVersion,
             number=version.number,
             digest=canonical.show_digest(digest),
         ),
+        commits={"comment": Commitment(comment.encode(), kept=False)} if comment else None,
     )
-    return version, True
+    return version

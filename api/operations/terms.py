@@ -87,6 +87,7 @@ ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
             *("too_many_overrides", "override_over", "not_uploaded"),
             *("last_administrator", "person_inactive", "role_from_policy", "not_invited"),
             *("key_over", "key_rotated", "agent_stopped", "agent_retired"),
+            "policy_changed",
         ),
     ),
     "Gone": (

@@ -2,34 +2,41 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from django.http import HttpResponse
 from rest_framework.request import Request
 
 from api.doors import PeopleDoor, Signed, answer, body_of, signed
 from api.policy_messages import (
     CaseShown,
-    EffectShown,
     PolicyBody,
-    PolicyChangeShown,
     PolicyChecked,
     PolicyCompared,
     PolicyFault,
+    PolicyGiven,
+    PolicyLookedAt,
+    PolicyTestBody,
     PolicyTested,
+    PolicyTried,
 )
-from api.views.policy import may
+from api.views.policy import compared
 from core.problems import conflict, forbidden
+from oversight.policy import rights
 from people.models import Workspace
-from policies import outlook, services
-from policies.cases import CaseResult
+from policies import comparing, outlook, services, trying
+from policies.cases import CaseResult, outcome
 from policies.errors import PolicyErrors
 
+Body = TypeVar("Body", bound=PolicyBody)
 
-def _editor(request: Request) -> tuple[Signed, str]:
-    """Who calls, with the permission to edit, and the document."""
+
+def _editor(request: Request, shape: type[Body]) -> tuple[Signed, Body]:
+    """Who calls, with the permission to edit, and what they sent."""
     who = signed(request)
-    if not may(who, "edit"):
+    if not rights(who.reader).edits:
         raise forbidden("Working on the policy takes its permission edit.")
-    return who, body_of(request, PolicyBody).text
+    return who, body_of(request, shape)
 
 
 def _workspace(who: Signed) -> Workspace:
@@ -45,9 +52,9 @@ class CheckPolicy(PeopleDoor):
 
     def post(self, request: Request) -> HttpResponse:
         """Everything that is wrong with a document, its own tests included."""
-        who, text = _editor(request)
+        who, body = _editor(request, PolicyBody)
         try:
-            document = services.check(workspace=_workspace(who), text=text)
+            document = services.check(workspace=_workspace(who), text=body.text)
         except PolicyErrors as found:
             return answer(request, PolicyChecked(False, _faults(found), []))
         warnings = outlook.warnings(workspace=_workspace(who), document=document)
@@ -59,21 +66,14 @@ class ComparePolicy(PeopleDoor):
 
     def post(self, request: Request) -> HttpResponse:
         """What a document would change against the active version."""
-        who, text = _editor(request)
+        who, body = _editor(request, PolicyBody)
         try:
-            found = services.compare(workspace=_workspace(who), text=text)
+            found = comparing.compare(workspace=_workspace(who), text=body.text)
         except PolicyErrors as faulty:
             return answer(request, PolicyCompared(False, _faults(faulty), None, [], []))
-        except services.ActiveNotAccepted as refused:
+        except comparing.ActiveNotAccepted as refused:
             raise conflict("policy_not_accepted", str(refused)) from refused
-        changed = [
-            PolicyChangeShown(one.what, one.name, one.change, one.text) for one in found.changes
-        ]
-        effects = [
-            EffectShown(one.action, one.case, one.before, one.after, one.text)
-            for one in found.effects
-        ]
-        return answer(request, PolicyCompared(True, [], found.against, changed, effects))
+        return answer(request, compared(found))
 
 
 class TryPolicy(PeopleDoor):
@@ -81,14 +81,27 @@ class TryPolicy(PeopleDoor):
 
     def post(self, request: Request) -> HttpResponse:
         """What comes of each case that a document brings along."""
-        _, text = _editor(request)
+        _, body = _editor(request, PolicyTestBody)
         try:
-            results = services.run_tests(text=text)
+            results = services.run_tests(text=body.text)
+            tried = None if body.given is None else _tried(body.text, body.given)
         except PolicyErrors as found:
             return answer(request, PolicyTested(False, _faults(found), 0, 0, []))
         failed = sum(one.differs is not None for one in results)
         shown = [_case(one) for one in results]
-        return answer(request, PolicyTested(not failed, [], len(results) - failed, failed, shown))
+        return answer(
+            request, PolicyTested(not failed, [], len(results) - failed, failed, shown, tried)
+        )
+
+
+def _tried(text: str, given: PolicyGiven) -> PolicyTried:
+    wanted = trying.Given(given.action, given.payload, given.count, given.sum)
+    found = trying.try_one(text=text, given=wanted)
+    if found.plan is None:
+        return PolicyTried(found.refused, {}, "", [])
+    plan = found.plan
+    trace = [PolicyLookedAt(one.rule, one.when, one.result, one.error) for one in plan.trace]
+    return PolicyTried(None, outcome(plan), plan.why, trace)
 
 
 def _case(result: CaseResult) -> CaseShown:

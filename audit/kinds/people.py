@@ -6,6 +6,8 @@ from audit.kinds.base import Data
 
 
 class PolicyApplied(Data, frozen=True, kw_only=True):
+    """Commits to ``comment``, where one was given; it stands with the version."""
+
     KIND = "policy.applied"
     version: str
     number: int

@@ -151,45 +151,45 @@ def test_test_says_what_came_of_each_case(desk: Desk) -> None:
 CHANGES: list[tuple[tuple[str, str], dict[str, str]]] = [
     (
         ("fallback: lead", "fallback: money"),
-        {"what": "fallback", "name": "money", "change": "changed", "text": "The fallback is money; it was lead."},
+        {"leans": "depends", "what": "fallback", "name": "money", "change": "changed", "text": "The fallback is money; it was lead."},
     ),
     (
         ("title: Lead, ", "title: Boss, "),
-        {"what": "role", "name": "lead", "change": "changed", "text": "Role “lead”: title Lead → Boss."},
+        {"leans": "neither", "what": "role", "name": "lead", "change": "changed", "text": "Role “lead”: title Lead → Boss."},
     ),
     (
         ("{title: Lead, ", "{title: Lead, slack: C0123ABC, channels: [slack, push], "),
         {
-            "what": "role", "name": "lead", "change": "changed",
+            "leans": "neither", "what": "role", "name": "lead", "change": "changed",
             "text": "Role “lead”: Slack channel none → C0123ABC; told by none → slack, push.",
         },
     ),
     (
         ("expires_in: 4h}", "expires_in: 4h, channels: [slack, web], assurance: session}"),
         {
-            "what": "rule", "name": "Large", "change": "changed",
+            "leans": "depends", "what": "rule", "name": "Large", "change": "changed",
             "text": "Rule “Large”: decided in slack or email or web → slack or web; assurance by risk → session.",
         },
     ),
     (
         ("action: pay.tip, effect: allow", "action: pay.tip, effect: ask, ask: {confirm: owner, channels: [email], assurance: link}"),
         {
-            "what": "rule", "name": "Tips", "change": "changed",
+            "leans": "tighter", "what": "rule", "name": "Tips", "change": "changed",
             "text": "Rule “Tips”: effect allow → ask; asks the owner, to confirm, decided in email, assurance link.",
         },
     ),
     (
         ("actions:\n", "  new: {}\nactions:\n"),
-        {"what": "role", "name": "new", "change": "added", "text": "Role “new” is added: filled by hand."},
+        {"leans": "neither", "what": "role", "name": "new", "change": "added", "text": "Role “new” is added: filled by hand."},
     ),
     (
         ("  web.get: {risk: low}\n", ""),
-        {"what": "action", "name": "web.get", "change": "removed", "text": "Action “web.get” is removed."},
+        {"leans": "tighter", "what": "action", "name": "web.get", "change": "removed", "text": "Action “web.get” is removed."},
     ),
     (
         ("web.get: {risk: low}", "web.get: {risk: high, labels: [net], sensitive: [/a], show: Get}"),
         {
-            "what": "action", "name": "web.get", "change": "changed",
+            "leans": "tighter", "what": "action", "name": "web.get", "change": "changed",
             "text": (
                 "Action “web.get”: risk low → high; labels none → net; sensitive none → /a; "
                 "the line that is shown changes."
@@ -199,14 +199,14 @@ CHANGES: list[tuple[tuple[str, str], dict[str, str]]] = [
     (
         ("payload.n > 1000, effect: ask", "payload.n > 900, effect: ask"),
         {
-            "what": "rule", "name": "Large", "change": "changed",
+            "leans": "depends", "what": "rule", "name": "Large", "change": "changed",
             "text": "Rule “Large”: when payload.n > 1000 → payload.n > 900.",
         },
     ),
     (
         ("{stages: [{any_of: [money]}], expires_in: 4h}", "{stages: [{any_of: [lead, money], approvals: 2, distinct_from_earlier: true}, {any_of: [money]}], on_expiry: allow}"),
         {
-            "what": "rule", "name": "Large", "change": "changed",
+            "leans": "looser", "what": "rule", "name": "Large", "change": "changed",
             "text": (
                 "Rule “Large”: asks money → 2 of lead or money (not who approved before), then money; "
                 "time 4h → by risk; on expiry expire → allow."
@@ -216,41 +216,41 @@ CHANGES: list[tuple[tuple[str, str], dict[str, str]]] = [
     (
         ("{stages: [{any_of: [money]}], expires_in: 4h}", "{confirm: initiator, comment: always, expires_in: 4h}"),
         {
-            "what": "rule", "name": "Large", "change": "changed",
+            "leans": "depends", "what": "rule", "name": "Large", "change": "changed",
             "text": "Rule “Large”: asks money → the initiator, to confirm; comment on_reject → always.",
         },
     ),
     (
         ("expires_in: 4h}", "expires_in: 4h, permit: {valid_for: 5m, result_within: 2h}}"),
         {
-            "what": "rule", "name": "Large", "change": "changed",
+            "leans": "looser", "what": "rule", "name": "Large", "change": "changed",
             "text": "Rule “Large”: permit valid_for 15m → 5m; permit result_within 1h → 2h.",
         },
     ),
     (
         ("action: pay.tip, effect: allow", "action: pay.tip, effect: allow, permit: {use_by: 1h}"),
         {
-            "what": "rule", "name": "Tips", "change": "changed",
+            "leans": "tighter", "what": "rule", "name": "Tips", "change": "changed",
             "text": "Rule “Tips”: permit use_by 1d → 1h.",
         },
     ),
     (
         ("action: pay.tip, effect: allow", "action: pay.tip, effect: ask, ask: {confirm: owner, permit: {use_by: 1h}}"),
         {
-            "what": "rule", "name": "Tips", "change": "changed",
+            "leans": "tighter", "what": "rule", "name": "Tips", "change": "changed",
             "text": "Rule “Tips”: effect allow → ask; asks the owner, to confirm; permit use_by 1d → 1h.",
         },
     ),
     (
         ("tools:\n", "  - {name: New, action: web.*, when: run.cost > 5, effect: deny, reason: No.}\ntools:\n"),
         {
-            "what": "rule", "name": "New", "change": "added",
+            "leans": "tighter", "what": "rule", "name": "New", "change": "added",
             "text": "Rule “New” is added: deny web.* when run.cost > 5.",
         },
     ),
     (
         ("[data.pii]", "[data.pii, data.eu]"),
-        {"what": "tool", "name": "crm", "change": "changed", "text": "Tool “crm”: labels data.pii → data.pii, data.eu."},
+        {"leans": "tighter", "what": "tool", "name": "crm", "change": "changed", "text": "Tool “crm”: labels data.pii → data.pii, data.eu."},
     ),
 ]  # fmt: skip
 
@@ -301,6 +301,7 @@ def test_diff_says_what_comes_of_the_same_submission(desk: Desk) -> None:
             "before": "allow by “Tips”",
             "after": "deny by “Tips”",
             "text": "Every pay.tip: allow by “Tips” → deny by “Tips”",
+            "leans": "tighter",
         },
         {
             "action": "pay.refund",
@@ -308,6 +309,7 @@ def test_diff_says_what_comes_of_the_same_submission(desk: Desk) -> None:
             "before": "allow by “Small”",
             "after": "ask as no rule matches: lead",
             "text": "Case “A small one”: allow by “Small” → ask as no rule matches: lead",
+            "leans": "tighter",
         },
         {
             "action": "pay.refund",
@@ -315,6 +317,7 @@ def test_diff_says_what_comes_of_the_same_submission(desk: Desk) -> None:
             "before": "allow by “Small”",
             "after": "ask as no rule matches: lead",
             "text": "Case 2 of the new document: allow by “Small” → ask as no rule matches: lead",
+            "leans": "tighter",
         },
     ]
     assert found["changes"][-1]["text"] == "2 cases stand under tests; there were 1."
@@ -326,3 +329,37 @@ def test_diff_of_a_faulty_document_has_its_faults(desk: Desk) -> None:
     assert [one["detail"] for one in found["errors"]] == [
         "The role “leed” is not declared. Did you mean “lead”?"
     ]
+
+
+def test_a_submission_is_tried_on_a_document_that_is_not_active(desk: Desk) -> None:
+    when = "payload.n <= 70 && agent.count('pay.refund', '1d') < 3"
+
+    def tried(**given: Any) -> Any:
+        body = {"text": desk.edited(("when: payload.n <= 50", f'when: "{when}"'))}
+        answer = desk.editor.call("POST", "/policies/test", json=body | {"given": given})
+        assert answer.status_code == 200, answer.text
+        return answer.json()["tried"]
+
+    came = tried(action="pay.refund", payload={"n": 70})
+    assert (came["came"]["effect"], came["came"]["rule"], came["refused"]) == (
+        "allow",
+        "Small",
+        None,
+    )
+    assert came["trace"] == [
+        {
+            "rule": "Small",
+            "when": when,
+            "result": "true",
+            "error": None,
+        }
+    ]
+    busy = tried(action="pay.refund", payload={"n": 70}, count=3)
+    assert (busy["came"]["effect"], busy["came"]["stages"]) == ("ask", [["lead"]])
+    assert [one["result"] for one in busy["trace"]] == ["false", "false"]
+    failed = tried(action="pay.refund", payload={})
+    assert [one["result"] for one in failed["trace"]] == ["error", "error"]
+    unknown = tried(action="pay.refnd", payload={})
+    assert unknown["refused"] == "It would be refused: the action “pay.refnd” is not declared."
+    assert (unknown["came"], unknown["trace"]) == ({}, [])
+    assert desk.work("test", desk.text)["tried"] is None

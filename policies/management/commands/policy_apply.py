@@ -19,16 +19,23 @@ from policies.services import apply
 
 
 class Command(base.Command):
+    spelling = {"comment": "--comment"}
     help = "Checks a policy, saves it as the next version and makes it the active one."
 
     def arguments(self, parser: CommandParser) -> None:
         base.add_workspace(parser)
         add_document(parser)
+        parser.add_argument("--comment", default="", help="why, for whoever looks at it later")
 
     def run(self, **options: Any) -> base.Said:
         workspace, file = base.workspace_of(options), options["file"]
         try:
-            applied = apply(actor=self.actor, workspace=workspace, text=read(file))
+            applied = apply(
+                actor=self.actor,
+                workspace=workspace,
+                text=read(file),
+                comment=options["comment"].strip(),
+            )
         except PolicyErrors as found:
             raise base.Failed(
                 "\n".join(["Nothing was applied:", *fault_lines(file, found)]),

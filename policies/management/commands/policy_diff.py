@@ -6,9 +6,9 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from people.management import base
+from policies.comparing import compare
 from policies.errors import PolicyErrors
 from policies.management.documents import add_document, faulty, read
-from policies.services import compare
 
 
 class Command(base.Command):
