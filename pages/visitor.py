@@ -25,6 +25,7 @@ from oversight.access import may_audit, may_stop_any
 from oversight.agents import sees_any
 from oversight.channels import may_administer
 from oversight.numbers.access import may_read as may_count
+from oversight.policy import rights
 from people.models import Person, User
 from people.permissions import permissions_of
 
@@ -57,6 +58,8 @@ class Shell:
     counts: bool = False
     #: Whether there is any agent that they see.
     sees_agents: bool = False
+    #: Whether it leads to the policy.
+    reads_policy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,7 @@ def visitor(user: User, person: Person, people: tuple[Person, ...]) -> Visitor:
         counts=numbers.may_read(reader),
         sees_agents=sees_any(reader),
         counts=may_count(reader),
+        reads_policy=rights(reader).reads,
     )
     return Visitor(user, person, people, reader, around)
 
