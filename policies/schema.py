@@ -127,8 +127,13 @@ _SCHEDULES: Final[dict[str, Any]] = {
     },
     "holidays": _object(
         ["country"],
-        country={"type": "string", "pattern": "^[A-Z]{2}$"},
-        subdivision={"type": "string", "minLength": 1, "maxLength": 60},
+        country={"type": "string", "pattern": "^[A-Z]{2}$", "description": "DE."},
+        subdivision={
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 60,
+            "description": "A part of it, such as BY.",
+        },
     ),
     "shift": _object(
         ["who"],
@@ -138,6 +143,7 @@ _SCHEDULES: Final[dict[str, Any]] = {
             "maxItems": MAX_TURNS,
             "uniqueItems": True,
             "items": {"type": "string", "maxLength": 254, "pattern": "^[^@\\s]+@[^@\\s]+$"},
+            "description": "E-mail addresses, in the order of their turns.",
         },
         rotate={
             "type": "string",
@@ -151,7 +157,11 @@ _SCHEDULES: Final[dict[str, Any]] = {
             "maxLength": MAX_HOURS,
             "description": "OSM opening_hours: Mo-Fr 08:00-18:00. Default: day and night.",
         },
-        on_holidays={"type": "boolean", "default": False},
+        on_holidays={
+            "type": "boolean",
+            "default": False,
+            "description": "Whether hours count on holidays as on other days.",
+        },
         **{"from": {**_LOCAL, "description": "When the first turn begins, in local time."}},
     ),
 }
@@ -160,21 +170,34 @@ _SCHEDULES: Final[dict[str, Any]] = {
 _CASES: Final[dict[str, Any]] = {
     "case": _object(
         ["given", "expect"],
-        name=_TITLE,
-        given={"$ref": "#/$defs/given"},
-        expect={"$ref": "#/$defs/expect"},
+        name={**_TITLE, "description": "For people."},
+        given={"$ref": "#/$defs/given", "description": "The submission, and what it meets."},
+        expect={"$ref": "#/$defs/expect", "description": "What must come of it."},
     ),
     "given": _object(
         ["action", "payload"],
-        action={"type": "string", "maxLength": MAX_NAME, "pattern": f"^{ACTION_NAME}$"},
-        payload={"type": "object"},
-        now={"type": "string", "format": "date-time", "default": DEFAULT_NOW},
-        agent={"$ref": "#/$defs/given_agent"},
-        run={"$ref": "#/$defs/given_run"},
+        action={
+            "type": "string",
+            "maxLength": MAX_NAME,
+            "pattern": f"^{ACTION_NAME}$",
+            "description": "A declared action.",
+        },
+        payload={"type": "object", "description": "It must fit the action's schema."},
+        now={
+            "type": "string",
+            "format": "date-time",
+            "default": DEFAULT_NOW,
+            "description": "The time of the submit, with its offset.",
+        },
+        agent={"$ref": "#/$defs/given_agent", "description": "Who submits."},
+        run={
+            "$ref": "#/$defs/given_run",
+            "description": "What its run reported; left out: no run.",
+        },
     ),
     "given_agent": _object(
         [],
-        name={**_TITLE, "default": "agent"},
+        name={**_TITLE, "default": "agent", "description": "agent.name."},
         owner={**_TITLE, "description": "An e-mail address.", "default": "owner@example.com"},
         count={**_AMOUNT, "description": "What every agent.count(…) comes to.", "default": 0},
         sum={"type": "number", "description": "What every agent.sum(…) comes to.", "default": 0},
@@ -187,14 +210,19 @@ _CASES: Final[dict[str, Any]] = {
             "additionalProperties": {"type": "integer", "minimum": 1},
             "description": "How often each tool or action was reported.",
         },
-        labels={"type": "array", "maxItems": 50, "items": _TITLE},
-        cost={**_AMOUNT, "default": 0},
-        tokens={"type": "integer", "minimum": 0, "default": 0},
+        labels={
+            "type": "array",
+            "maxItems": 50,
+            "items": _TITLE,
+            "description": "As the agent reports them.",
+        },
+        cost={**_AMOUNT, "default": 0, "description": "run.cost."},
+        tokens={"type": "integer", "minimum": 0, "default": 0, "description": "run.tokens."},
         age={**_AMOUNT, "description": "In seconds.", "default": 0},
     ),
     "expect": _object(
         ["effect"],
-        effect={"enum": list(EFFECTS)},
+        effect={"enum": list(EFFECTS), "description": "What it comes to."},
         rule={
             "type": ["string", "null"],
             "maxLength": MAX_NAME,
@@ -215,7 +243,7 @@ _CASES: Final[dict[str, Any]] = {
             "description": "How many approvals each stage takes.",
         },
         channels={**_CHANNELS, "description": "Where it may be decided."},
-        assurance={"enum": list(LADDER)},
+        assurance={"enum": list(LADDER), "description": "How surely it must be known who decides."},
     ),
 }
 
@@ -234,6 +262,7 @@ POLICY_SCHEMA: Final[dict[str, Any]] = {
             "maxProperties": 500,
             "propertyNames": {"pattern": f"^{ROLE_NAME}$"},
             "additionalProperties": {"$ref": "#/$defs/role"},
+            "description": "Who may be asked, by names such as support_lead.",
         },
         schedules={
             "type": "object",
@@ -249,6 +278,7 @@ POLICY_SCHEMA: Final[dict[str, Any]] = {
             "maxProperties": 1_000,
             "propertyNames": {"maxLength": MAX_NAME, "pattern": f"^{ACTION_NAME}$"},
             "additionalProperties": {"$ref": "#/$defs/action"},
+            "description": "What agents may submit, by types such as payments.refund.",
         },
         rules={
             "type": "array",
@@ -288,7 +318,7 @@ POLICY_SCHEMA: Final[dict[str, Any]] = {
         **_CASES,
         "role": _object(
             [],
-            title=_TITLE,
+            title={**_TITLE, "description": "What people read. Default: the name with spaces."},
             members={
                 "type": "array",
                 "maxItems": 1_000,
@@ -317,10 +347,14 @@ POLICY_SCHEMA: Final[dict[str, Any]] = {
         **_SCHEDULES,
         "action": _object(
             [],
-            title=_TITLE,
+            title={**_TITLE, "description": "What people read. Default: the type."},
             owner={**_ROLE, "description": "The role that owns this kind of action."},
-            risk={"enum": list(RISKS), "default": "medium"},
-            labels=_LABELS,
+            risk={
+                "enum": list(RISKS),
+                "default": "medium",
+                "description": "Sets time and proof unless a rule does.",
+            },
+            labels={**_LABELS, "description": "Shown with the request."},
             schema={"type": "object", "description": "JSON Schema (2020-12) of the payload."},
             show={
                 "type": "string",
@@ -331,10 +365,15 @@ POLICY_SCHEMA: Final[dict[str, Any]] = {
             editable={**_POINTERS, "description": "What a reviewer may change (JSON pointers)."},
             sensitive={**_POINTERS, "description": "What is hidden until somebody asks for it."},
         ),
-        "tool": _object(["labels"], labels={**_LABELS, "minItems": 1}),
+        "tool": _object(
+            ["labels"], labels={**_LABELS, "minItems": 1, "description": "For run.saw(…)."}
+        ),
         "rule": _object(
             ["name", "action", "effect"],
-            name=_TITLE,
+            name={
+                **_TITLE,
+                "description": "Only once; it is in the log, in answers, and on pages.",
+            },
             action={
                 "type": "string",
                 "maxLength": MAX_NAME,
@@ -342,13 +381,21 @@ POLICY_SCHEMA: Final[dict[str, Any]] = {
                 "description": "An action, a prefix such as http.*, or * for all.",
             },
             when={"type": "string", "minLength": 1, "maxLength": 2_000, "description": "CEL."},
-            effect={"enum": list(EFFECTS)},
-            ask={"$ref": "#/$defs/ask"},
+            effect={
+                "enum": list(EFFECTS),
+                "description": "Approved at once, asked about, or rejected at once.",
+            },
+            ask={"$ref": "#/$defs/ask", "description": "With effect: ask."},
             permit={
                 "$ref": "#/$defs/permit",
                 "description": "With effect: allow. Where people are asked it stands in ask.",
             },
-            reason={"type": "string", "minLength": 1, "maxLength": MAX_TEXT},
+            reason={
+                "type": "string",
+                "minLength": 1,
+                "maxLength": MAX_TEXT,
+                "description": "A sentence for the agent and for people, where the rule decides.",
+            },
         ),
         "ask": {
             **_object(
@@ -358,6 +405,7 @@ POLICY_SCHEMA: Final[dict[str, Any]] = {
                     "minItems": 1,
                     "maxItems": MAX_STAGES,
                     "items": {"$ref": "#/$defs/stage"},
+                    "description": "Steps, one after the other.",
                 },
                 confirm={
                     "enum": list(CONFIRMS),
@@ -372,6 +420,7 @@ POLICY_SCHEMA: Final[dict[str, Any]] = {
                     "type": "string",
                     "pattern": f"^(expire|allow|ask:{ROLE_NAME})$",
                     "default": "expire",
+                    "description": "What silence means: expire, ask:<role>, or allow (low risk only).",
                 },
                 channels={
                     **_CHANNELS,
@@ -382,7 +431,11 @@ POLICY_SCHEMA: Final[dict[str, Any]] = {
                     "enum": list(LADDER),
                     "description": "The least proof of who decides. Default: by the action's risk.",
                 },
-                comment={"enum": list(COMMENTS), "default": "on_reject"},
+                comment={
+                    "enum": list(COMMENTS),
+                    "default": "on_reject",
+                    "description": "When a reason is required.",
+                },
                 escalation={
                     "type": "string",
                     "pattern": f"^{ESCALATION_NAME}$",
@@ -393,7 +446,7 @@ POLICY_SCHEMA: Final[dict[str, Any]] = {
                     "pattern": f"^{DURATION}$",
                     "description": "The most by which a reviewer may move the deadline, once. Default: not at all.",
                 },
-                permit={"$ref": "#/$defs/permit"},
+                permit={"$ref": "#/$defs/permit", "description": "What the approval is worth."},
             ),
             "oneOf": [{"required": ["stages"]}, {"required": ["confirm"]}],
         },
@@ -431,14 +484,19 @@ POLICY_SCHEMA: Final[dict[str, Any]] = {
                     "items": {"enum": list(TELLINGS)},
                     "description": "With remind and notify: by which channels.",
                 },
-                repeat={"$ref": "#/$defs/repeat"},
+                repeat={"$ref": "#/$defs/repeat", "description": "The step again, and how often."},
             ),
             "oneOf": [{"required": [one]} for one in DOES],
         },
         "repeat": _object(
             ["every", "times"],
-            every={"type": "string", "pattern": f"^{DURATION}$"},
-            times={"type": "integer", "minimum": 1, "maximum": MAX_REPEATS},
+            every={"type": "string", "pattern": f"^{DURATION}$", "description": "15m."},
+            times={
+                "type": "integer",
+                "minimum": 1,
+                "maximum": MAX_REPEATS,
+                "description": "How many more times.",
+            },
         ),
         "permit": _object(
             [],
@@ -454,10 +512,27 @@ POLICY_SCHEMA: Final[dict[str, Any]] = {
                 "maxItems": 20,
                 "uniqueItems": True,
                 "items": _ROLE,
+                "description": "Roles; a person of any of them may vote.",
             },
-            approvals={"type": "integer", "minimum": 1, "maximum": MAX_VOTES, "default": 1},
-            rejections={"type": "integer", "minimum": 1, "maximum": MAX_VOTES, "default": 1},
-            distinct_from_earlier={"type": "boolean", "default": False},
+            approvals={
+                "type": "integer",
+                "minimum": 1,
+                "maximum": MAX_VOTES,
+                "default": 1,
+                "description": "How many pass the stage.",
+            },
+            rejections={
+                "type": "integer",
+                "minimum": 1,
+                "maximum": MAX_VOTES,
+                "default": 1,
+                "description": "How many end the request.",
+            },
+            distinct_from_earlier={
+                "type": "boolean",
+                "default": False,
+                "description": "Whoever approved an earlier stage does not count here.",
+            },
         ),
     },
 }

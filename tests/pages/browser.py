@@ -130,7 +130,7 @@ class Browser:
         data = {
             each.attributes["name"]: each.attributes.get("value", "")
             for each in form.all("input")
-            if each.attributes.get("type") != "radio"
+            if each.attributes.get("type") != "radio" and "name" in each.attributes
         }
         return self.post(form.attributes["action"], data | typed, allow_redirects=follow)
 
