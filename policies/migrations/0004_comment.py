@@ -1,4 +1,4 @@
-"""Whoever applies a version may say why; an address can be taken out of that as out of the text."""
+"""Whoever applies a version may say why; it goes with them, and their address goes out of what others said."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ BEGIN
     END IF;
     RAISE EXCEPTION 'policy versions are never changed: save a new one' USING ERRCODE = 'restrict_violation';
 END $$;
+CREATE FUNCTION policies_said(p_author uuid, p_user uuid) RETURNS boolean LANGUAGE sql STABLE
+SET search_path = pg_catalog, public, pg_temp AS $$
+    SELECT EXISTS (SELECT 1 FROM people_person author WHERE author.id = p_author AND author.user_id = p_user)
+$$;
 CREATE OR REPLACE FUNCTION policies_erase(p_workspace uuid, p_user uuid, p_email text, p_instead text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
@@ -23,10 +27,12 @@ BEGIN
     END IF;
     UPDATE policies_policyversion
        SET text = regexp_replace(text, policies_address(p_email), p_instead, 'gi'),
-           comment = regexp_replace(comment, policies_address(p_email), p_instead, 'gi'),
+           comment = CASE WHEN policies_said(created_by_id, p_user) THEN ''
+                          ELSE regexp_replace(comment, policies_address(p_email), p_instead, 'gi') END,
            erased_at = clock_timestamp()
      WHERE workspace_id = p_workspace
-       AND (text ~* policies_address(p_email) OR comment ~* policies_address(p_email));
+       AND (text ~* policies_address(p_email) OR comment ~* policies_address(p_email)
+            OR comment <> '' AND policies_said(created_by_id, p_user));
     DELETE FROM policies_policyuserpermission WHERE user_id = p_user AND content_object_id = p_workspace;
 END $$;
 """
@@ -44,6 +50,7 @@ BEGIN
      WHERE workspace_id = p_workspace AND text ~* policies_address(p_email);
     DELETE FROM policies_policyuserpermission WHERE user_id = p_user AND content_object_id = p_workspace;
 END $$;
+DROP FUNCTION policies_said(uuid, uuid);
 CREATE OR REPLACE FUNCTION policies_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'UPDATE' AND core_owns(TG_RELID) AND NEW.erased_at IS NOT NULL

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from approvals.returning import comment
+from audit.actor import Actor
 from audit.models import Side
 from core import ids
 from core.problems import Problem
@@ -16,6 +17,7 @@ from people.models import Person, User
 from people.permissions import grant_permission
 from people.services import create_person, deactivate_person
 from policies.models import PolicyVersion
+from policies.services import apply
 from tests.api.tenant import Person as Signed
 from tests.approvals.world import TEST, World, uuid_of
 from tests.callbacks.receiver import Receiver
@@ -127,6 +129,14 @@ def test_saved_policies_lose_the_address_and_nothing_else(somebody: Somebody) ->
     somebody.members([somebody.mail, longer])
     versions = PolicyVersion.objects.filter(workspace=world.workspace).order_by("number")
     before = {one.number: json.loads(one.text) for one in versions}
+    said = [
+        (Actor.person(somebody.person.id, channel="web"), somebody.case.word),
+        (TEST, f"With {somebody.mail}."),
+    ]
+    for actor, why in said:
+        more = {"tools": {why[:4]: {"labels": ["a"]}}}
+        text = json.dumps(json.loads(versions[0].text) | more)
+        apply(actor=actor, workspace=world.workspace, text=text, comment=why)
     world.apply(roles={"lead": {"title": "Lead", "members": [world.email("ana"), longer]}})
     deactivate_person(actor=TEST, person=somebody.person)
     erase(world, subject=somebody.person.id)
@@ -135,6 +145,11 @@ def test_saved_policies_lose_the_address_and_nothing_else(somebody: Somebody) ->
         text = json.dumps(before[version.number]).replace(f'"{somebody.mail}"', f'"{instead}"')
         assert json.loads(version.text) == json.loads(text)
         assert (version.erased_at is not None) == (instead in text)
+    assert [one.comment for one in versions.exclude(number__in=before)] == [
+        "",
+        f"With {instead}.",
+        "",
+    ]
     newest = versions.last()
     assert newest is not None
     assert (longer in newest.text, newest.erased_at) == (True, None)

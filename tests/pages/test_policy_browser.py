@@ -68,6 +68,7 @@ def test_the_cursor_jumps_keys_are_completed_and_tab_lets_go(office: Office, tab
     assert tab.run("document.activeElement.id") == "help-search"
     assert tab.run("document.querySelector('.gutter').textContent.trim().split('\\n').length") == 7
 
+    tab.run(f"{box}.value = {box}.value.replace('effect', 'efect')")
     tab.run("document.querySelector('[name=check]').click()")
     tab.until("document.querySelector('.findings a')")
     tab.run("document.querySelector('.findings li:last-child a').click()")
@@ -77,5 +78,5 @@ def test_the_cursor_jumps_keys_are_completed_and_tab_lets_go(office: Office, tab
     )
     before = tab.run(f"{box}.value.slice(0, {box}.selectionStart)")
     assert tab.run("document.activeElement.id") == "text"
-    assert (line, column) > (5, 1)
+    assert (line, column) == (5, 5)
     assert (before.count("\n") + 1, len(before) - before.rfind("\n")) == (line, column)

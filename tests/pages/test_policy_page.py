@@ -264,6 +264,7 @@ def test_a_document_that_means_harm_is_shown_as_text(desk: Desk) -> None:
     ned = desk.office.browser(desk.office.ned)
     evil = "</textarea><script>alert(1)</script>\u202e"
     hostile = "\n" + desk.text.replace("Short notes run", f"'{evil}'").replace("low}", f"low, owner: '{evil}'}}")  # fmt: skip
+    page = ned.get("/policy/edit")
     for deed in ("check", "compare", "try", "apply"):
         page = desk.press(ned, ned.get("/policy/edit"), deed, text=hostile)
         assert typed_in(page) == hostile  # the line break at its head too
