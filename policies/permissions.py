@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Final, Literal
-from typing import Literal
 from uuid import UUID
 
 from django.contrib.auth.models import Permission as Permissions
