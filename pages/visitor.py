@@ -105,7 +105,6 @@ def visitor(user: User, person: Person, people: tuple[Person, ...]) -> Visitor:
         may_stop=may_stop_any(reader),
         audits=may_audit(reader),
         administers=may_administer(reader),
-        counts=numbers.may_read(reader),
         sees_agents=sees_any(reader),
         counts=may_count(reader),
         reads_policy=rights(reader).reads,
