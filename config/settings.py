@@ -125,7 +125,10 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_ADAPTER = "people.account_adapter.Adapter"
+MFA_ADAPTER = "people.mfa_adapter.Adapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_TOTP_TOLERANCE = 1  # clocks of phones differ, and people type: half a minute either way
 LOGIN_URL = "sign_in"
 LOGIN_REDIRECT_URL = "inbox"
 

@@ -50,6 +50,7 @@ PREFIXES: Final[Mapping[str, str]] = MappingProxyType(
         "oth": "channel that only tells",
         "pgr": "pager",
         "drl": "drill",
+        "ses": "session",
     }
 )
 

@@ -15,11 +15,12 @@ from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 from core.emails import normal_email
 from core.ids import uuid7
 from people.schedules.models import Feed, OnCallSchedule, Override
+from people.session_models import Challenge, CodeFailure, UserSession
 
 __all__ = [
-    "AccountLink", "Feed", "KnownAddress", "Membership", "OnCallSchedule", "Override", "Person",
-    "ResetAsked", "Role", "SignInFailure", "User", "UserManager", "Workspace", "WorkspaceGroupPermission",
-    "WorkspaceUserPermission",
+    "AccountLink", "Challenge", "CodeFailure", "Feed", "KnownAddress", "Membership", "OnCallSchedule",
+    "Override", "Person", "ResetAsked", "Role", "SignInFailure", "User", "UserManager", "UserSession",
+    "Workspace", "WorkspaceGroupPermission", "WorkspaceUserPermission",
 ]  # fmt: skip
 
 

@@ -1,48 +1,137 @@
-"""Local sign-in: e-mail address and password, throttled, logged, and telling nothing to strangers."""
+"""Local sign-in: e-mail address and password, throttled, logged, and telling nothing to strangers.
+
+Whoever has a second factor is asked for it before there is a session (`people.second_step`).
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
+from allauth.account.internal.flows.login import perform_login
+from allauth.account.models import Login
 from django.contrib.auth import login, logout
-from django.db import connection, transaction
-from django.http import HttpRequest
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
 
 from audit import kinds
 from audit.actor import Actor
-from audit.log import Commitment, record
+from audit.log import Commitment
 from core.emails import normal_email
 from core.problems import Problem
-from people import throttle
+from people import factors, passkeys, throttle
+from people.browsers import named
 from people.models import Person, User
+from people.telling import tell
 
-CHANNEL: Final = "web"
 #: Longer is nobody's password, and hashing it would be somebody's attack.
 MAX_PASSWORD: Final = 1_000
 MAX_EMAIL: Final = 254
 #: Every failure takes as long, whatever was wrong: more than any of them needs.
 FAILURE_TAKES_S: Final = 0.3
 _BACKEND: Final = "people.backends.UserBackend"
+#: In the state of django-allauth's `Login`: how it began.
+BY: Final = "by"
+
+_OPEN: Final = """
+INSERT INTO people_session (id, user_id, session_key, by, factor, signed_in_at, proved_at, last_seen_at, address,
+                            browser)
+VALUES (core_uuid7(), %(user)s, %(key)s, %(by)s, %(factor)s, clock_timestamp(), clock_timestamp(),
+        clock_timestamp(), %(address)s, %(browser)s)
+ON CONFLICT (session_key) DO UPDATE
+   SET by = excluded.by, factor = excluded.factor, signed_in_at = excluded.signed_in_at,
+       proved_at = excluded.proved_at, last_seen_at = excluded.last_seen_at, address = excluded.address,
+       browser = excluded.browser
+"""
 
 
-def sign_in(request: HttpRequest, *, email: str, password: str, address: str) -> User:
-    """Sign somebody in: the session is theirs from now on, under a new id.
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """How somebody proved who they are: ``by`` what, and with which second factor."""
+
+    by: str
+    factor: str | None = None
+
+
+def sign_in(
+    request: HttpRequest, *, email: str, password: str, address: str, code: str = ""
+) -> User:
+    """Sign somebody in at once: the session is theirs from now on, under a new id.
 
     Args:
         request: with its session; what it held of another user is dropped.
         email: as typed.
         password: as typed.
         address: the caller's network address, as the door established it.
+        code: of an app, or a recovery code, where they have a second factor.
 
     Raises:
         Problem: 401 in the same words, after the same time, for an unknown address, a wrong
-            password, and somebody who is nowhere active; 429 after too many of them.
+            password, and somebody who is nowhere active; 401 ``second_factor_needed`` or
+            ``second_factor_failed``; 429 after too many of them.
     """
     user = authenticate(email=email, password=password, address=address)
-    login(request, user, backend=_BACKEND)
+    factor = None
+    if factors.has_any(user.id):
+        if not code:
+            raise _needed()
+        factor = factors.check_code(user, code, purpose=passkeys.SIGN_IN)
+    open_session(request, user, Proof("password", factor), address=address)
     return user
+
+
+def begin(
+    request: HttpRequest, *, email: str, password: str, address: str, there: str
+) -> HttpResponse:
+    """The same on pages: where to go next, which is `there` or the second step.
+
+    Raises:
+        Problem: 401 and 429 as `sign_in`, of address and password.
+    """
+    user = authenticate(email=email, password=password, address=address)
+    return _perform(request, user, "password", there)
+
+
+def sign_in_by_passkey(
+    request: HttpRequest, *, challenge: str, answer: Mapping[str, Any], there: str
+) -> HttpResponse:
+    """Sign in with a passkey alone: having it is one factor, what its device asked for the other.
+
+    Raises:
+        Problem: 401 in the same words for a passkey of nobody and for somebody who is nowhere active.
+    """
+    user = factors.check_passkey(
+        None, purpose=passkeys.PASSKEY, challenge=challenge, answer=answer
+    )
+    if not may_sign_in(user):
+        raise factors.wrong_passkey()
+    return _perform(request, user, "passkey", there)
+
+
+def _perform(request: HttpRequest, user: User, by: str, there: str) -> HttpResponse:
+    made = Login(user=user, redirect_url=there, state={BY: by})
+    answer: HttpResponse = perform_login(request, made)
+    return answer
+
+
+def open_session(request: HttpRequest, user: User, proof: Proof, *, address: str) -> None:
+    """Make the session theirs, under a new id, and say so in the log: the only way in."""
+    login(request, user, backend=_BACKEND)
+    if request.session.session_key is None:  # it held somebody else's: all of that is gone
+        request.session.save()
+    values = {
+        "user": user.id,
+        "key": request.session.session_key,
+        "by": proof.by,
+        "factor": proof.factor or "",
+        "address": throttle.plain(address),
+        "browser": named(request.META.get("HTTP_USER_AGENT", "")),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_OPEN, values)
+    tell(user, kinds.SignedIn(by=proof.by, factor=proof.factor), _from(address))
 
 
 def authenticate(*, email: str, password: str, address: str) -> User:
@@ -54,7 +143,7 @@ def authenticate(*, email: str, password: str, address: str) -> User:
     if user is None or reason is not None:
         if user is not None:
             failed = kinds.SignInFailed(reason=reason or "password")
-            _tell(user, failed, _from(address), Actor.system("sign_in"))
+            tell(user, failed, _from(address), actor=Actor.system("sign_in"))
         _pass_time(started)
         raise Problem(
             401,
@@ -64,15 +153,45 @@ def authenticate(*, email: str, password: str, address: str) -> User:
             headers={"WWW-Authenticate": "Session"},
         )
     throttle.forgive(tried, user.id)
-    _tell(user, kinds.SignedIn(), _from(address))
     return user
+
+
+def may_sign_in(user: User) -> bool:
+    """Whether somebody is active, and a person somewhere."""
+    return user.is_active and Person.objects.filter(user=user, active=True).exists()
+
+
+def right_password(user: User, password: str, *, address: str) -> bool:
+    """Whether this is the password of somebody who is signed in; counted like any other try.
+
+    Raises:
+        Problem: 429 after too many.
+    """
+    started = time.monotonic()
+    tried = throttle.begin(account=user.email, address=address)
+    if len(password) > MAX_PASSWORD or not user.check_password(_storable(password)):
+        _pass_time(started)
+        return False
+    throttle.forgive(tried, user.id)
+    return True
 
 
 def sign_out(request: HttpRequest) -> None:
     """End this session; nothing happens where there is none."""
     if isinstance(request.user, User):
-        _tell(request.user, kinds.SignedOut(), {})
+        tell(request.user, kinds.SignedOut())
     logout(request)
+
+
+def _needed() -> Problem:
+    return Problem(
+        401,
+        "second_factor_needed",
+        "Second factor needed",
+        "Send `code` as well: what the authenticator app shows now, or a recovery code. "
+        "Whoever has only passkeys signs in on the page.",
+        headers={"WWW-Authenticate": "Session"},
+    )
 
 
 def _from(address: str) -> dict[str, Commitment]:
@@ -93,24 +212,7 @@ def _fault(user: User | None, password: str) -> str | None:
         return "unknown"
     if not user.check_password(password):
         return "password"
-    if not user.is_active or not Person.objects.filter(user=user, active=True).exists():
-        return "inactive"
-    return None
-
-
-def _tell(
-    user: User, data: kinds.Data, commits: Mapping[str, Commitment], actor: Actor | None = None
-) -> None:
-    """One event in the log of every workspace in which the user is a person."""
-    with transaction.atomic():
-        for person in Person.objects.filter(user=user).order_by("id"):
-            record(
-                actor=actor or Actor.person(person.id, channel=CHANNEL),
-                workspace=person.workspace_id,
-                subject=("per", person.id),
-                data=data,
-                commits=commits,
-            )
+    return None if may_sign_in(user) else "inactive"
 
 
 def _pass_time(started: float) -> None:

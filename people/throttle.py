@@ -127,6 +127,16 @@ def network(address: str) -> str:
     return str(IPv6Address(int(known) >> 64 << 64))
 
 
+def plain(address: str) -> str | None:
+    """The address itself, where it is one."""
+    try:
+        known = ip_address(address)
+    except ValueError:
+        return None
+    mapped = known.ipv4_mapped if isinstance(known, IPv6Address) else None
+    return str(mapped or known)
+
+
 def advisory(kind: str, text: str) -> int:
     """The number of the lock that everybody takes who counts this."""
     seed = hashlib.sha256(f"sign-in {kind} {text}".encode()).digest()

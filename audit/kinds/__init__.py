@@ -147,6 +147,15 @@ from audit.kinds.requests import (
     StageAsked,
     StageOpened,
 )
+from audit.kinds.sign_ins import (
+    FactorAdded,
+    FactorRefused,
+    FactorRemoved,
+    PasswordChanged,
+    RecoveryCodeUsed,
+    RecoveryCodesMade,
+    SessionsEnded,
+)
 
 __all__ = [
     "KINDS",
@@ -271,6 +280,13 @@ __all__ = [
     "SubjectErased",
     "WorkspaceCreated",
     "WorkspaceRenamed",
+    "FactorAdded",
+    "FactorRefused",
+    "FactorRemoved",
+    "PasswordChanged",
+    "RecoveryCodeUsed",
+    "RecoveryCodesMade",
+    "SessionsEnded",
 ]
 
 #: Every kind by its name.

@@ -137,9 +137,14 @@ class AbsenceEnded(Data, frozen=True, kw_only=True):
 
 
 class SignedIn(Data, frozen=True, kw_only=True):
-    """Commits to ``address``, the network address it came from."""
+    """Commits to ``address``, the network address it came from.
+
+    ``by``: ``password``, ``passkey`` or ``single_sign_on``; ``factor``: the second one, where it was asked for.
+    """
 
     KIND = "sign_in.succeeded"
+    by: str
+    factor: str | None
 
 
 class SignInFailed(Data, frozen=True, kw_only=True):
