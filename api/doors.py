@@ -42,7 +42,6 @@ Shape = TypeVar("Shape")
 WORKSPACE_HEADER = "Assentry-Workspace"
 #: A person's session here is the channel of the pages, and proves as much.
 CHANNEL = "web"
-ASSURANCE = "session"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,10 @@ class Credentials(Struct, forbid_unknown_fields=True, frozen=True):
 
     email: Email
     password: Annotated[str, Meta(min_length=1, max_length=1_000)]
+    code: Annotated[
+        str,
+        Meta(max_length=20, description="Of an authenticator app, or a recovery code, where one is asked for"),
+    ] = ""
 
 
 class DecisionBody(Struct, forbid_unknown_fields=True, frozen=True):
@@ -43,6 +47,13 @@ class DecisionBody(Struct, forbid_unknown_fields=True, frozen=True):
     answer: Annotated[
         Any, Meta(description="With `answer`: what the question is answered with")
     ] = None
+    code: Annotated[
+        str,
+        Meta(
+            max_length=20,
+            description="What the authenticator app shows now, where the plan's `assurance` is `mfa`; it counts once",
+        ),
+    ] = ""
 
 
 class RevokeBody(Struct, forbid_unknown_fields=True, frozen=True):

@@ -88,7 +88,13 @@ from api.messages import (
     StepList,
 )
 from api.operations import ERRORS, OPERATIONS, Operation
-from api.own_messages import BrowserBody, BrowserList, BrowserShown, SlackUserList
+from api.own_messages import (
+    BrowserBody,
+    BrowserList,
+    BrowserShown,
+    SessionList,
+    SlackUserList,
+)
 from api.person_messages import (
     InviteBody,
     LinkBody,
@@ -191,6 +197,8 @@ STRUCTS: Final = (
     *(ExportAsked, ExportShown),
     *(Numbers, *(section.of for section in SECTIONS.values())),
     *(Preferences, SlackUserList, BrowserBody, BrowserShown, BrowserList),
+    Numbers,
+    *(Preferences, SessionList, SlackUserList, BrowserBody, BrowserShown, BrowserList),
     *(AbsenceBody, AbsenceDeclared, AbsenceList),
     *(
         InviteBody,

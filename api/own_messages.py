@@ -7,6 +7,27 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 
+class SessionShown(Struct, frozen=True, kw_only=True):
+    """One session of a person."""
+
+    id: str
+    this: Annotated[bool, Meta(description="Whether it is the one of this call")]
+    by: Annotated[str, Meta(description="`password`, `passkey` or `single_sign_on`")]
+    factor: Annotated[
+        str | None, Meta(description="The second factor: `totp`, `passkey` or `recovery_code`")
+    ]
+    signed_in_at: str
+    last_seen_at: Annotated[str, Meta(description="To the minute")]
+    address: Annotated[str | None, Meta(description="The network address it was opened from")]
+    browser: str
+
+
+class SessionList(Struct, frozen=True):
+    """The sessions of a person: this one first, then those seen last."""
+
+    results: list[SessionShown]
+
+
 class SlackUserShown(Struct, frozen=True, kw_only=True):
     """A Slack user that a person connected."""
 

@@ -1,7 +1,8 @@
 """Whether a choice was made where its plan lets people decide, with proof enough of who made it.
 
-A channel is a place to decide only where it proves as much as the plan asks for.  Which one a choice
-came through, and what that proves, its door says (`approvals.choices`): the API's sessions are ``web``.
+A channel is a place to decide only where it can prove as much as the plan asks for.  Which one a choice
+came through, and what that proved, its door says (`approvals.choices`): the API's sessions are ``web``.
+Who is signed in is told how to prove more, and may say the same again.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ def unproven(plan: FrozenPlan, chosen: Choice) -> Problem | None:
         place = _PLACES.get(chosen.channel, "here")
         detail = f"This is not decided {place}, but {places(plan)}. Nothing was decided."
         return forbidden(detail, code="channel_not_allowed")
+    if chosen.channel == "web" and not enough(chosen.assurance, plan.assurance):
+        return _more(plan)
     if not enough(chosen.assurance, plan.assurance):
         detail = (
             f"This takes a surer proof of who decides: decide it {places(plan)}. "
@@ -45,3 +48,20 @@ def unproven(plan: FrozenPlan, chosen: Choice) -> Problem | None:
         )
         return forbidden(detail, code="assurance_too_low")
     return None
+
+
+def _more(plan: FrozenPlan) -> Problem:
+    """401: what a session must prove besides."""
+    if plan.assurance == "mfa":
+        code, title = "second_factor_needed", "Second factor needed"
+        detail = (
+            "This takes a second factor, given for exactly this: send `code` as well, which your authenticator "
+            "app shows now, or decide it on its page. Nothing was decided."
+        )
+    else:
+        code, title = "sign_in_again", "Sign in again"
+        detail = (
+            "This takes a session that is not older than 12 hours: sign in again, then decide. "
+            "Nothing was decided."
+        )
+    return Problem(401, code, title, detail, headers={"WWW-Authenticate": "Session"})

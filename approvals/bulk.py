@@ -109,7 +109,9 @@ def _faults(rows: Sequence[Row]) -> list[FieldError]:
 
 
 def _here(row: Row) -> bool:
-    return decided_in(decode(row.plan), "web")
+    plan = decode(row.plan)
+    # A second factor is given for one request.
+    return decided_in(plan, "web") and plan.assurance != "mfa"
 
 
 def _kind(row: Row) -> tuple[Any, ...]:

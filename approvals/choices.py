@@ -21,6 +21,7 @@ class Choice:
     ``edits`` (with the verdict ``edit``) maps JSON pointers to the values that shall stand there;
     ``answer`` (with ``answer``) is what a question is answered with.  ``shown_digest`` is that of what
     their channel showed them (`approvals.shown`): with an edit, of what stood there before it.
+    ``revision`` is the one that a second factor was given for; None: none was.
     """
 
     verdict: Verdict
@@ -32,6 +33,7 @@ class Choice:
     edits: Mapping[str, JSON] = field(default_factory=dict)
     answer: JSON = None
     shown_digest: bytes | None = None
+    revision: int | None = None
 
 
 def choice(
@@ -45,6 +47,7 @@ def choice(
     edits: Mapping[str, JSON] | None = None,
     answer: JSON = None,
     shown_digest: bytes | None = None,
+    revision: int | None = None,
 ) -> Choice:
     """A choice from what a door received.
 
@@ -75,6 +78,7 @@ def choice(
         dict(edits or {}),
         answer,
         shown_digest,
+        revision,
     )
 
 

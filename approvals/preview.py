@@ -65,18 +65,11 @@ def preview(*, authorization: str | None, body: bytes) -> bytes:
         trace=[
             shape.TraceShown(line.rule, line.when, line.result, line.error) for line in plan.trace
         ],
-        notes=[*plan.notes, *critical_note(planned.risk)],
+        notes=list(plan.notes),
         channels=list(plan.channels),
         assurance=plan.assurance,
     )
     return msgspec.json.encode(answer)
-
-
-def critical_note(risk: str) -> tuple[str, ...]:
-    """What must be said of a critical action as long as no second factor is asked for it."""
-    if risk != "critical":
-        return ()
-    return ("Critical actions are decided like high ones: a second factor is not yet asked.",)
 
 
 def _idle(

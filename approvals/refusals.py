@@ -26,6 +26,11 @@ def refusal(ballot: Ballot, reader: Reader, chosen: Choice) -> Problem | None:
             "stale_payload",
             "The payload is not the one you looked at. Nothing was decided: look again.",
         )
+    if chosen.revision not in (None, ballot.revision):
+        return conflict(
+            "stale_payload",
+            "It was changed after you gave your second factor for it. Nothing was decided: look again.",
+        )
     if chosen.stage != ballot.stage:
         return conflict(
             "stale_stage",

@@ -6,17 +6,17 @@ from collections.abc import Iterable, Mapping
 from typing import Final, Literal, TypeAlias
 
 Channel: TypeAlias = Literal["slack", "email", "web"]
-Assurance: TypeAlias = Literal["link", "chat", "session"]
+Assurance: TypeAlias = Literal["link", "chat", "session", "mfa"]
 #: How somebody may be told: Slack, e-mail, and the push messages of their browsers.
 Telling: TypeAlias = Literal["slack", "email", "push"]
 
 CHANNELS: Final[tuple[Channel, ...]] = ("slack", "email", "web")
 TELLINGS: Final[tuple[Telling, ...]] = ("slack", "email", "push")
 #: From the weakest proof to the strongest.
-LADDER: Final[tuple[Assurance, ...]] = ("link", "chat", "session")
-#: What a decision through each channel proves: whoever has the link, the account in the chat,
-#: who signed in.  A link that asks to sign in first leads to `web`.
-PROVES: Final[Mapping[Channel, Assurance]] = {"email": "link", "slack": "chat", "web": "session"}
+LADDER: Final[tuple[Assurance, ...]] = ("link", "chat", "session", "mfa")
+#: The most that a decision through each channel can prove: whoever has the link, the account in the
+#: chat, who signed in and gave a second factor for it.  A link that asks to sign in first leads to `web`.
+PROVES: Final[Mapping[Channel, Assurance]] = {"email": "link", "slack": "chat", "web": "mfa"}
 
 
 def enough(proven: str, needed: str) -> bool:

@@ -30,7 +30,7 @@ ASSURANCES: Final[Mapping[Risk, Assurance]] = {
     "low": "chat",
     "medium": "chat",
     "high": "session",
-    "critical": "session",
+    "critical": "mfa",
 }
 
 

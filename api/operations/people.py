@@ -38,6 +38,7 @@ PEOPLE: Final[tuple[Operation, ...]] = (
         ),
         body="Credentials",
         example={"email": "ana@example.com", "password": "…"},
+        description="Whoever has a second factor sends `code` as well; who has only passkeys signs in on the page.",
     ),
     Operation(
         "delete",
@@ -97,7 +98,8 @@ PEOPLE: Final[tuple[Operation, ...]] = (
         (*WRITING, "NotFound", "Conflict"),
         (ID, WORKSPACE),
         body="DecisionBody",
-        description="Names the stage and the payload's digest that were shown, and is refused on any other.",
+        description="Names the stage and the payload's digest that were shown, and is refused on any other. "
+        "Where the plan's `assurance` is `mfa`, `code` is sent as well; high risk takes a session of at most 12 hours.",
     ),
     Operation(
         "post",

@@ -40,9 +40,12 @@ ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
     ),
     "Unauthorized": (
         401,
-        ("unauthorized", "invalid_key", "key_revoked", "key_expired", "key_ended"),
+        (
+            *("unauthorized", "invalid_key", "key_revoked", "key_expired", "key_ended"),
+            *("second_factor_needed", "second_factor_failed", "sign_in_again"),
+        ),
     ),
-    "SignInFailed": (401, ("sign_in_failed",)),
+    "SignInFailed": (401, ("sign_in_failed", "second_factor_needed", "second_factor_failed")),
     "Forbidden": (
         403,
         (
@@ -108,7 +111,7 @@ ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
     ),
     "TooMany": (
         429,
-        ("rate_limited", "too_many_requests", "too_many_streams", "sign_in_throttled"),
+        ("rate_limited", "too_many_requests", "too_many_streams", "sign_in_throttled", "code_throttled"),
     ),
     "SlackUnreachable": (502, ("slack_unreachable",)),
     "Unavailable": (503, ("database_unavailable", "unavailable", "overloaded", "not_ready")),

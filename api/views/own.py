@@ -12,6 +12,8 @@ from api.own_messages import (
     BrowserBody,
     BrowserList,
     BrowserShown,
+    SessionList,
+    SessionShown,
     SlackUserList,
     SlackUserShown,
 )
@@ -24,6 +26,7 @@ from notifications.preferences import Preferences
 from notifications.push import subscriptions
 from notifications.slack import binding
 from notifications.slack.binding import Connected
+from people import own_sessions
 from people.models import Person
 
 
@@ -39,6 +42,33 @@ class MyPreferences(PeopleDoor):
         who, wanted = signed(request), body_of(request, Preferences)
         done = preferences.set_(actor=who.actor, person=_person(who), wanted=wanted)
         return answer(request, done)
+
+
+class MySessions(PeopleDoor):
+    """``/me/sessions``"""
+
+    def get(self, request: Request) -> HttpResponse:
+        """Where this user is signed in."""
+        found = own_sessions.sessions(
+            user=signed(request).user, current=own_sessions.standing(request._request)
+        )
+        return answer(request, SessionList([_session(one) for one in found]))
+
+    def delete(self, request: Request) -> HttpResponse:
+        """Sign out everywhere but here."""
+        own_sessions.end_others(
+            user=signed(request).user, current=own_sessions.standing(request._request)
+        )
+        return HttpResponse(status=204)
+
+
+class MySession(PeopleDoor):
+    """``/me/sessions/{id}``"""
+
+    def delete(self, request: Request, session_id: str) -> HttpResponse:
+        """Sign out there."""
+        own_sessions.end(user=signed(request).user, session=_uuid("ses", session_id))
+        return HttpResponse(status=204)
 
 
 class MySlack(PeopleDoor):
@@ -105,6 +135,19 @@ def _uuid(prefix: str, text: str) -> UUID:
         return ids.decode(prefix, text)
     except ids.BadId:
         raise not_found() from None
+
+
+def _session(one: own_sessions.Shown) -> SessionShown:
+    return SessionShown(
+        id=ids.encode("ses", one.id),
+        this=one.this,
+        by=one.by,
+        factor=one.factor or None,
+        signed_in_at=instant(one.since),
+        last_seen_at=instant(one.last_seen),
+        address=one.address,
+        browser=one.browser,
+    )
 
 
 def _slack(one: Connected) -> SlackUserShown:

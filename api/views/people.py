@@ -9,7 +9,6 @@ from rest_framework.request import Request
 from agents.authentication import KeyContext
 from api.answers import Answer
 from api.doors import (
-    ASSURANCE,
     CHANNEL,
     AnyDoor,
     PeopleDoor,
@@ -43,7 +42,10 @@ from approvals.present import render
 from approvals.shown import row_digest
 from core import ids
 from core.clock import ClockTimestamp
+from people.factors import check_code
 from people.models import Role
+from people.own_sessions import proves
+from people.passkeys import DECIDE
 
 #: What a page hears where Django is served without the front: look once, and connect again later.
 POLL_INSTEAD = b"retry: 5000\nevent: inbox\ndata: {}\n\n"
@@ -144,13 +146,18 @@ class Decisions(PeopleDoor):
         who, subject = signed(request), request_uuid(request_id)
         body = body_of(request, DecisionBody)
         looked_at = read.for_person(reader=who.reader, request_id=subject)
+        assurance, revision = proves(request._request), None
+        if body.code:
+            check_code(who.user, body.code, purpose=DECIDE, recovery=False)
+            assurance, revision = "mfa", looked_at.revision
         chosen = choice(
             verdict=body.verdict,
             stage=body.stage,
             payload_digest=body.payload_digest,
             comment=body.comment,
             channel=CHANNEL,
-            assurance=ASSURANCE,
+            assurance=assurance,
+            revision=revision,
             shown_digest=row_digest(looked_at, CHANNEL),
             edits=body.edits,
             answer=body.answer,

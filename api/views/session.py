@@ -38,7 +38,9 @@ class SessionDoor(Door):
         check_origin(raw)
         body = body_of(request, Credentials)
         address = raw.META.get("REMOTE_ADDR", "")
-        user = sign_in(raw, email=body.email, password=body.password, address=address)
+        user = sign_in(
+            raw, email=body.email, password=body.password, address=address, code=body.code
+        )
         token = get_token(raw)  # also makes the middleware set its cookie
         persons = Person.objects.select_related("workspace").filter(user=user, active=True)
         workspaces = [

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 
 from api.answers import instance
 from api.clock_messages import ClockShown, ExtendBody, StepComing, StepTaken
-from api.doors import ASSURANCE, CHANNEL, PeopleDoor, answer, body_of, limit_of, listing, signed
+from api.doors import CHANNEL, PeopleDoor, answer, body_of, limit_of, listing, signed
 from api.errors import id_of
 from api.hot import request_uuid
 from api.messages import (
@@ -30,6 +30,7 @@ from core import durations, ids
 from core.canonical import parse_digest
 from core.problems import FieldError, bad_query, invalid
 from escalations import by_hand, story
+from people.own_sessions import proves
 
 
 class Handling(PeopleDoor):
@@ -134,7 +135,7 @@ class Alike(PeopleDoor):
                     payload_digest=one.payload_digest,
                     comment=body.comment,
                     channel=CHANNEL,
-                    assurance=ASSURANCE,
+                    assurance=proves(request._request),
                 ),
             )
             for one in body.requests
