@@ -22,7 +22,10 @@ class Credentials(Struct, forbid_unknown_fields=True, frozen=True):
     password: Annotated[str, Meta(min_length=1, max_length=1_000)]
     code: Annotated[
         str,
-        Meta(max_length=20, description="Of an authenticator app, or a recovery code, where one is asked for"),
+        Meta(
+            max_length=20,
+            description="Of an authenticator app, or a recovery code, where one is asked for",
+        ),
     ] = ""
 
 

@@ -168,7 +168,8 @@ class PlanShown(Struct, frozen=True):
         ),
     ]
     assurance: Annotated[
-        str, Meta(description="The least proof of who decides: `link`, `chat`, `session`, then `mfa`")
+        str,
+        Meta(description="The least proof of who decides: `link`, `chat`, `session`, then `mfa`"),
     ]
     escalation: Annotated[
         list[StepPlanned], Meta(description="For each stage anew, while nobody decides it")

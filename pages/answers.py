@@ -38,6 +38,7 @@ class PasskeyAnswer:
 
 def asked(ask: Callable[[], Asked]) -> HttpResponse:
     """A challenge for the script of a page, or why there is none."""
+    body: dict[str, Any]
     try:
         made = ask()
     except Problem as problem:

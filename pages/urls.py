@@ -29,6 +29,7 @@ from pages.views import (
     person,
     policy,
     policy_edit,
+    proving,
     rehearsal,
     requests,
     runs,
@@ -56,6 +57,7 @@ urlpatterns = [
     path("account/<str:token>", accounts.account_page, name="account_link"),
     path("requests/<str:req_id>", requests.request_page, name="request"),
     path("requests/<str:req_id>/decide", requests.decide_view, name="decide"),
+    path("requests/<str:req_id>/prove", proving.ask_decide_view, name="ask_decide"),
     path("requests/<str:req_id>/reveal", requests.reveal_view, name="reveal"),
     path("requests/<str:req_id>/cancel", requests.cancel_view, name="cancel"),
     *(

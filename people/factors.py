@@ -94,7 +94,7 @@ def held(user: User) -> Held:
 
 def has_any(user: UUID) -> bool:
     """Whether somebody is asked for a second factor."""
-    return Authenticator.objects.filter(user_id=user, type__in=FACTORS).exists()
+    return bool(Authenticator.objects.filter(user_id=user, type__in=FACTORS).exists())
 
 
 # -- setting up --------------------------------------------------------------------------------------
@@ -179,7 +179,9 @@ def new_codes(*, actor: Actor | None = None, user: User) -> list[str]:
     """
     _lock(user)
     if not has_any(user.id):
-        raise conflict("no_factor", "Recovery codes stand in for a second factor: set one up first.")
+        raise conflict(
+            "no_factor", "Recovery codes stand in for a second factor: set one up first."
+        )
     Authenticator.objects.filter(user=user, type=Kind.RECOVERY_CODES).delete()
     return _codes(user, actor)
 

@@ -157,7 +157,9 @@ def _faults(user: User, new: str) -> list[FieldError]:
     if len(new) > MAX_PASSWORD:
         return [FieldError("/new", "too_long", f"At most {MAX_PASSWORD} characters.")]
     if "\0" in new:
-        return [FieldError("/new", "bad_character", "It has a character that no password can have.")]
+        return [
+            FieldError("/new", "bad_character", "It has a character that no password can have.")
+        ]
     try:
         validate_password(new, user)
     except ValidationError as error:
@@ -170,4 +172,3 @@ def _end(user: User, found: Sequence[UserSession]) -> None:
     tell(user, kinds.SessionsEnded(count=len(found)))
     for person in Person.objects.filter(user=user, active=True):
         transaction.on_commit(partial(nudger.wake, topic(person.id)))
-

@@ -135,7 +135,9 @@ def made(user: User, challenge: str, answer: Mapping[str, Any]) -> None:
         raise Refused("no key came with it")
 
 
-def ask(user: User | None, purpose: str, about: bytes = b"", *, address: str | None = None) -> Asked:
+def ask(
+    user: User | None, purpose: str, about: bytes = b"", *, address: str | None = None
+) -> Asked:
     """Ask a user to sign with one of their passkeys; whoever has one, where nobody is named.
 
     Raises:
@@ -162,7 +164,9 @@ def _verified(owner: UUID, state: dict[str, Any], parsed: AuthenticationResponse
         )
     }
     try:
-        signed = _server().authenticate_complete(state, [_data(one) for one in held.values()], parsed)
+        signed = _server().authenticate_complete(
+            state, [_data(one) for one in held.values()], parsed
+        )
     except (ValueError, TypeError, KeyError) as error:
         raise Refused(str(error)) from error
     authenticator = held[signed.credential_id]
@@ -257,11 +261,14 @@ def _state(challenge: bytes) -> dict[str, Any]:
 
 
 def _data(authenticator: Authenticator) -> AttestedCredentialData:
-    return _attested(authenticator).credential_data
+    data = _attested(authenticator).credential_data
+    assert data is not None  # noqa: S101  # `made` looked
+    return data
 
 
 def _attested(authenticator: Authenticator) -> AuthenticatorData:
-    return WebAuthn(authenticator).authenticator_data
+    kept: AuthenticatorData = WebAuthn(authenticator).authenticator_data
+    return kept
 
 
 def _count(authenticator: Authenticator) -> int:

@@ -102,9 +102,7 @@ def sign_in_by_passkey(
     Raises:
         Problem: 401 in the same words for a passkey of nobody and for somebody who is nowhere active.
     """
-    user = factors.check_passkey(
-        None, purpose=passkeys.PASSKEY, challenge=challenge, answer=answer
-    )
+    user = factors.check_passkey(None, purpose=passkeys.PASSKEY, challenge=challenge, answer=answer)
     if not may_sign_in(user):
         raise factors.wrong_passkey()
     return _perform(request, user, "passkey", there)

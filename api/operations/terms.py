@@ -111,7 +111,13 @@ ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
     ),
     "TooMany": (
         429,
-        ("rate_limited", "too_many_requests", "too_many_streams", "sign_in_throttled", "code_throttled"),
+        (
+            "rate_limited",
+            "too_many_requests",
+            "too_many_streams",
+            "sign_in_throttled",
+            "code_throttled",
+        ),
     ),
     "SlackUnreachable": (502, ("slack_unreachable",)),
     "Unavailable": (503, ("database_unavailable", "unavailable", "overloaded", "not_ready")),

@@ -25,9 +25,9 @@ from core.problems import Problem, not_found
 from pages import flash
 from pages.forms import MAX_COMMENT
 from pages.views.problems import told
-from pages.views.requests import ASSURANCE
 from pages.views.showing import SeeOther, locate
 from pages.visitor import CHANNEL, Visitor, signed_in
+from people.own_sessions import proves
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -78,7 +78,7 @@ def _choice(request: HttpRequest, text: str, comment: str) -> Choice:
         payload_digest=request.POST.get(f"digest:{text}", ""),
         comment=comment,
         channel=CHANNEL,
-        assurance=ASSURANCE,
+        assurance=proves(request),
     )
 
 

@@ -28,12 +28,12 @@ from notifications.viewing import viewed
 from pages import flash
 from pages.detail import decode
 from pages.forms import CancelForm, DecisionForm
+from pages.queue import Choice
 from pages.views.problems import told
+from pages.views.proving import prove, proven
+from pages.views.sessions import again
 from pages.views.showing import Said, back, context, detail_of, locate, page, refused
 from pages.visitor import CHANNEL, Visitor, signed_in
-
-#: What a browser session proves (policy.md, "Assurance").
-ASSURANCE = "session"
 
 
 @require_safe
@@ -81,6 +81,12 @@ def decide_view(request: HttpRequest, visitor: Visitor, req_id: str) -> HttpResp
         said = Said(422, wrong=f"{error} Nothing was decided.", kept=kept)
         return page(request, visitor, row, said)
     try:
+        shown = proven(request, visitor, row)
+    except Problem as problem:
+        if problem.status == 409:
+            return refused(request, visitor, row.id, problem, kept)
+        return prove(request, visitor, row, problem)
+    try:
         rendered = decide(
             actor=visitor.actor,
             reader=visitor.reader,
@@ -91,12 +97,17 @@ def decide_view(request: HttpRequest, visitor: Visitor, req_id: str) -> HttpResp
                 payload_digest=form.cleaned_data["payload_digest"],
                 comment=form.cleaned_data["comment"],
                 channel=CHANNEL,
-                assurance=ASSURANCE,
+                assurance=shown.assurance,
+                revision=shown.revision,
                 shown_digest=row_digest(row, CHANNEL),
                 **extra,
             ),
         )
     except Problem as problem:
+        if problem.code == "second_factor_needed":
+            return prove(request, visitor, row)
+        if problem.code == "sign_in_again":
+            return again(Choice.of(request.GET).url("request", req_id))
         return refused(request, visitor, row.id, problem, kept)
     flash.leave(request, *_done(rendered, form.cleaned_data["verdict"]))
     return back(request, row)

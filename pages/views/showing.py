@@ -25,6 +25,7 @@ from pages.detail import Detail, decode, detail
 from pages.queue import Choice, queue
 from pages.standing import members_of, names_by_role, roles_of, standing
 from pages.visitor import Visitor, whichever
+from people import factors
 
 #: Services say it too; the page says it once, first and in bold.
 _SAID_ALREADY = re.compile(r"Nothing was decided(: look again)?\.")
@@ -139,6 +140,7 @@ def context(request: HttpRequest, visitor: Visitor, row: Row, said: Said) -> dic
         "shell": visitor.shell,
         "now": timezone.now(),
         "detail": looked,
+        "may_prove": looked.shown.plan.assurance == "mfa" and factors.has_any(visitor.user.id),
         "aside": aside(row, visitor),
         "queue": {"back_url": here.url("inbox")},
         "page_title": _title(looked, said),

@@ -93,7 +93,16 @@ async function use(form, button, tell) {
   }
 }
 
+/** What a form takes over from the one before it on the page, which works without scripts. */
+function takeOver(form) {
+  for (const name of (form.dataset.takes || "").split(" ").filter(Boolean)) {
+    const copy = document.querySelector(`input[name="${name}"]`).cloneNode();
+    form.append(copy);
+  }
+}
+
 for (const form of document.querySelectorAll("form[data-passkey]")) {
+  takeOver(form);
   const button = form.querySelector("button");
   const status = form.querySelector("[role=status]");
   const tell = (words) => { status.textContent = words; };
