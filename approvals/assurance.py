@@ -34,14 +34,14 @@ def places(plan: FrozenPlan, here: str | None = None) -> str:
 
 
 def unproven(plan: FrozenPlan, chosen: Choice) -> Problem | None:
-    """403 for a choice that came from elsewhere, or proves too little of who made it."""
+    """403 for a choice that came from elsewhere, or proves too little of who made it; 401 where they may prove more."""
     if chosen.channel not in plan.channels:
         place = _PLACES.get(chosen.channel, "here")
         detail = f"This is not decided {place}, but {places(plan)}. Nothing was decided."
         return forbidden(detail, code="channel_not_allowed")
-    if chosen.channel == "web" and not enough(chosen.assurance, plan.assurance):
-        return _more(plan)
     if not enough(chosen.assurance, plan.assurance):
+        if chosen.channel == "web" and chosen.assurance in LADDER:
+            return _more(plan)
         detail = (
             f"This takes a surer proof of who decides: decide it {places(plan)}. "
             "Nothing was decided."

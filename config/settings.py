@@ -214,6 +214,8 @@ LOGGING: dict[str, Any] = {
         # They tell of every connection lent and every task run.
         "psycopg.pool": {"level": "WARNING"},
         "celery": {"level": "WARNING"},
+        # It tells of every passkey that is used, by its id.
+        "fido2": {"level": "WARNING"},
         "kombu": {"level": "ERROR"},
     },
 }

@@ -57,10 +57,9 @@ SELECT %(id)s, %(user)s, %(purpose)s, %(about)s, %(challenge)s, %(address)s,
 """
 _FORGET: Final = "DELETE FROM people_challenge WHERE expires_at <= clock_timestamp()"
 _TAKE: Final = """
-DELETE FROM people_challenge
- WHERE id = %(id)s AND purpose = %(purpose)s AND user_id IS NOT DISTINCT FROM %(user)s AND about = %(about)s
-   AND expires_at > clock_timestamp()
-RETURNING challenge
+DELETE FROM people_challenge WHERE id = %(id)s
+RETURNING challenge, expires_at > clock_timestamp() AND user_id IS NOT DISTINCT FROM %(user)s
+                     AND purpose = %(purpose)s AND about = %(about)s
 """
 
 
@@ -249,7 +248,7 @@ def _take(challenge: str, user: UUID | None, purpose: str, about: bytes) -> byte
     with connection.cursor() as cursor:
         cursor.execute(_TAKE, values)
         row = cursor.fetchone()
-    if row is None:
+    if row is None or not row[1]:
         raise Refused("the challenge was for something else, was answered, or is too old")
     return bytes(row[0])
 

@@ -19,11 +19,13 @@ from core.problems import Problem
 from tests.approvals.world import World, uuid_of
 
 SLACK, EMAIL, WEB = {"channel": "slack"}, {"channel": "email"}, {"channel": "web"}
-LINK, CHAT, SESSION = ({"assurance": name} for name in ("link", "chat", "session"))
+LINK, CHAT, SESSION, MFA = ({"assurance": name} for name in ("link", "chat", "session", "mfa"))
 PRESS, CLICK, SIGNED_IN = SLACK | CHAT, EMAIL | LINK, WEB | SESSION
 ALL = ["slack", "email", "web"]
 
 ELSEWHERE, UNSURE = "channel_not_allowed", "assurance_too_low"
+#: Said to who is signed in: they may prove more, and say the same again.
+FACTOR, AGAIN = "second_factor_needed", "sign_in_again"
 
 
 def rule(name: str = "Ask", when: str | None = None, **ask: Any) -> dict[str, Any]:
@@ -58,7 +60,13 @@ def plan_of(request: dict[str, Any]) -> FrozenPlan:
         ({}, "medium", PRESS, None),
         ({}, "high", PRESS, UNSURE),
         ({}, "critical", PRESS, UNSURE),
-        ({}, "critical", SIGNED_IN, None),
+        ({}, "critical", SIGNED_IN, FACTOR),
+        ({}, "critical", WEB | CHAT, FACTOR),
+        ({}, "critical", WEB | MFA, None),
+        ({}, "high", WEB | CHAT, AGAIN),
+        ({}, "high", WEB | MFA, None),
+        ({"assurance": "mfa"}, "low", SIGNED_IN, FACTOR),
+        ({"assurance": "session"}, "critical", SIGNED_IN, None),
         # A link is enough only where the rule says so.
         ({}, "low", CLICK, UNSURE),
         ({"assurance": "link"}, "medium", CLICK, None),
@@ -79,7 +87,7 @@ def plan_of(request: dict[str, Any]) -> FrozenPlan:
         ({"channels": ["email"], "assurance": "link"}, "low", PRESS, ELSEWHERE),
         # What nobody knows is nowhere, and proves nothing.
         ({}, "low", {"channel": "pager"} | SESSION, ELSEWHERE),
-        ({"assurance": "link"}, "low", WEB | {"assurance": "mfa"}, UNSURE),
+        ({"assurance": "link"}, "low", WEB | {"assurance": "more"}, UNSURE),
         ({"assurance": "link"}, "low", WEB | {"assurance": ""}, UNSURE),
     ],
 )  # fmt: skip
@@ -95,16 +103,19 @@ def test_a_choice_counts_only_where_the_plan_lets_it_and_with_its_proof(
         assert (vote["channel"], vote["assurance"]) == (chosen["channel"], chosen["assurance"])
         return
     problem = refused(here, request, **chosen)
-    assert (problem.status, problem.code) == (403, code)
+    assert (problem.status, problem.code) == (401 if code in (FACTOR, AGAIN) else 403, code)
     assert problem.detail.endswith("Nothing was decided.")
     assert here.seen("ana", request)["status"] == "pending"
     assert not Decision.objects.filter(request_id=uuid_of(request)).exists()
     event = here.events(request)[-1]
+    if problem.status == 401:
+        assert event["kind"] != "decision.refused", "nobody was refused: they are asked for more"
+        return
     assert (event["kind"], event["data"]["code"]) == ("decision.refused", code)
     assert event["actor"]["via"] == chosen["channel"]
 
 
-@pytest.mark.parametrize(("chosen", "code"), [(PRESS, ELSEWHERE), (WEB | CHAT, UNSURE)])
+@pytest.mark.parametrize(("chosen", "code"), [(PRESS, ELSEWHERE), (WEB | CHAT, AGAIN)])
 @pytest.mark.parametrize("verdict", ["approve", "reject", "edit", "return"])
 def test_no_verdict_gets_past_it(verdict: str, chosen: dict[str, str], code: str) -> None:
     here = world(rule(channels=["web"], assurance="session"))

@@ -193,8 +193,10 @@ def test_the_api_wants_the_code_as_well(office: Office) -> None:
         assert "sessionid" not in answer.cookies
     assert post(code=app.fresh()).status_code == 200
     assert post(code=app.codes[0]).status_code == 200
-    assert post(password="wrong", code=app.codes[1]).json()["type"].endswith(":sign_in_failed")  # noqa: S106
-    shown = {event["data"]["factor"] for event in events_of(office.workspace.id, "sign_in.succeeded")}
+    assert post(password="wrong", code=app.codes[1]).json()["type"].endswith(":sign_in_failed")
+    shown = {
+        event["data"]["factor"] for event in events_of(office.workspace.id, "sign_in.succeeded")
+    }
     assert shown == {"totp", "recovery_code"}
 
 

@@ -10,8 +10,9 @@ import requests
 from allauth.mfa.models import Authenticator
 
 from core import ids
-from people import factors
+from people import factors, passkeys
 from people.models import UserSession
+from tests.authenticator import SoftKey
 from tests.events import events_of
 from tests.factories import PASSWORD, user_of
 from tests.pages.browser import Browser, Page
@@ -26,8 +27,6 @@ from tests.pages.doorstep import (
 )
 from tests.pages.office import Office
 from tests.people.steps import App, sessions_older
-from people import passkeys
-from tests.authenticator import SoftKey
 
 HERE = "/settings/security"
 
@@ -59,7 +58,9 @@ def test_an_app_is_set_up_with_its_first_code_and_recovery_codes_are_shown_once(
     again = browser.get(HERE).answer.text
     assert not [code for code in codes if code in again]
     assert "Recovery codes : 10 left" in browser.get(HERE).main.replace("codes:", "codes :")
-    assert [e["data"] for e in events_of(office.workspace.id, "factor.added")] == [{"factor": "totp"}]
+    assert [e["data"] for e in events_of(office.workspace.id, "factor.added")] == [
+        {"factor": "totp"}
+    ]
     page = browser.submit(page.form(f"{HERE}/codes"))
     fresh = [one.text for one in page.tree.one("ul", class_="codes").all("li")]
     assert not set(fresh) & set(codes)
@@ -81,7 +82,12 @@ def test_passkeys_are_named_several_and_taken_away(office: Office) -> None:
     assert "Blue <b>key</b>, a passkey" in page.main
     form = passkey_form(page, f"{HERE}/passkeys")
     unverified = use(
-        browser, form, SoftKey(passkeys.home().origin), make=True, verified=False, typed={"name": "X"}
+        browser,
+        form,
+        SoftKey(passkeys.home().origin),
+        make=True,
+        verified=False,
+        typed={"name": "X"},
     )
     assert unverified.status == 422
     assert "a device that asks for no PIN or fingerprint will not do" in unverified.main
@@ -106,7 +112,7 @@ def test_factors_are_changed_only_within_five_minutes_of_a_proof(office: Office)
     assert not factors.has_any(user.id)
     page = browser.get(f"{HERE}/totp")
     assert page.title == "Is it you? · Assentry"
-    page = browser.submit(page.form(f"{HERE}/confirm"), password="wrong")  # noqa: S106
+    page = browser.submit(page.form(f"{HERE}/confirm"), password="wrong")
     assert (page.status, "That is not your password." in page.main) == (422, True)
     before = browser.http.cookies["sessionid"]
     page = browser.submit(page.form(f"{HERE}/confirm"), password=PASSWORD)
@@ -190,7 +196,9 @@ def test_sessions_are_listed_and_ended_at_once(office: Office) -> None:
 def test_a_stream_of_an_ended_session_ends_within_a_second(office: Office) -> None:
     browser, other = office.browser(office.rita), office.browser(office.rita)
     stream = other.http.get(
-        f"{office.server.api}/inbox/events?workspace={office.workspace.slug}", stream=True, timeout=10
+        f"{office.server.api}/inbox/events?workspace={office.workspace.slug}",
+        stream=True,
+        timeout=10,
     )
     lines = stream.iter_lines(chunk_size=1)
     assert b"event: ready" in next(line for line in lines if line.startswith(b"event"))

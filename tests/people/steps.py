@@ -47,7 +47,9 @@ class App:
 def wrong_codes(app: App) -> itertools.filterfalse[str]:
     """Codes that are none of the app's, without end."""
     right = {app.at(step) for step in range(-3, 6)}
-    return itertools.filterfalse(right.__contains__, (f"{n:06}" for n in itertools.cycle(range(999_999))))
+    return itertools.filterfalse(
+        right.__contains__, (f"{n:06}" for n in itertools.cycle(range(999_999)))
+    )
 
 
 def sessions_older(user: User, **by: float) -> None:

@@ -123,7 +123,9 @@ def test_a_day_of_patient_guesses_is_shut_and_a_right_code_forgives_no_wrong_one
 def test_secrets_are_sealed_and_each_to_its_user(user, person):
     app = App(user).set_up()
     stored = json.dumps([one.data for one in Authenticator.objects.filter(user=user)])
-    logged = "".join(str(one.data) for one in Event.objects.filter(workspace_id=person.workspace_id))
+    logged = "".join(
+        str(one.data) for one in Event.objects.filter(workspace_id=person.workspace_id)
+    )
     for text in (app.secret, *app.codes):
         assert text not in stored
         assert text not in logged
@@ -197,7 +199,12 @@ def test_an_answer_that_is_wrong_is_refused_and_spends_its_challenge(user, perso
 
 
 def passkeys_tried(
-    user: User | None, key: SoftKey, asked: passkeys.Asked, purpose: str = "sign_in", about: bytes = b"", **wrong: Any
+    user: User | None,
+    key: SoftKey,
+    asked: passkeys.Asked,
+    purpose: str = "sign_in",
+    about: bytes = b"",
+    **wrong: Any,
 ) -> str:
     try:
         answer = json.loads(key.sign(asked.options, **wrong))
@@ -243,9 +250,16 @@ def test_the_same_answer_at_once_counts_once(user):
 
 def test_a_copied_device_is_found_by_its_count(user):
     key = enrolled(user)
-    for count, said in ((5, "ok"), (5, "second_factor_failed"), (4, "second_factor_failed"), (6, "ok")):
+    for count, said in (
+        (5, "ok"),
+        (5, "second_factor_failed"),
+        (4, "second_factor_failed"),
+        (6, "ok"),
+    ):
         assert passkeys_tried(user, key, passkeys.ask(user, "sign_in"), count=count) == said
-    assert passkeys_tried(user, key, passkeys.ask(user, "sign_in"), count=0) == "second_factor_failed"
+    assert (
+        passkeys_tried(user, key, passkeys.ask(user, "sign_in"), count=0) == "second_factor_failed"
+    )
 
 
 def test_a_device_that_never_counts_is_taken(user):
@@ -263,15 +277,17 @@ def test_a_passkey_is_not_set_up_by_a_wrong_answer(user, wrong):
     assert not factors.held(user).any
 
 
-@pytest.mark.parametrize("answer", [{}, {"id": "x"}, {"rawId": 7, "id": 7}, {"id": "x", "rawId": "x", "response": {}}])
+@pytest.mark.parametrize(
+    "answer", [{}, {"id": "x"}, {"rawId": 7, "id": 7}, {"id": "x", "rawId": "x", "response": {}}]
+)
 def test_an_answer_that_is_none_is_refused(user, answer):
     enrolled(user)
     with pytest.raises(Problem, match="401 second_factor_failed"):
         factors.check_passkey(
             user, purpose="sign_in", challenge=passkeys.ask(user, "sign_in").id, answer=answer
         )
+    asked = passkeys.ask_new(user)
     with pytest.raises(Problem, match="422 passkey_refused"):
-        asked = passkeys.ask_new(user)
         factors.add_passkey(user=user, name="x", challenge=asked.id, answer=answer)
     with pytest.raises(Problem, match="401"):
         factors.check_passkey(user, purpose="sign_in", challenge="no uuid", answer=answer)
