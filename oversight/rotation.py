@@ -15,10 +15,11 @@ from notifications.pagers import registry
 from notifications.push import subscriptions
 from notifications.slack import secrets
 from oversight.anchors import webhooks
+from people import mfa_adapter
 from signing import keys
 from signing.sealing import Column, sealer
 
-#: Every sealed column there is.
+#: Every sealed column there is; beside them stand secrets of second factors (`people.mfa_adapter`).
 SEALED: Final = (
     *keys.SEALED,
     *endpoints.SEALED,
@@ -72,7 +73,8 @@ def reseal() -> Resealed:
                 again = sealer().seal(sealer().open(sealed, place), place)
                 conn.execute(_update(column), [again, key])
                 changed += 1
-    return Resealed(changed, unchanged)
+        factors = mfa_adapter.reseal(conn)
+    return Resealed(changed + factors[0], unchanged + factors[1])
 
 
 def _rows(column: Column) -> str:

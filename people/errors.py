@@ -44,6 +44,12 @@ class NoSuchWorkspace(Refusal):
     argument = "slug"
 
 
+class NoSuchUser(Refusal):
+    """There is no user “{email}”: check the spelling."""
+
+    argument = "email"
+
+
 class BadText(Refusal):
     """It must have 1 to {limit} visible characters."""
 

@@ -31,6 +31,7 @@ from tests.factories import (
     WorkspaceFactory,
     user_of,
 )
+from tests.people.steps import App
 
 POLICY = """
 assentry: 1
@@ -120,6 +121,15 @@ def test_person_create_refuses_a_weak_password_and_makes_nobody(workspace, stdin
 def test_person_deactivate(workspace, person):
     assert run("person_deactivate", workspace.slug, person.user.email)["changed"] is True
     assert run("person_deactivate", workspace.slug, person.user.email)["changed"] is False
+
+
+def test_person_factors_remove(workspace, person):
+    App(user_of(person)).set_up()
+    said = run("person_factors_remove", person.user.email.upper())
+    assert said == {"email": person.user.email, "removed": ["totp", "recovery_code"]}
+    assert run("person_factors_remove", person.user.email)["removed"] == []
+    _, text = refuse("person_factors_remove", "b@c.example")
+    assert text == "EMAIL: There is no user “b@c.example”: check the spelling."
 
 
 def test_role_grant_and_revoke(workspace, person):

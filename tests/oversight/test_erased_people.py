@@ -7,13 +7,16 @@ import secrets
 from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
+from django.contrib.sessions.models import Session
 
 from approvals.returning import comment
 from audit.actor import Actor
 from audit.models import Side
 from core import ids
 from core.problems import Problem
-from people.models import Person, User
+from people import factors, passkeys
+from people.models import Challenge, CodeFailure, Person, User, UserSession
 from people.permissions import grant_permission
 from people.services import create_person, deactivate_person
 from policies.models import PolicyVersion
@@ -24,6 +27,7 @@ from tests.callbacks.receiver import Receiver
 from tests.factories import PASSWORD
 from tests.oversight.canary import canary, forms, places
 from tests.oversight.subjects import RULE, Case, erase
+from tests.people.steps import App, wrong_codes
 from tests.server import Live
 from tests.together import together
 
@@ -120,6 +124,20 @@ def test_a_person_is_found_nowhere_afterwards(somebody: Somebody, deliverer: Any
     assert case.server.call("POST", "/session", json=good).status_code == 401
     again = create_person(actor=TEST, workspace=world.workspace, email=somebody.mail)
     assert again.id != person.id
+
+
+def test_what_only_signs_them_in_goes_with_them(somebody: Somebody) -> None:
+    user = User.objects.get(id=somebody.person.user_id)
+    app = App(user).set_up()
+    with pytest.raises(Problem):
+        factors.check_code(user, next(wrong_codes(app)), purpose="sign_in")
+    passkeys.ask(user, passkeys.CONFIRM)
+    (session,) = UserSession.objects.filter(user=user)
+    somebody.leave()
+    erase(somebody.case.world, subject=somebody.person.id)
+    for model in (Authenticator, UserSession, Challenge, CodeFailure):
+        assert not model._default_manager.filter(user_id=user.id).exists(), model
+    assert not Session.objects.filter(session_key=session.session_key).exists()
 
 
 def test_saved_policies_lose_the_address_and_nothing_else(somebody: Somebody) -> None:

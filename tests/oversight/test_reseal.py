@@ -15,11 +15,14 @@ from notifications.push import subscriptions
 from notifications.slack import installs
 from notifications.slack.installs import Wanted
 from oversight import rotation
+from people import factors
 from signing.sealing import FORMAT, sealer
 from signing.sealing_keys import key_id
 from tests.approvals.world import TEST, World
 from tests.demo.slack.conftest import Clock
+from tests.factories import PersonFactory, user_of
 from tests.notifications.desk import SECRET, TOKEN, double_with_team
+from tests.people.steps import App
 
 OTHER_SECRET = "1d6f05e8f1a64cbd9a1ffdcd8f2b1c7e"
 
@@ -63,6 +66,22 @@ def world(settings: Settings) -> World:
     )
     subscriptions.public_key()
     return made
+
+
+def test_secrets_of_second_factors_are_sealed_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They stand inside JSON, where no column says so."""
+    app = App(user_of(PersonFactory())).set_up()
+    old, new = list(settings.SEALING_KEYS), secrets.token_bytes(32)
+    monkeypatch.setattr(settings, "SEALING_KEYS", [new, *old])
+    try:
+        assert rotation.reseal().changed >= 2
+        assert rotation.reseal().changed == 0
+        monkeypatch.setattr(settings, "SEALING_KEYS", [new])
+        assert factors.check_code(app.user, app.at(1), purpose="sign_in") == "totp"
+        assert factors.check_code(app.user, app.codes[0], purpose="sign_in") == "recovery_code"
+    finally:
+        monkeypatch.setattr(settings, "SEALING_KEYS", [*old, new])
+        rotation.reseal()
 
 
 def test_nothing_that_is_sealed_is_forgotten(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
