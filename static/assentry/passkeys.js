@@ -68,6 +68,10 @@ function hindrance(form) {
 
 async function challenge(form) {
   const answer = await fetch(form.dataset.passkey, { method: "POST", body: new FormData(form) });
+  if (answer.redirected) { // it is to be shown first that it is them, or there is no session any more
+    location.assign(answer.url);
+    return new Promise(() => {});
+  }
   const said = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Error(said.detail || `The server answered ${answer.status}.`);
   return said;

@@ -107,12 +107,12 @@ def test_default_deadlines_are_those_of_the_code() -> None:
 
 def test_default_proofs_are_those_of_the_code() -> None:
     said = " ".join(section(POLICY, "### Where, and how surely").split())
-    assert "low and medium `chat`, high and critical `session`" in said
+    assert "low and medium `chat`, high `session`, critical `mfa`" in said
     assert [ASSURANCES[risk] for risk in ("low", "medium", "high", "critical")] == [
         "chat",
         "chat",
         "session",
-        "session",
+        "mfa",
     ]
     for channel in CHANNELS:
         assert f"| `{PROVES[channel]}` | `{channel}` |" in said

@@ -164,7 +164,7 @@ def test_a_case_that_fails_says_what_came_out(case, differs):
         (post("effect: ask, approvals: [0]"), 80, "whole number from 1"),
         (post("effect: ask, channels: [push]"), 79, "slack, email, web"),
         (post("effect: ask, channels: []"), 78, "At least one channel"),
-        (post("effect: ask, assurance: mfa"), 79, "link, chat, session"),
+        (post("effect: ask, assurance: sms"), 79, "link, chat, session, mfa"),
         (post("effect: ask", ", now: noon"), 50, "with its offset"),
         (post("effect: ask", ", now: '2026-01-05T12:00:00'"), 50, "with its offset"),
         (post("effect: ask", ", agent: {count: -1}"), 60, "of 0 or more"),

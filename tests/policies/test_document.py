@@ -211,9 +211,9 @@ TABLE = [
         (11, 88, "/rules/0/ask/channels/1"),
         "slack, email, web",
     ),
-    (OWNED + "assurance: mfa}}", (11, 81, "/rules/0/ask/assurance"), "link, chat, session"),
+    (OWNED + "assurance: sms}}", (11, 81, "/rules/0/ask/assurance"), "link, chat, session, mfa"),
     (OWNED + "assurance: [link]}}", (11, 81, "/rules/0/ask/assurance"), "a single value"),
-    (OWNED + "assurance: null}}", (11, 81, "/rules/0/ask/assurance"), "link, chat, session"),
+    (OWNED + "assurance: null}}", (11, 81, "/rules/0/ask/assurance"), "link, chat, session, mfa"),
     (
         OWNED + "channels: [email]}}",
         (11, 80, "/rules/0/ask/channels"),
@@ -458,7 +458,7 @@ FORM = (
     "format 1", "not a key", "needs “effect”", "needs “name”", "needs “fallback”", "e-mail",
     "not a role name", "low, medium", "RFC 6901", "either “", "At least one", "one role",
     "whole number", "90s", "a mapping", "not the id", "such as C0123ABC", "a list", "slack, email",
-    "link, chat, session", "a single value", "quotation marks",
+    "link, chat, session, mfa", "a single value", "quotation marks",
 )  # fmt: skip
 STRUCTURE = [text for text, _, says in TABLE if says in FORM or says.startswith("not a key")]
 
@@ -519,10 +519,10 @@ def test_editors_are_told_the_channels_and_the_ladder():
     assert parts["assurance"]["enum"] == list(LADDER)
 
 
-@pytest.mark.parametrize("needed", [*LADDER, "mfa", ""])
-@pytest.mark.parametrize("proven", [*LADDER, "mfa", ""])
+@pytest.mark.parametrize("needed", [*LADDER, "more", ""])
+@pytest.mark.parametrize("proven", [*LADDER, "more", ""])
 def test_a_proof_is_enough_from_its_rung_down_and_what_is_unknown_never_is(proven, needed):
-    rungs = {"link": 1, "chat": 2, "session": 3}
+    rungs = {"link": 1, "chat": 2, "session": 3, "mfa": 4}
     known = proven in rungs and needed in rungs
     assert enough(proven, needed) is (known and rungs[proven] >= rungs[needed])
 

@@ -191,7 +191,7 @@ def asked(*terms: str, risk: str = "medium") -> Plan:
 
 @pytest.mark.parametrize(
     ("risk", "assurance"),
-    [("low", "chat"), ("medium", "chat"), ("high", "session"), ("critical", "session")],
+    [("low", "chat"), ("medium", "chat"), ("high", "session"), ("critical", "mfa")],
 )
 @pytest.mark.parametrize("terms", [[], [""], ["", ""]])
 def test_the_risk_says_how_surely_it_must_be_known_who_decides(terms, risk, assurance):
