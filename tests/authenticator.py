@@ -75,7 +75,8 @@ class SoftKey:
             flags |= FLAG.AT
         domain = hashlib.sha256(wrong.get("domain", self.domain).encode()).digest()
         count = wrong.get("count", self.count)
-        return AuthenticatorData.create(domain, flags, count, credential or b"")
+        data: AuthenticatorData = AuthenticatorData.create(domain, flags, count, credential or b"")
+        return data
 
     def _answer(self, response: dict[str, str]) -> str:
         named = websafe_encode(self.id)

@@ -127,6 +127,19 @@ def test_no_verdict_gets_past_it(verdict: str, chosen: dict[str, str], code: str
     assert [vote["verdict"] for vote in done["decisions"]] == [verdict]
 
 
+def test_a_factor_that_was_given_for_another_revision_decides_nothing_under_the_lock() -> None:
+    """The payload is what it was again, so that its digest alone would not tell."""
+    here = world(rule(), risk="critical")
+    first = here.submit(amount=20)
+    here.revise(first, amount=30)
+    now = here.revise(first, amount=20)
+    assert (now["revision"], now["payload_digest"]) == (3, first["payload_digest"])
+    problem = refused(here, first, **WEB, **MFA, revision=1)
+    assert (problem.status, problem.code) == (409, "stale_payload")
+    assert here.seen("ana", first)["status"] == "pending"
+    assert here.decide("ana", now, **WEB, **MFA, revision=3)["status"] == "approved"
+
+
 def test_a_question_takes_what_low_risk_takes() -> None:
     here = world()
     question = here.ask()

@@ -122,6 +122,7 @@ class World:
             edits=other.get("edits"),
             answer=other.get("answer"),
             shown_digest=shown,
+            revision=other.get("revision"),
         )
         rendered = decide(
             actor=Actor.person(person.id, channel=channel),

@@ -30,7 +30,7 @@ def critical(office: Office, payload: dict[str, Any] | None = None) -> str:
     return office.ask("money.pay", payload or PAY)
 
 
-def chosen(browser: Browser, request_id: str, verdict: str = "approve", **typed: str) -> Page:
+def chosen(browser: Browser, request_id: str, verdict: str = "approve", **typed: Any) -> Page:
     """The page that asks for the factor, after a verdict was chosen on the request's page."""
     page = browser.get(f"/requests/{request_id}")
     return browser.submit(page.form(path(request_id), verdict=verdict), **typed)
@@ -233,8 +233,7 @@ def test_the_api_says_what_is_missing_and_takes_a_code(office: Office) -> None:
     assert vote.assurance == "mfa"
 
 
-def test_a_change_in_the_instant_of_deciding_makes_the_factor_void(office: Office) -> None:
-    """The revision that it was given for is looked at under the lock, not only at the door."""
+def test_a_code_that_is_typed_for_an_earlier_revision_is_void(office: Office) -> None:
     app = with_app(office.rita)
     browser, request_id = by_code(office, app), critical(office)
     page = chosen(browser, request_id)

@@ -30,7 +30,7 @@ class App:
 
     def at(self, step: int) -> str:
         """The code of this time step: 0 is now."""
-        return format_hotp_value(hotp_value(self.secret, int(time.time()) // 30 + step))
+        return str(format_hotp_value(hotp_value(self.secret, int(time.time()) // 30 + step)))
 
     def fresh(self) -> str:
         """The code of now, as if those of before had been used long ago."""
