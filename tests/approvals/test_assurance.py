@@ -130,7 +130,7 @@ def test_no_verdict_gets_past_it(verdict: str, chosen: dict[str, str], code: str
 def test_a_factor_that_was_given_for_another_revision_decides_nothing_under_the_lock() -> None:
     """The payload is what it was again, so that its digest alone would not tell."""
     here = world(rule(), risk="critical")
-    first = here.submit(amount=20)
+    first = here.submit()
     here.revise(first, amount=30)
     now = here.revise(first, amount=20)
     assert (now["revision"], now["payload_digest"]) == (3, first["payload_digest"])
