@@ -52,16 +52,15 @@ def unproven(plan: FrozenPlan, chosen: Choice) -> Problem | None:
 
 def _more(plan: FrozenPlan) -> Problem:
     """401: what a session must prove besides."""
+    headers = {"WWW-Authenticate": "Session"}
     if plan.assurance == "mfa":
-        code, title = "second_factor_needed", "Second factor needed"
         detail = (
             "This takes a second factor, given for exactly this: send `code` as well, which your authenticator "
             "app shows now, or decide it on its page. Nothing was decided."
         )
-    else:
-        code, title = "sign_in_again", "Sign in again"
-        detail = (
-            "This takes a session that is not older than 12 hours: sign in again, then decide. "
-            "Nothing was decided."
-        )
-    return Problem(401, code, title, detail, headers={"WWW-Authenticate": "Session"})
+        return Problem(401, "second_factor_needed", "Second factor needed", detail, headers=headers)
+    detail = (
+        "This takes a session that is not older than 12 hours: sign in again, then decide. "
+        "Nothing was decided."
+    )
+    return Problem(401, "sign_in_again", "Sign in again", detail, headers=headers)

@@ -43,6 +43,8 @@ ELSEWHERE = {
     *("not_ready", "too_many_requests", "unavailable"),
     *("channel_exists", "pager_exists", "link_over", "no_mail_server"),
     "reset_throttled",
+    *("wrong_code", "wrong_password", "no_factor"),
+    *("bad_name", "passkey_refused", "passkey_exists", "too_many_passkeys"),
 }
 
 
