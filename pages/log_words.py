@@ -162,7 +162,6 @@ NOUNS: Final[dict[str, str]] = {
     "other_channel.*": "Other channels",
     "sign_in.*": "Sign-ins",
     "factor.*": "Second factors",
-    "password.*": "Passwords",
     "session.*": "Sessions",
     "log.*": "The log itself",
     "anchor.*": "Anchors",
