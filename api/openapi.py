@@ -196,8 +196,6 @@ STRUCTS: Final = (
     *(ErasureBody, ErasureShown, ErasureList, HoldBody, LiftBody, HoldShown, HoldList),
     *(ExportAsked, ExportShown),
     *(Numbers, *(section.of for section in SECTIONS.values())),
-    *(Preferences, SlackUserList, BrowserBody, BrowserShown, BrowserList),
-    Numbers,
     *(Preferences, SessionList, SlackUserList, BrowserBody, BrowserShown, BrowserList),
     *(AbsenceBody, AbsenceDeclared, AbsenceList),
     *(

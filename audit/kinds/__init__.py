@@ -287,13 +287,6 @@ __all__ = [
     "SubjectErased",
     "WorkspaceCreated",
     "WorkspaceRenamed",
-    "FactorAdded",
-    "FactorRefused",
-    "FactorRemoved",
-    "PasswordChanged",
-    "RecoveryCodeUsed",
-    "RecoveryCodesMade",
-    "SessionsEnded",
 ]
 
 #: Every kind by its name.
