@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django import template
 from django.utils import timezone
@@ -12,8 +13,10 @@ from django.utils.safestring import SafeString
 
 from approvals import words
 from approvals.edit_form import Field
-from core import durations
+from core import durations, ids
 from core import visible as seeing
+from pages.places import Frame, frame
+from pages.visitor import Shell
 
 register = template.Library()
 
@@ -37,6 +40,18 @@ def bare(text: str) -> str:
 
 
 @register.filter
+def thousands(number: int) -> str:
+    """A count as people read it: ``4,321``."""
+    return f"{number:,}"
+
+
+@register.filter
+def req_id(request: UUID) -> str:
+    """The id of a request as addresses have it."""
+    return ids.encode("req", request)
+
+
+@register.filter
 def hides(text: str) -> str:
     """What a text hides, in one sentence; empty when nothing."""
     found = seeing.marks(text)
@@ -57,6 +72,12 @@ def typed(kept: Mapping[str, str], name: str) -> str:
 def typed_or(kept: Mapping[str, str], field: Field) -> str:
     """The same, or what stands there where nothing was refused."""
     return kept.get(field.name, field.value)
+
+
+@register.simple_tag
+def places(shell: Shell) -> Frame:
+    """Where the frame leads this person."""
+    return frame(shell)
 
 
 @register.simple_tag
