@@ -12,10 +12,13 @@ from agents.steps import StepRow
 from approvals import bulk, handling, undo
 from approvals.frozen import decode
 from approvals.row import Row
+from approvals.similar import Similar, similar
 from approvals.status import Basis, Kind, Status
 from core import ids
 from notifications import stories
+from pages.changes import Earlier, earlier
 from pages.clock import ClockShown, clock_shown
+from pages.story import Story, story
 from pages.told import WhoWasTold, who_was_told
 from pages.visitor import Visitor
 from people.models import Role
@@ -90,6 +93,10 @@ class Aside:
     agent_state: str
     told: WhoWasTold
     clock: ClockShown
+    similar: Similar
+    story: Story
+    #: Revisions between the first and this one, the newest first.
+    earlier: tuple[Earlier, ...]
 
 
 def aside(row: Row, visitor: Visitor) -> Aside:
@@ -104,6 +111,9 @@ def aside(row: Row, visitor: Visitor) -> Aside:
         agent_state=row.agent_state,
         told=_told(row),
         clock=_clock(row, asked=handler.may_reassign),
+        similar=similar(reader=visitor.reader, row=row),
+        story=story(row),
+        earlier=earlier(row, visitor),
     )
 
 

@@ -17,11 +17,16 @@ from approvals import words
 from approvals.present import seats, voter
 from approvals.quorum import AGREEING
 from approvals.shape import DecisionShown, MessageShown, RequestObject, StageShown
+from pages.changes import ChangeLine, change_lines
 
 decode = msgspec.json.Decoder(RequestObject).decode
 
 #: People named beside a role; the rest is counted.
 NAMED: Final = 5
+#: From this size on (bytes of JSON) a payload stands on the page only in part, until somebody opens it all.
+LARGE: Final = 24 * 1024
+#: Where nobody approves what they have not opened.
+OPENED_FIRST: Final = frozenset({"high", "critical"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +47,6 @@ class VoteLine:
     def said(self) -> str:
         """The verdict in the past tense."""
         return words.VERDICTS[self.verdict]
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeLine:
-    """One difference from the revision before; what was not there, or is not any more, is empty."""
-
-    label: str
-    op: str
-    before: str
-    after: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +100,13 @@ class Deciding:
     edits: list[editing.Field]
     answers: list[answering.Field]
     may_return: bool
+    #: The whole payload has to be opened before their yes counts.
+    opens_first: bool
 
     @property
     def may_approve(self) -> bool:
         """Whether this person's yes would count."""
-        return self.why_not_approve is None
+        return self.why_not_approve is None and not self.opens_first
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +120,8 @@ class Detail:
     ended: datetime | None
     rows: list[payload.Row]
     folded: list[payload.Row]
+    #: How many values do not stand on this page: it leads to all of them.
+    left_out: int
     has_covered: bool
     raw: str
     context: list[payload.Row]
@@ -158,7 +157,7 @@ class Detail:
     @property
     def all_rows(self) -> int:
         """How many values the agent sent, facts included."""
-        return len(self.rows) + len(self.folded)
+        return len(self.rows) + len(self.folded) + self.left_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +182,7 @@ def detail(
     seen: Seen,
     members: Mapping[str, Sequence[Member]],
     revealed: bool = False,
+    whole: bool = False,
 ) -> Detail:
     """The page of one request.
 
@@ -191,8 +191,13 @@ def detail(
         seen: the reader: id (``per_…``), whether and why not they may decide, role names held now.
         members: the people who hold each role now, by role name.
         revealed: the payload holds its sensitive values, because the reader asked for them just now.
+        whole: the reader opened all of it, however large.
     """
     rows = payload.of_request(shown, seen.covered)
+    raw = payload.pretty(shown.payload)
+    folded = rows[payload.FIRST_ROWS :]
+    in_part = bool(folded) and len(raw) > LARGE and not whole
+    opens_first = in_part and shown.risk in OPENED_FIRST
     stages = _stages(shown, seen, members)
     open_stage = _open_stage(shown)
     state = _state_line(shown, stages)
@@ -203,9 +208,10 @@ def detail(
         expires=words.moment(shown.expires_at),
         ended=words.moment(shown.ended_at) if shown.ended_at else None,
         rows=rows[: payload.FIRST_ROWS],
-        folded=rows[payload.FIRST_ROWS :],
+        folded=[] if in_part else folded,
+        left_out=len(folded) if in_part else 0,
         has_covered=any(row.covered for row in rows) and not revealed,
-        raw=payload.pretty(shown.payload),
+        raw="" if in_part else raw,
         context=payload.rows(shown.context),
         evidence=payload.rows(shown.evidence),
         stages=stages,
@@ -217,7 +223,9 @@ def detail(
         tone=_tone(shown),
         state_line=state,
         at_deadline=_at_deadline(shown, open_stage),
-        deciding=_deciding(shown, seen, open_stage) if seen.may_decide else None,
+        deciding=_deciding(shown, seen, open_stage, opens_first=opens_first)
+        if seen.may_decide
+        else None,
         why_not=_why_not(seen) if shown.status == "pending" else None,
         asked_as=_asked_as(open_stage, seen),
         stands_in_for=seen.stands_in_for if seen.may_decide else "",
@@ -260,7 +268,9 @@ def _open_stage(shown: RequestObject) -> StageShown | None:
     return shown.plan.stages[shown.stage]
 
 
-def _deciding(shown: RequestObject, seen: Seen, stage: StageShown | None) -> Deciding | None:
+def _deciding(
+    shown: RequestObject, seen: Seen, stage: StageShown | None, *, opens_first: bool
+) -> Deciding | None:
     if stage is None:
         return None
     return Deciding(
@@ -270,9 +280,10 @@ def _deciding(shown: RequestObject, seen: Seen, stage: StageShown | None) -> Dec
         why_not_approve=seen.why_not_approve,
         comment_on_approve=shown.plan.comment == "always",
         comment_on_reject=shown.plan.comment in {"always", "on_reject"},
-        edits=_edits(shown, seen),
+        edits=[] if opens_first else _edits(shown, seen),
         answers=answering.fields(shown.payload) if shown.kind == "question" else [],
         may_return=shown.waiting_on == "people",
+        opens_first=opens_first and seen.why_not_approve is None,
     )
 
 
@@ -284,16 +295,7 @@ def _edits(shown: RequestObject, seen: Seen) -> list[editing.Field]:
 
 
 def _changes(shown: RequestObject) -> list[ChangeLine]:
-    labels = {fact.pointer: fact.label for fact in shown.facts}
-    return [
-        ChangeLine(
-            labels.get(one.pointer) or one.pointer.removeprefix("/").replace("/", " › "),
-            one.op,
-            "" if one.op == "add" else payload.pretty(one.before),
-            "" if one.op == "remove" else payload.pretty(one.after),
-        )
-        for one in shown.changes
-    ]
+    return change_lines(shown.changes, {fact.pointer: fact.label for fact in shown.facts})
 
 
 def _message(said: MessageShown, seen: Seen) -> MessageLine:

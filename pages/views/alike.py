@@ -102,6 +102,7 @@ def _page(
     found = bulk.alike(reader=visitor.reader, row=row)
     context = {
         "shell": visitor.shell,
+        "here": "inbox",
         "now": timezone.now(),
         "action": row.action,
         "items": [_item(one) for one in found],

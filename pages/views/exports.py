@@ -27,7 +27,7 @@ from oversight.exports.asking import Ask
 from oversight.exports.query import read
 from oversight.models import Export
 from pages import flash, log_words
-from pages.views.log import names_of
+from pages.actors import names_of
 from pages.views.problems import told
 from pages.visitor import Visitor, signed_in
 from people.errors import Refusal

@@ -19,7 +19,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from agents import names as agents
 from approvals import read
 from audit import checkpoints, proofs
 from audit.kinds import KINDS, LogRead
@@ -32,9 +31,9 @@ from oversight.access import may_audit
 from oversight.anchors.standing import standing
 from oversight.verifying import verify
 from pages import flash, log_words
+from pages.actors import names_of
 from pages.views.problems import told
 from pages.visitor import Visitor, signed_in, whichever
-from people import names as people
 
 PAGE: Final = 50
 #: A longer log takes longer than a page may: it is checked by command.
@@ -248,46 +247,21 @@ def _day(text: str, name: str) -> datetime | None:
 
 def _lines(workspace: UUID, found: Sequence[Event]) -> list[Line]:
     bodies = [json.loads(one.body) for one in found]
-    actors = [body["actor"] for body in bodies]
-    named = _names(workspace, [actor["id"] for actor in actors if actor["id"]])
+    named = names_of(workspace, [body["actor"] for body in bodies])
     return [
         Line(
             id=body["id"],
             at=one.at,
             said=log_words.SENTENCES[body["kind"]],
             kind=body["kind"],
-            who=named.get(body["actor"]["id"] or "", _nameless(body["actor"])),
+            who=who,
             via=body["actor"]["via"],
             subject=body["subject"],
             request=body["subject"].startswith("req_"),
             position=one.position,
         )
-        for one, body in zip(found, bodies, strict=True)
+        for one, body, who in zip(found, bodies, named, strict=True)
     ]
-
-
-def names_of(workspace: UUID, actors: Sequence[dict[str, Any]]) -> list[str]:
-    """Who they are, in words: the actors of events."""
-    named = _names(workspace, [actor["id"] for actor in actors if actor["id"]])
-    return [named.get(actor["id"] or "", _nameless(actor)) for actor in actors]
-
-
-def _names(workspace: UUID, shown: Sequence[str]) -> dict[str, str]:
-    decoded = {text: ids.decode(text.partition("_")[0], text) for text in shown}
-    programs = [one for text, one in decoded.items() if not text.startswith("per_")]
-    persons = [one for text, one in decoded.items() if text.startswith("per_")]
-    found = agents.names(workspace, programs) | people.names(workspace, persons)
-    return {text: found[one] for text, one in decoded.items() if one in found}
-
-
-def _nameless(actor: dict[str, Any]) -> str:
-    match actor["type"]:
-        case "system":
-            return "Assentry"
-        case "operator":
-            return "An operator at the machine"
-        case _:
-            return str(actor["id"])
 
 
 def _turn(given: dict[str, str], cursor: str | None) -> str | None:

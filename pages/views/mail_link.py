@@ -280,5 +280,5 @@ def _looked(opened: Opened) -> Detail:
         decode(present.render(opened.row, for_person=True)),
         seen=standing(opened.row, plan, opened.reader, members, channel=CHANNEL),
         members=names_by_role(plan, members),
-        revealed=False,
+        whole=True,
     )

@@ -26,7 +26,7 @@ from approvals.shown import row_digest
 from core.problems import Problem, conflict
 from notifications.viewing import viewed
 from pages import flash
-from pages.detail import decode
+from pages.detail import OPENED_FIRST, decode
 from pages.forms import CancelForm, DecisionForm
 from pages.queue import Choice
 from pages.views.problems import told
@@ -34,6 +34,15 @@ from pages.views.proving import prove, proven
 from pages.views.sessions import again
 from pages.views.showing import Said, back, context, detail_of, locate, page, refused
 from pages.visitor import CHANNEL, Visitor, signed_in
+
+from pages.views.showing import Said, back, context, detail_of, locate, opened, page, refused
+from pages.visitor import CHANNEL, Visitor, signed_in
+
+#: What a browser session proves (policy.md, "Assurance").
+ASSURANCE = "session"
+UNOPENED = (
+    "Open the whole payload before you approve it: it carries much risk. Nothing was decided."
+)
 
 
 @require_safe
@@ -75,6 +84,8 @@ def decide_view(request: HttpRequest, visitor: Visitor, req_id: str) -> HttpResp
         return refused(request, visitor, row.id, ended, kept)
     if not form.is_valid():
         return page(request, visitor, row, Said(422, wrong=form.said(), kept=kept))
+    if _unopened(request, visitor, row, form.cleaned_data["verdict"]):
+        return page(request, visitor, row, Said(422, wrong=UNOPENED, kept=kept))
     try:
         extra = _typed(request, visitor, row, form.cleaned_data["verdict"])
     except Unreadable as error:
@@ -111,6 +122,13 @@ def decide_view(request: HttpRequest, visitor: Visitor, req_id: str) -> HttpResp
         return refused(request, visitor, row.id, problem, kept)
     flash.leave(request, *_done(rendered, form.cleaned_data["verdict"]))
     return back(request, row)
+
+
+def _unopened(request: HttpRequest, visitor: Visitor, row: Row, verdict: str) -> bool:
+    """Whether it is a yes to something risky of which the page showed only a part."""
+    if verdict not in ("approve", "edit") or row.risk not in OPENED_FIRST or opened(request):
+        return False
+    return detail_of(visitor, row, Said()).left_out > 0
 
 
 def _typed(request: HttpRequest, visitor: Visitor, row: Row, verdict: str) -> dict[str, Any]:

@@ -133,11 +133,13 @@ def page(request: HttpRequest, visitor: Visitor, row: Row, said: Said) -> HttpRe
 
 def context(request: HttpRequest, visitor: Visitor, row: Row, said: Said) -> dict[str, Any]:
     """What the templates of one request are written with."""
-    looked = detail_of(visitor, row, said)
-    here = Choice.of(request.GET)
+    whole = opened(request)
+    looked = detail_of(visitor, row, said, whole=whole)
+    here, kept = Choice.of(request.GET), {"whole": "1" if whole else ""}
     request_id = looked.shown.id
     return {
         "shell": visitor.shell,
+        "here": "inbox",
         "now": timezone.now(),
         "detail": looked,
         "may_prove": looked.shown.plan.assurance == "mfa" and factors.has_any(visitor.user.id),
@@ -151,16 +153,22 @@ def context(request: HttpRequest, visitor: Visitor, row: Row, said: Said) -> dic
         "kept": said.kept,
         "kept_fields": said.kept if said.wrong else {},
         "reasons": words.REASONS,
-        "fragment_url": here.url("request_fragment", request_id),
-        "decide_url": here.url("decide", request_id),
-        "reveal_url": here.url("reveal", request_id),
+        "fragment_url": here.url("request_fragment", request_id, **kept),
+        "decide_url": here.url("decide", request_id, **kept),
+        "reveal_url": here.url("reveal", request_id, **kept),
+        "whole_url": here.url("request", request_id, whole="1"),
         "cancel_url": here.url("cancel", request_id),
         "team_urls": {name: here.url(name, request_id) for name in TEAM},
     }
 
 
-def detail_of(visitor: Visitor, row: Row, said: Said) -> Detail:
-    """The request as this visitor sees it."""
+def opened(request: HttpRequest) -> bool:
+    """Whether all of a large payload is asked for; forms of such a page say it, too."""
+    return request.GET.get("whole") == "1"
+
+
+def detail_of(visitor: Visitor, row: Row, said: Said, *, whole: bool = False) -> Detail:
+    """The request as this visitor sees it; ``whole``: with all of its payload, however large."""
     plan: FrozenPlan = decode_plan(row.plan)
     members = members_of(row.workspace_id, roles_of(plan))
     shown = decode(present.render(row, for_person=True))
@@ -171,6 +179,7 @@ def detail_of(visitor: Visitor, row: Row, said: Said) -> Detail:
         seen=standing(row, plan, visitor.reader, members),
         members=names_by_role(plan, members),
         revealed=said.revealed is not None,
+        whole=whole,
     )
 
 
