@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +16,6 @@ from config import environment
 from config.checks import the_prefix_is_no_address_of_ours
 from tests.approvals.world import World
 from tests.factories import PASSWORD
-from tests.pages import chromium
 from tests.pages.browser import Browser, parse
 from tests.processes import Web
 
@@ -99,26 +97,6 @@ def test_an_installed_app_and_its_worker_stay_below_the_path(web: Web) -> None:
         assert requests.get(web.url + icon["src"], timeout=30).status_code == 200
     worker = requests.get(f"{web.url}{PREFIX}/sw.js", timeout=30)
     assert worker.headers["Service-Worker-Allowed"] == f"{PREFIX}/"
-
-
-@pytest.mark.skipif(chromium.PROGRAM is None, reason="no Chromium on this machine")
-def test_a_browser_finds_scripts_and_worker_below_the_path(web: Web, world: World) -> None:
-    with chromium.opened() as tab:
-        tab.go(f"{web.url}{PREFIX}/settings")
-        email, password = world.email("ana"), PASSWORD
-        tab.run(f"email.value = {json.dumps(email)}; password.value = {json.dumps(password)}")
-        tab.run("document.querySelector('main form').submit()")
-        tab.until("document.querySelector('#this-browser')")
-        tab.until(
-            "!document.querySelector('#this-browser p').textContent.includes('needs JavaScript')"
-        )
-        script = tab.run("document.querySelector('script[src*=push]').src")
-        home = f"new URL('../../', {json.dumps(script)})"
-        scope = tab.run(
-            f"navigator.serviceWorker.register(new URL('sw.js', {home}).href, {{scope: {home}.pathname}})"
-            ".then(made => made.scope, error => error.message)"
-        )
-        assert scope == f"{web.url}{PREFIX}/"
 
 
 def test_a_page_that_is_not_there_leads_back_below_the_path(web: Web) -> None:
