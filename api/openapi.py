@@ -116,6 +116,7 @@ from api.policy_messages import (
     PolicyVersionList,
     PolicyVersionShown,
 )
+from api.past_messages import SimilarShown
 from api.rehearsal_messages import (
     CoverageShown,
     DrillBody,
@@ -171,6 +172,7 @@ STRUCTS: Final = (
         *(PolicyVersionShown, PolicyApplied, PolicyChecked, PolicyCompared, PolicyTested),
         *(PolicyApplyBody, PolicyTestBody, PolicyVersionList),
     ),
+    SimilarShown,
     *(CoverageShown, RehearsalBody, RehearsalShown, DrillBody, DrillList, DrillReport),
     *(CancelBody, Credentials, DecisionBody, NoBody, PolicyBody),
     *(Question, Revised, AgentMessage, RevisionList),

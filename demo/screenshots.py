@@ -21,10 +21,12 @@ from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
 
 DESK: Final[ViewportSize] = {"width": 1280, "height": 820}
+#: A request is longer than that: most of it is seen at once.
+TALL: Final[ViewportSize] = {"width": 1280, "height": 1360}
 PHONE: Final[ViewportSize] = {"width": 390, "height": 780}
 FOLDER: Final = Path(__file__).resolve().parents[1] / "docs" / "images"
 #: Colours of one picture: what pages need, and few bytes.
-COLOURS: Final = 64
+COLOURS: Final = 128
 MOST_BYTES: Final = 150_000
 #: How many requests are decided before anything is looked at.
 DECIDED: Final = 9
@@ -42,12 +44,12 @@ class Shop:
     people: dict[str, str]
 
     @classmethod
-    def of(cls, data: Path, slack: str) -> Shop:
-        """The demo whose data folder this is."""
+    def of(cls, data: Path, url: str, slack: str) -> Shop:
+        """The demo at an address, whose data folder this is."""
         demo: dict[str, Any] = json.loads((data / "demo.json").read_text(encoding="utf-8"))
         mail: dict[str, Any] = json.loads((data / "mailbox.json").read_text(encoding="utf-8"))
         people = {one["email"].partition("@")[0]: one["password"] for one in demo["people"]}
-        return cls(demo["page"].rstrip("/"), mail["page"], slack, people)
+        return cls(url.rstrip("/"), mail["page"], slack, people)
 
 
 def main(arguments: list[str]) -> int:
@@ -57,7 +59,7 @@ def main(arguments: list[str]) -> int:
     if program is None:
         sys.exit("There is no Chromium here: install one.")
     options.into.mkdir(parents=True, exist_ok=True)
-    shop = Shop.of(options.data, options.slack)
+    shop = Shop.of(options.data, options.url, options.slack)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         taken = list(_pictures(browser, shop, options.into))
@@ -70,6 +72,7 @@ def main(arguments: list[str]) -> int:
 def _options(arguments: list[str]) -> argparse.Namespace:
     reader = argparse.ArgumentParser(prog="demo.screenshots", description=__doc__)
     reader.add_argument("--data", type=Path, default=Path(".data"), help="the folder of `./up`")
+    reader.add_argument("--url", default="http://127.0.0.1:8750", help="where `./up` runs")
     reader.add_argument("--slack", default="", help="the address that plays Slack, as `./up` says")
     reader.add_argument("--into", type=Path, default=FOLDER, help="where the pictures go")
     return reader.parse_args(arguments)
@@ -86,6 +89,7 @@ def _pictures(browser: Browser, shop: Shop, into: Path) -> Iterator[Path]:
             page.goto("/")
             _settle(page)
             yield _keep(page, into / f"inbox-{width}-{scheme}.png")
+            page.set_viewport_size(TALL if size is DESK else size)
             page.locator("[data-item] a").first.click()
             _settle(page)
             yield _keep(page, into / f"request-{width}-{scheme}.png")

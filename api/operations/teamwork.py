@@ -168,6 +168,17 @@ TEAMWORK: Final[tuple[Operation, ...]] = (
     ),
     Operation(
         "get",
+        "/api/v1/requests/{id}/similar",
+        "listSimilar",
+        "People",
+        "What people decided before on requests like it",
+        "session read",
+        {200: Success("Of the same agent and action, as far as one may see them", "SimilarShown")},
+        (*READING, "NotFound"),
+        (ID, WORKSPACE),
+    ),
+    Operation(
+        "get",
         "/api/v1/break_glass",
         "listBreakGlass",
         "People",

@@ -104,7 +104,9 @@ def test_the_log_says_what_happened_and_how_long_it_is(office: Office, auditor: 
     page = auditor.get("/log")
     assert f"{size} events" in page.main
     assert page.tree.one("a", href=f"/requests/{request}/log").text == request
-    assert page.tree.one("a", href="/log", **{"aria-current": "page"}).text == "Log"
+    assert {one.text for one in page.tree.all("a", href="/log", **{"aria-current": "page"})} == {
+        "Log"
+    }
     looked = logged(office, "log.read")
     assert [event["data"] for event in looked] == [{"wanted": []}] * 2
     assert {event["actor"]["id"] for event in looked} == {ids.encode("per", office.vera.id)}
