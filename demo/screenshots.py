@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -82,7 +83,13 @@ def _pictures(browser: Browser, shop: Shop, into: Path) -> Iterator[Path]:
     with _signed_in(browser, shop, "ana", DESK) as page:
         _decide(page)
         state = page.context.storage_state()
-    for size, scheme in ((DESK, "light"), (DESK, "dark"), (PHONE, "light"), (PHONE, "dark")):
+    looks: tuple[tuple[ViewportSize, Scheme], ...] = (
+        (DESK, "light"),
+        (DESK, "dark"),
+        (PHONE, "light"),
+        (PHONE, "dark"),
+    )
+    for size, scheme in looks:
         width = "desk" if size is DESK else "phone"
         with _context(browser, shop, size, scheme, storage_state=state) as context:
             page = context.new_page()
@@ -103,6 +110,9 @@ def _pictures(browser: Browser, shop: Shop, into: Path) -> Iterator[Path]:
             with _context(browser, shop, DESK, "light") as context:
                 page = context.new_page()
                 page.goto(address)
+                if name == "mail":
+                    page.get_by_role("link", name=re.compile("^High risk")).first.click()
+                    page.wait_for_load_state()
                 yield _keep(page, into / f"{name}-desk-light.png")
 
 

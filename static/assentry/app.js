@@ -264,10 +264,6 @@ if (keysBox) {
     try { localStorage.setItem(KEYS_OFF, keysBox.checked ? "0" : "1"); } catch { /* stays as it was */ }
   });
 }
-for (const select of findAll("select[data-submits]")) {
-  select.addEventListener("change", () => select.form.requestSubmit());
-  find("button", select.form).hidden = true;
-}
 
 tick();
 localTimes();

@@ -12,6 +12,7 @@ from core import ids
 from escalations import drills
 from oversight.exports import asking
 from oversight.exports.asking import Ask
+from oversight.exports.query import Query
 from oversight.models import Kill
 from people.permissions import grant_permission
 from policies.services import apply
@@ -64,12 +65,13 @@ class House:
         office = self.office
         run = self.call("/runs", external_id="case-7", agent_version="2")
         step = {
-            "number": 1,
-            "name": "find_user",
-            "kind": "tool",
-            "started_at": "2026-01-01T00:00:00Z",
+            "tool": "find_user",
+            "call_id": "c1",
+            "status": "succeeded",
+            "started_at": "2026-05-04T09:30:00Z",
+            "labels": ["data.pii"],
         }
-        self.call(f"/runs/{run['id']}/steps", steps=[step | {"status": "succeeded"}])
+        self.call(f"/runs/{run['id']}/steps", steps=[step])
         self.run = run["id"]
         self.ended, self.rejected = office.ask(), office.ask()
         rita = office.browser(office.rita)
@@ -86,7 +88,9 @@ class House:
         self.large = office.ask("money.pay", LARGE)
         office.ask()
         options = [{"value": "a", "label": "The first"}, {"value": "b", "label": "The second"}]
-        self.question = self.call("/questions", prompt="Which one?", options=options)["id"]
+        self.question = self.call(
+            "/questions", to="reviewers", prompt="Which one?", options=options
+        )["id"]
 
     def _looked_after(self) -> None:
         office, self.yard = self.office, Yard.__new__(Yard)
@@ -95,11 +99,11 @@ class House:
         self.slack_link = link_of(self.slack)
         bind(office.vera, self.slack, user="U0VERA", name="vera")
         subscribe(office.vera)
-        self.endpoint = self.yard.register("https://agents.example.com/hooks").endpoint
-        [self.delivery] = line_up(self.endpoint, "failed", 3)
+        self.endpoint = self.yard.register("http://127.0.0.1:9/hooks/assentry").endpoint
+        [self.delivery] = line_up(self.endpoint, "exhausted", 3)
         workspace = office.workspace.id
         sequence(workspace)
-        made = asking.ask(actor=ACTOR, workspace=workspace, wanted=Ask())
+        made = asking.ask(actor=ACTOR, workspace=workspace, wanted=Ask(Query()))
         self.export = ids.encode("exp", made.id)
         self.drill = ids.encode("drl", drills.start(actor=ACTOR, workspace=workspace, role=None))
         other = AgentFactory(workspace=office.workspace, owner=office.lena, name="other-bot")

@@ -107,7 +107,7 @@ def test_a_large_payload_opens_in_part_and_wholly_before_a_risky_yes(
     assert page.get_by_role("button", name="Approve", exact=False).count() == 0
     expect(page.locator("#reject")).to_be_visible()  # a no needs nothing opened
     page.get_by_role("link", name="Open all 3,000 values, then approve").click()
-    assert page.locator("section[aria-labelledby=run-title] dl.facts > div").count() == 3_000
+    expect(page.locator("section[aria-labelledby=run-title] dl.facts > div")).to_have_count(3_000)
     page.locator("#approve").click()
     expect(page.locator("#end-title")).to_have_text("Approved")
     assert votes(request_id) == [("approve", "")]

@@ -14,13 +14,13 @@ from tests.pages.office import Office, votes
 _ALL: Final = """() => {
   const seen = [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex='0'], pre[tabindex]")]
     .filter(e => e.checkVisibility() && !e.disabled && e.type !== "hidden" && e.tabIndex >= 0 && e.type !== "radio");
-  seen.forEach((e, n) => { e.dataset.n = n; });
-  return seen.map(e => e.dataset.n + " " + e.outerHTML.slice(0, 90));
+  window.numbers = new Map(seen.map((e, n) => [e, `${n}`]));
+  return seen.map((e, n) => `${n} ${e.outerHTML.slice(0, 90)}`);
 }"""
 #: Which one has the focus, and whether a sighted person can tell: it is in the window, and framed.
 _HERE: Final = """() => {
   const e = document.activeElement, box = e.getBoundingClientRect(), style = getComputedStyle(e);
-  return {n: e.dataset.n ?? "", html: e.outerHTML.slice(0, 90),
+  return {n: numbers.get(e) ?? "", html: e.outerHTML.slice(0, 90),
           inside: box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth,
           framed: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2};
 }"""
@@ -46,7 +46,8 @@ def test_tab_reaches_everything_and_is_seen(
     request_id = office.ask(payload={"to": "ana@example.com", "note": "x" * 900})
     path = f"/requests/{request_id}" if where == "request" else "/settings"
     page = windows.open(office.rita, path, viewport=size, reduced_motion="reduce")
-    page.wait_for_load_state()
+    expect(page.locator("#live")).to_have_text("Live")
+    page.wait_for_timeout(700)  # it looks once more when it is live
     wanted = page.evaluate(_ALL)
     stops = walk(page)
     reached = {one["n"] for one in stops}

@@ -20,7 +20,7 @@ def desk(box: Postbox) -> MailDesk:
     return desk_of(box, LINK_RULE, risk="low")
 
 
-def told(request: dict[str, Any]) -> list[dict[str, Any]]:
+def told(request: dict[str, Any]) -> list[Any]:
     """What stands of its messages."""
     return list(Notification.objects.filter(request_id=uuid_of(request)).order_by("id").values())
 
