@@ -8,7 +8,8 @@ from audit.kinds import KINDS
 from pages.story import DID
 from tests.factories import AgentFactory, KeyFactory, bearer
 from tests.pages.browser import Browser, Page
-from tests.pages.office import Office
+from tests.pages.office import Office, stored, votes
+from tests.pages.yard import post
 
 
 def asks_pay(office: Office) -> None:
@@ -114,3 +115,34 @@ def test_every_kind_that_is_about_a_request_has_its_words() -> None:
         kind for kind in KINDS if kind.startswith(("request.", "decision.", "permit.", "result."))
     }
     assert about - set(DID) == {"decision.refused", "permit.refused"}  # for auditors
+
+
+def test_a_risky_yes_to_what_was_not_opened_wholly_is_refused(office: Office) -> None:
+    large = {f"line {number}": "x" * 60 for number in range(500)}
+    request_id = office.ask("money.pair", large)
+    rita, path = office.browser(office.rita), f"/requests/{request_id}"
+    page = rita.get(path)
+    assert "Open all 500 values, then approve" in page.main
+    assert "line 400" not in page.answer.text
+    digest = page.tree.one("p", class_="ids").all("code")[-1].text
+    typed = {"verdict": "approve", "stage": "0", "payload_digest": digest}
+    assert post(rita, f"{path}/decide", **typed).status == 422
+    assert (votes(request_id), stored(request_id).status) == ([], "pending")
+    whole = rita.get(f"{path}?whole=1")
+    assert "line 499" in whole.answer.text
+    assert "everything the agent sent is above" in whole.main
+    [form] = [
+        form
+        for form in whole.tree.all("form")
+        if form.attributes.get("action") == f"{path}/decide?whole=1"
+        and form.all("button", id="approve")
+    ]
+    rita.submit(form)
+    assert votes(request_id) == [("approve", "")]
+
+
+def test_what_is_large_and_of_little_risk_may_be_approved_as_it_stands(office: Office) -> None:
+    request_id = office.ask(payload={f"line {number}": "x" * 60 for number in range(500)})
+    rita, path = office.browser(office.rita), f"/requests/{request_id}"
+    rita.submit(rita.get(path).form(f"{path}/decide", verdict="approve"))
+    assert stored(request_id).status == "approved"

@@ -100,7 +100,7 @@ def test_a_large_payload_opens_in_part_and_wholly_before_a_risky_yes(
     office: Office, windows: Windows
 ) -> None:
     payload = {f"line {number}": f"value {number} " + "x" * 40 for number in range(3_000)}
-    request_id = office.ask("money.pay", payload)
+    request_id = office.ask("money.pair", payload)
     page = windows.open(office.rita, f"/requests/{request_id}")
     assert page.locator("dl.facts > div").count() < 200
     expect(page.locator("#whole")).to_have_text("Open all 3,000 values")
@@ -109,7 +109,7 @@ def test_a_large_payload_opens_in_part_and_wholly_before_a_risky_yes(
     page.get_by_role("link", name="Open all 3,000 values, then approve").click()
     expect(page.locator("section[aria-labelledby=run-title] dl.facts > div")).to_have_count(3_000)
     page.locator("#approve").click()
-    expect(page.locator("#end-title")).to_have_text("Approved")
+    expect(page.get_by_text("You approved.")).to_be_visible()
     assert votes(request_id) == [("approve", "")]
 
 
