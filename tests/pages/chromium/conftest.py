@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.pages.chromium.windows import ARGUMENTS, PROGRAM, Windows
 from tests.server import Live
@@ -19,6 +19,7 @@ def chromium() -> Iterator[Browser]:
     # Playwright keeps an event loop running in this thread, beside which Django would refuse to work.
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        expect.set_options(timeout=20_000)  # machines that do much else besides
         browser = playwright.chromium.launch(executable_path=PROGRAM, args=ARGUMENTS)
         yield browser
         browser.close()
