@@ -95,6 +95,8 @@ from api.own_messages import (
     SessionList,
     SlackUserList,
 )
+from api.own_messages import BrowserBody, BrowserList, BrowserShown, SlackUserList
+from api.past_messages import SimilarShown
 from api.person_messages import (
     InviteBody,
     LinkBody,
@@ -116,7 +118,6 @@ from api.policy_messages import (
     PolicyVersionList,
     PolicyVersionShown,
 )
-from api.past_messages import SimilarShown
 from api.rehearsal_messages import (
     CoverageShown,
     DrillBody,

@@ -19,7 +19,8 @@ class BeforeShown(Struct, frozen=True):
     ended_at: str
     by: Annotated[list[str], Meta(description="Names of those who decided it; at most three")]
     same: Annotated[
-        list[str], Meta(description="Labels of the facts that are the same, and tell requests apart")
+        list[str],
+        Meta(description="Labels of the facts that are the same, and tell requests apart"),
     ]
 
 
