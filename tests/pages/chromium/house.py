@@ -14,9 +14,11 @@ from oversight.exports import asking
 from oversight.exports.asking import Ask
 from oversight.exports.query import Query
 from oversight.models import Kill
+from people import links
+from people.models import AccountLink
 from people.permissions import grant_permission
 from policies.services import apply
-from tests.factories import ACTOR, AgentFactory, KeyFactory, bearer
+from tests.factories import ACTOR, AgentFactory, KeyFactory, PersonFactory, bearer
 from tests.pages.office import ACTIONS, Office
 from tests.pages.test_settings import bind, installed, link_of, subscribe
 from tests.pages.yard import Yard, line_up
@@ -112,6 +114,16 @@ class House:
         look = vera.get(f"/stop?what={ids.encode('agt', other.id)}")
         vera.submit(look.form("/stop", how="stop"), reason="It runs wild.")
         self.kill = ids.encode("kil", Kill.objects.get(workspace_id=workspace).id)
+        nia = PersonFactory(workspace=office.workspace, name="Nia New", password=None)
+        link = links.make(
+            actor=ACTOR,
+            kind=AccountLink.Kind.INVITATION,
+            user=nia.user,
+            person=nia,
+            handed_to=AccountLink.Handed.ADMINISTRATOR,
+            mail=False,
+        )
+        self.account = (link.url or "").removeprefix(office.server.url)
         event = Event.objects.filter(workspace_id=workspace).earliest("at")
         self.event = ids.encode("evt", event.id)
         sequence(workspace)
@@ -164,12 +176,19 @@ PAGES: Final[dict[str, Callable[[House], str]]] = {
     "stop:look": lambda house: f"/stop?what={ids.encode('agt', house.office.agent.id)}",
     "stopped": _at("/stop/{house.kill}"),
     "settings": _at("/settings"),
+    "people": _at("/people"),
+    "people_invite": _at("/people/invite"),
+    "person": lambda house: f"/people/{ids.encode('per', house.office.ron.id)}",
+    "person_deactivate": lambda house: (
+        f"/people/{ids.encode('per', house.office.ron.id)}/deactivate"
+    ),
+    "roles": _at("/roles"),
     "slack_link": _at("{house.slack_link}"),
     "past_the_plan": _at("/break-glass"),
     "no such page": _at("/nowhere"),
 }
 #: Pages for which somebody must not be signed in, or that come by mail: they have tests of their own here.
-APART: Final = frozenset({"sign_in", "mail_link"})
+APART: Final = frozenset({"sign_in", "mail_link", "forgot_password", "account_link"})
 #: What answers with something else than a page.
 NO_PAGES: Final = frozenset(
     [
@@ -227,5 +246,15 @@ POSTED: Final = frozenset(
         "settings_back",
         "settings_disconnect",
         "settings_remove_browser",
+        "person_unbind",
+        "person_activate",
+        "person_withdraw",
+        "person_again",
+        "person_reset",
+        "person_rename",
+        "person_take",
+        "person_give",
+        "person_revoke",
+        "person_grant",
     ]
 )

@@ -119,9 +119,12 @@ def test_nor_while_deciding(page: Page, house: House, opened: str) -> None:
     page.set_viewport_size(DESK)
 
 
-def test_nor_where_one_is_not_signed_in(windows: Windows) -> None:
-    page = windows.open(path="/sign-in")
-    assert looked_through(page) == []
+def test_nor_where_one_is_not_signed_in(windows: Windows, house: House) -> None:
+    page = windows.open()
+    for path in ("/forgot-password", house.account, "/sign-in"):
+        page.goto(path)
+        assert page.locator("main h1").count() == 1
+        assert looked_through(page) == [], path
     page.locator("[name=email]").fill("nobody@demo.example")
     page.locator("[name=password]").fill("wrong horse battery staple")
     page.keyboard.press("Enter")
