@@ -95,7 +95,6 @@ from api.own_messages import (
     SessionList,
     SlackUserList,
 )
-from api.own_messages import BrowserBody, BrowserList, BrowserShown, SlackUserList
 from api.past_messages import SimilarShown
 from api.person_messages import (
     InviteBody,

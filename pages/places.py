@@ -36,6 +36,8 @@ def _member(shell: Shell) -> bool:
 #: The work of every day.
 MAIN: Final = (
     Place("Inbox", "inbox", lambda shell: True),
+    Place("Agents", "agents", lambda shell: shell.sees_agents),
+    Place("Policy", "policy", lambda shell: shell.reads_policy),
     Place("Schedules", "schedules", _member),
     Place("Numbers", "numbers", lambda shell: shell.counts),
     Place("Log", "log", lambda shell: shell.audits),
@@ -45,10 +47,15 @@ ADMINISTRATION: Final = (
     Place("People", "people", lambda shell: shell.administers),
     Place("Endpoints", "endpoints", _member),
     Place("Channels", "channels", lambda shell: shell.administers),
+    Place("Keys", "keys", lambda shell: shell.administers),
+    Place("Workspace", "workspace_settings", lambda shell: shell.administers),
     Place("Stop", "stop", lambda shell: shell.may_stop),
 )
 #: One's own.
-OWN: Final = (Place("Settings", "settings", _member),)
+OWN: Final = (
+    Place("Settings", "settings", _member),
+    Place("Security", "security", _member),
+)
 
 
 @dataclass(frozen=True, slots=True)

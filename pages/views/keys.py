@@ -63,7 +63,7 @@ def _list(request: HttpRequest, visitor: Visitor, typed: TypedKey, *, status: in
     page = _found(visitor, request.GET.get("cursor") or None)
     context = {
         "shell": visitor.shell,
-        "here": "agents",
+        "here": "keys",
         "items": [key_line(row) for row in page.items],
         "next_url": f"{reverse('keys')}?cursor={page.next}" if page.next else "",
         "previous_url": f"{reverse('keys')}?cursor={page.previous}" if page.previous else "",

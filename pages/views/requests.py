@@ -32,14 +32,9 @@ from pages.queue import Choice
 from pages.views.problems import told
 from pages.views.proving import prove, proven
 from pages.views.sessions import again
-from pages.views.showing import Said, back, context, detail_of, locate, page, refused
-from pages.visitor import CHANNEL, Visitor, signed_in
-
 from pages.views.showing import Said, back, context, detail_of, locate, opened, page, refused
 from pages.visitor import CHANNEL, Visitor, signed_in
 
-#: What a browser session proves (policy.md, "Assurance").
-ASSURANCE = "session"
 UNOPENED = (
     "Open the whole payload before you approve it: it carries much risk. Nothing was decided."
 )
@@ -82,10 +77,8 @@ def decide_view(request: HttpRequest, visitor: Visitor, req_id: str) -> HttpResp
     if row.status != "pending":
         ended = conflict("request_ended", f"This request has ended: {row.status}.")
         return refused(request, visitor, row.id, ended, kept)
-    if not form.is_valid():
-        return page(request, visitor, row, Said(422, wrong=form.said(), kept=kept))
-    if _unopened(request, visitor, row, form.cleaned_data["verdict"]):
-        return page(request, visitor, row, Said(422, wrong=UNOPENED, kept=kept))
+    if wrong := _wrong(request, visitor, row, form):
+        return page(request, visitor, row, Said(422, wrong=wrong, kept=kept))
     try:
         extra = _typed(request, visitor, row, form.cleaned_data["verdict"])
     except Unreadable as error:
@@ -122,6 +115,13 @@ def decide_view(request: HttpRequest, visitor: Visitor, req_id: str) -> HttpResp
         return refused(request, visitor, row.id, problem, kept)
     flash.leave(request, *_done(rendered, form.cleaned_data["verdict"]))
     return back(request, row)
+
+
+def _wrong(request: HttpRequest, visitor: Visitor, row: Row, form: DecisionForm) -> str:
+    """Why what was posted is no decision; empty where it is one."""
+    if not form.is_valid():
+        return form.said()
+    return UNOPENED if _unopened(request, visitor, row, form.cleaned_data["verdict"]) else ""
 
 
 def _unopened(request: HttpRequest, visitor: Visitor, row: Row, verdict: str) -> bool:

@@ -206,7 +206,7 @@ def page(
     """The page as it stands, or as something typed into one of its forms was refused."""
     context = {
         "shell": visitor.shell,
-        "here": "settings",
+        "here": "security",
         **security.shown(request, visitor.user),
         "codes": kept.take(request, CODES) if request.method == "GET" else None,
         "refused": refused,
@@ -219,7 +219,7 @@ def page(
 def _totp(request: HttpRequest, visitor: Visitor, problem: Problem | None = None) -> HttpResponse:
     context = {
         "shell": visitor.shell,
-        "here": "settings",
+        "here": "security",
         **security.setting_up(request, visitor.user),
         "wrong": "" if problem is None else problem.detail,
     }
@@ -233,7 +233,7 @@ def _confirm(
     held = factors.held(visitor.user)
     context = {
         "shell": visitor.shell,
-        "here": "settings",
+        "here": "security",
         "next": there,
         "password": visitor.user.has_usable_password(),
         "totp": held.totp is not None,

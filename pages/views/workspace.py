@@ -71,7 +71,7 @@ def _page(request: HttpRequest, visitor: Visitor, typed: Typed, status: int) -> 
     days = "" if found.retention_days is None else str(found.retention_days)
     context = {
         "shell": visitor.shell,
-        "here": "workspace",
+        "here": "workspace_settings",
         "workspace": workspace,
         "workspace_id": ids.encode("wsp", workspace.id),
         "name": workspace.name if typed.name is None else typed.name,

@@ -14,6 +14,7 @@ from oversight.exports import asking
 from oversight.exports.asking import Ask
 from oversight.exports.query import Query
 from oversight.models import Kill
+from oversight.numbers.sections import SECTIONS
 from people import links
 from people.models import AccountLink
 from people.permissions import grant_permission
@@ -165,6 +166,21 @@ PAGES: Final[dict[str, Callable[[House], str]]] = {
     "schedules": _at("/schedules"),
     "schedule": _at("/schedules/desk"),
     "numbers": _at("/numbers"),
+    **{f"numbers_section:{one}": _at(f"/numbers/{one}") for one in SECTIONS},
+    "agents": _at("/agents"),
+    "agent": lambda house: f"/agents/{ids.encode('agt', house.office.agent.id)}",
+    "agent_retire": lambda house: f"/agents/{ids.encode('agt', house.office.agent.id)}/retire",
+    "keys": _at("/keys"),
+    "key": lambda house: f"/keys/{ids.encode('key', house.office.key.key.id)}",
+    "key_revoke": lambda house: f"/keys/{ids.encode('key', house.office.key.key.id)}/revoke",
+    "policy": _at("/policy"),
+    "policy_edit": _at("/policy/edit"),
+    "policy_versions": _at("/policy/versions"),
+    "policy_version": _at("/policy/versions/1"),
+    "workspace_settings": _at("/workspace/settings"),
+    "security": _at("/settings/security"),
+    "confirm": _at("/settings/security/confirm"),
+    "security_totp": _at("/settings/security/totp"),
     "delivery": _at("/deliveries/{house.delivery}"),
     "rehearsal": _at("/rehearsal"),
     "request_rehearsal": _at("/requests/{house.pending}/rehearsal"),
@@ -188,10 +204,17 @@ PAGES: Final[dict[str, Callable[[House], str]]] = {
     "no such page": _at("/nowhere"),
 }
 #: Pages for which somebody must not be signed in, or that come by mail: they have tests of their own here.
-APART: Final = frozenset({"sign_in", "mail_link", "forgot_password", "account_link"})
+APART: Final = frozenset(
+    {"sign_in", "second_factor", "mail_link", "forgot_password", "account_link"}
+)
 #: What answers with something else than a page.
 NO_PAGES: Final = frozenset(
     [
+        "ask_confirm",
+        "ask_decide",
+        "ask_passkey",
+        "ask_passkey_sign_in",
+        "ask_second",
         "service_worker",
         "manifest",
         "evidence_json",
@@ -246,6 +269,23 @@ POSTED: Final = frozenset(
         "settings_back",
         "settings_disconnect",
         "settings_remove_browser",
+        "agent_keys",
+        "agent_owner",
+        "agent_resume",
+        "agent_suspend",
+        "key_rotate",
+        "workspace_callbacks",
+        "workspace_hold",
+        "workspace_lift",
+        "workspace_name",
+        "workspace_retention",
+        "factor_remove",
+        "passkey_sign_in",
+        "security_codes",
+        "security_passkeys",
+        "security_password",
+        "session_end",
+        "sessions_end",
         "person_unbind",
         "person_activate",
         "person_withdraw",
