@@ -27,6 +27,7 @@ from notifications.mail.server import (
     parse_sender,
     parse_server,
 )
+from people.sso.settings import DEFAULT_GROUPS_CLAIM, DEFAULT_SCOPES, BadProvider, Provider
 from signing.sealing_keys import BadSealingKey, parse_keys
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,6 +38,8 @@ DEFAULT_PORT = 8750
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 #: What guards the numbers of all workspaces is at least so long.
 SHORTEST_TOKEN = 20
+#: What variables of single sign-on begin with.
+_OIDC = "ASSENTRY_OIDC_"
 #: A path below which the product may stand: nothing that is written in more than one way.
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9_-]+)*")
 
@@ -182,6 +185,43 @@ def mail_from() -> Sender:
         return parse_sender(written or default_sender(urlsplit(base_url()).hostname or ""))
     except BadSender as error:
         raise ImproperlyConfigured(f"ASSENTRY_MAIL_FROM {error}") from error
+
+
+def identity_provider() -> Provider | None:
+    """The OpenID provider people sign in at (``ASSENTRY_OIDC_ISSUER``); None where there is none.
+
+    Raises:
+        ImproperlyConfigured: a variable cannot be used, is missing, or says something of no provider.
+    """
+    issuer = os.environ.get("ASSENTRY_OIDC_ISSUER", "").strip()
+    if not issuer:
+        lonely = sorted(
+            name for name, value in os.environ.items() if name.startswith(_OIDC) and value.strip()
+        )
+        if lonely:
+            raise ImproperlyConfigured(f"{lonely[0]} is set: set ASSENTRY_OIDC_ISSUER, or unset it")
+        return None
+    only = os.environ.get("ASSENTRY_OIDC_ONLY", "").strip()
+    if only not in {"", "0", "1"}:
+        raise ImproperlyConfigured("ASSENTRY_OIDC_ONLY must be 1, or unset")
+    named = os.environ.get("ASSENTRY_OIDC_NAME", "").strip()
+    scopes = os.environ.get("ASSENTRY_OIDC_SCOPES", "").strip() or DEFAULT_SCOPES
+    try:
+        return Provider(
+            issuer=issuer,
+            client_id=os.environ.get("ASSENTRY_OIDC_CLIENT_ID", "").strip(),
+            client_secret=_secret(
+                "ASSENTRY_OIDC_CLIENT_SECRET", "ASSENTRY_OIDC_CLIENT_SECRET_FILE"
+            ),
+            scopes=tuple(scopes.split()),
+            name=named or "single sign-on",
+            groups_claim=os.environ.get("ASSENTRY_OIDC_GROUPS_CLAIM", "").strip()
+            or DEFAULT_GROUPS_CLAIM,
+            workspace=os.environ.get("ASSENTRY_OIDC_WORKSPACE", "").strip() or None,
+            only=only == "1",
+        )
+    except BadProvider as error:
+        raise ImproperlyConfigured(str(error)) from error
 
 
 def _secret(variable: str, file: str) -> str:

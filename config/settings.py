@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from config import environment
 from notifications.mail.server import Server
+from people.sso.settings import Provider
 
 BASE_DIR = environment.ROOT
 BASE_URL = environment.base_url()
@@ -20,6 +21,7 @@ METRICS_TOKEN = environment.metrics_token()
 SLACK_API_URL = environment.slack_api_url()
 SMTP: Server | None = environment.smtp()
 MAIL_FROM = environment.mail_from()
+OIDC: Provider | None = environment.identity_provider()
 DEBUG = False
 HTTPS = BASE_URL.startswith("https://")
 _base = urlsplit(BASE_URL)
@@ -127,6 +129,7 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_ADAPTER = "people.account_adapter.Adapter"
 MFA_ADAPTER = "people.mfa_adapter.Adapter"
+SOCIALACCOUNT_ADAPTER = "people.sso.adapter.Adapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_TOTP_TOLERANCE = 1  # clocks of phones differ, and people type: half a minute either way
 LOGIN_URL = "sign_in"

@@ -23,3 +23,5 @@ ANCHOR_DIR = None
 SMTP = None
 #: Nor call Slack: whoever tests it starts one of their own.
 SLACK_API_URL = "http://127.0.0.1:9/api/"
+#: Nor sign in at somebody's provider: whoever tests it runs one of their own.
+OIDC = None

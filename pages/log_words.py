@@ -116,6 +116,8 @@ SENTENCES: Final[dict[str, str]] = {
     "factor.recovery_code_used": "A recovery code was used up",
     "password.changed": "Somebody changed their password",
     "session.ended": "Somebody ended sessions of theirs",
+    "identity.linked": "Somebody was linked with the identity provider",
+    "identity.unlinked": "Somebody was unlinked from the identity provider",
     "evidence.exported": "Somebody took a request's evidence",
     "log.read": "Somebody read the log",
     "log.exported": "Somebody exported the log",

@@ -6,7 +6,7 @@ a turn, and between two of these it stays as it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -35,6 +35,16 @@ SELECT ro.name, ro.title, ro.schedule, m.person_id, m.source, m.valid_from, m.va
        AND (m.valid_until IS NULL OR m.valid_until > %(begin)s)
  WHERE ro.workspace_id = %(workspace)s AND (%(names)s::text[] IS NULL OR ro.name = ANY(%(names)s::text[]))
  ORDER BY ro.name, m.id
+"""
+
+
+#: Who was last seen in a group of the identity provider.
+_GROUPS: Final = """
+SELECT p.id, i.groups
+  FROM people_person p JOIN people_user u ON u.id = p.user_id AND u.is_active
+  JOIN people_identity i ON i.user_id = u.id
+ WHERE p.workspace_id = %(workspace)s AND p.active AND i.groups && %(groups)s::varchar[]
+ ORDER BY p.id
 """
 
 
@@ -261,9 +271,11 @@ def facts(
         name: RoleFacts(name, said.title, said.schedule, _policy_seats(said, begin))
         for name, said in (declared.roles if declared else {}).items()
     }
+    for name, seat in _group_seats(conn, workspace, declared, begin):
+        roles[name] = replace(roles[name], seats=(*roles[name].seats, seat))
     for name, title, schedule, person, source, starts, ends in conn.execute(_SEATS, values):
         role = roles.setdefault(name, RoleFacts(name, title, schedule, ()))
-        if person is not None and not (declared is not None and source == "policy"):
+        if person is not None and (declared is None or source == "manual"):
             roles[name] = replace(role, seats=(*role.seats, Seat(person, starts, ends)))
     found = _with_duty(conn, workspace, roles, begin, until, declared)
     gone = (
@@ -275,6 +287,20 @@ def facts(
 
 def _policy_seats(role: PolicyRole, begin: datetime) -> tuple[Seat, ...]:
     return tuple(Seat(person, begin) for person in sorted(role.members))
+
+
+def _group_seats(
+    conn: Connection[Any], workspace: UUID, declared: Declared | None, begin: datetime
+) -> Iterator[tuple[str, Seat]]:
+    """The seats of those who were last seen in the groups that roles name."""
+    named = {} if declared is None else {name: one.group for name, one in declared.roles.items()}
+    wanted = sorted({group for group in named.values() if group is not None})
+    if not wanted:
+        return
+    for person, seen in conn.execute(_GROUPS, {"workspace": workspace, "groups": wanted}):
+        for name, group in named.items():
+            if group in seen:
+                yield name, Seat(person, begin)
 
 
 def _with_duty(

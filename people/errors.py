@@ -122,6 +122,18 @@ class RoleFromPolicy(Refusal):
     argument = "email"
 
 
+class RoleFromGroup(Refusal):
+    """“{email}” holds “{role}” by a group of the identity provider: take them out of the group there."""
+
+    argument = "email"
+
+
+class NotLinked(Refusal):
+    """“{email}” is linked with nobody at an identity provider."""
+
+    argument = "email"
+
+
 class AbsenceEndsEarly(Refusal):
     """An absence ends after it begins: {until} is not after {begin}."""
 

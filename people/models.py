@@ -21,6 +21,12 @@ __all__ = [
     "AccountLink", "Challenge", "CodeFailure", "Feed", "KnownAddress", "Membership", "OnCallSchedule",
     "Override", "Person", "ResetAsked", "Role", "SignInFailure", "User", "UserManager", "UserSession",
     "Workspace", "WorkspaceGroupPermission", "WorkspaceUserPermission",
+from people.sso.models import Identity
+
+__all__ = [
+    "AccountLink", "Feed", "Identity", "KnownAddress", "Membership", "OnCallSchedule", "Override", "Person",
+    "ResetAsked", "Role", "SignInFailure", "User", "UserManager", "Workspace", "WorkspaceGroupPermission",
+    "WorkspaceUserPermission",
 ]  # fmt: skip
 
 
@@ -149,6 +155,8 @@ class Role(models.Model):
     title = models.CharField(max_length=120)
     #: The name of the schedule by which its members are on duty, as the policy says.
     schedule = models.CharField(max_length=60, null=True)
+    #: The group of the identity provider whose people are in it, as the policy says.
+    idp_group = models.CharField(max_length=200, null=True)
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

@@ -16,21 +16,23 @@ from django.db.models import QuerySet
 from audit import kinds
 from audit.actor import Actor
 from audit.log import record
-from core import ids
 from core.clock import ClockTimestamp
 from core.emails import normal_email
 from people import errors
+from people.groups import reconcile_groups
+from people.membership import reconcile, record_grant, record_revoke
 from people.models import Membership, Person, Role, Workspace
-from people.services import wake_after_commit
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyRole:
-    """A role as the policy's document declares it: title, the ids of its members, its schedule."""
+    """A role as the policy's document declares it: title, the ids of its members, its schedule, its group."""
 
     title: str
     members: frozenset[UUID]
     schedule: str | None = None
+    #: The group of the identity provider whose people are in it besides.
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ def grant_role(*, actor: Actor, workspace: Workspace, role: str, person: Person)
     membership = Membership.objects.create(
         workspace=workspace, role=held, person=person, source=Membership.Source.MANUAL
     )
-    _record_grant(actor, workspace.id, role, person.id, Membership.Source.MANUAL)
+    record_grant(actor, workspace.id, role, person.id, Membership.Source.MANUAL)
     return membership
 
 
@@ -70,18 +72,21 @@ def revoke_role(*, actor: Actor, workspace: Workspace, role: str, person: Person
     Raises:
         NoSuchRole: the workspace has none of that name.
         NotInRole: the person does not hold it.
-        RoleFromPolicy: the person holds it, but only because the policy says so.
+        RoleFromPolicy, RoleFromGroup: the person holds it, but only because the policy says so, or
+            their group at the identity provider.
     """
     held = _locked(workspace, role)
     sources = set(_open_memberships(held, person).values_list("source", flat=True))
     if not sources:
         raise errors.NotInRole(email=person.user.email, role=role)
     if Membership.Source.MANUAL not in sources:
-        raise errors.RoleFromPolicy(email=person.user.email, role=role)
+        by_policy = Membership.Source.POLICY in sources
+        refusal = errors.RoleFromPolicy if by_policy else errors.RoleFromGroup
+        raise refusal(email=person.user.email, role=role)
     _open_memberships(held, person).filter(source=Membership.Source.MANUAL).update(
         valid_until=ClockTimestamp()
     )
-    _record_revoke(actor, workspace.id, role, person.id, Membership.Source.MANUAL)
+    record_revoke(actor, workspace.id, role, person.id, Membership.Source.MANUAL)
     return sorted(sources - {Membership.Source.MANUAL})
 
 
@@ -89,10 +94,11 @@ def revoke_role(*, actor: Actor, workspace: Workspace, role: str, person: Person
 def reconcile_policy_roles(
     *, actor: Actor, workspace: Workspace, roles: Mapping[str, PolicyRole]
 ) -> Reconciled:
-    """Make roles and memberships of source ``policy`` what the document says; others are untouched.
+    """Make roles and memberships of source ``policy`` what the document says.
 
-    A role that is no longer declared keeps its row, which requests name, and loses the members that
-    it had from the policy.
+    Those of source ``idp`` follow where it names other groups; those by hand are untouched.  A role
+    that is no longer declared keeps its row, which requests name, and loses the members that it had
+    from the policy and from a group.
     """
     known = {
         role.name: role
@@ -104,7 +110,11 @@ def reconcile_policy_roles(
     for name, declared in sorted(roles.items()):
         if name not in known:
             known[name] = Role.objects.create(
-                workspace=workspace, name=name, title=declared.title, schedule=declared.schedule
+                workspace=workspace,
+                name=name,
+                title=declared.title,
+                schedule=declared.schedule,
+                idp_group=declared.group,
             )
             changes.created.append(name)
             record(
@@ -113,51 +123,31 @@ def reconcile_policy_roles(
                 subject=("wsp", workspace.id),
                 data=kinds.RoleCreated(name=name),
             )
-        elif (known[name].title, known[name].schedule) != (declared.title, declared.schedule):
-            known[name].title, known[name].schedule = declared.title, declared.schedule
-            known[name].save(update_fields=["title", "schedule"])
-    Role.objects.filter(workspace=workspace).exclude(name__in=roles).exclude(schedule=None).update(
-        schedule=None
+        else:
+            _redeclare(known[name], declared)
+    gone = Role.objects.filter(workspace=workspace).exclude(name__in=roles)
+    gone.exclude(schedule=None, idp_group=None).update(schedule=None, idp_group=None)
+    wanted = {
+        (known[name].id, person) for name, declared in roles.items() for person in declared.members
+    }
+    made = reconcile(
+        actor=actor,
+        workspace=workspace.id,
+        source=Membership.Source.POLICY,
+        wanted=wanted,
+        names={role.id: role.name for role in known.values()},
     )
-    _reconcile_members(actor, workspace, roles, known, changes)
+    made += reconcile_groups(actor=actor, workspace=workspace.id)
+    changes.granted.extend((one.role, one.person) for one in made if one.granted)
+    changes.revoked.extend((one.role, one.person) for one in made if not one.granted)
     return changes
 
 
-def _reconcile_members(
-    actor: Actor,
-    workspace: Workspace,
-    roles: Mapping[str, PolicyRole],
-    known: Mapping[str, Role],
-    changes: Reconciled,
-) -> None:
-    source = Membership.Source.POLICY
-    present = {
-        (membership.role_id, membership.person_id): membership.id
-        for membership in Membership.objects.filter(
-            workspace=workspace, source=source, valid_until=None
-        )
-    }
-    wanted = {
-        (known[name].id, person): name
-        for name, declared in roles.items()
-        for person in declared.members
-    }
-    names = {role.id: role.name for role in known.values()}
-    new = sorted(wanted.keys() - present.keys())
-    gone = sorted(present.keys() - wanted.keys())
-    Membership.objects.bulk_create(
-        Membership(workspace=workspace, role_id=role, person_id=person, source=source)
-        for role, person in new
-    )
-    Membership.objects.filter(id__in=[present[pair] for pair in gone]).update(
-        valid_until=ClockTimestamp()
-    )
-    for role, person in new:
-        changes.granted.append((names[role], person))
-        _record_grant(actor, workspace.id, names[role], person, source)
-    for role, person in gone:
-        changes.revoked.append((names[role], person))
-        _record_revoke(actor, workspace.id, names[role], person, source)
+def _redeclare(role: Role, declared: PolicyRole) -> None:
+    stood = (role.title, role.schedule, role.idp_group)
+    role.title, role.schedule, role.idp_group = declared.title, declared.schedule, declared.group
+    if stood != (role.title, role.schedule, role.idp_group):
+        role.save(update_fields=["title", "schedule", "idp_group"])
 
 
 def people_by_email(workspace: Workspace, emails: Iterable[str]) -> dict[str, Person]:
@@ -182,25 +172,3 @@ def _locked(workspace: Workspace, name: str) -> Role:
 
 def _open_memberships(role: Role, person: Person) -> QuerySet[Membership]:
     return Membership.objects.filter(role=role, person=person, valid_until=None)
-
-
-def _record_grant(actor: Actor, workspace: UUID, role: str, person: UUID, source: str) -> None:
-    shown = ids.encode("per", person)
-    record(
-        actor=actor,
-        workspace=workspace,
-        subject=("per", person),
-        data=kinds.RoleGranted(role=role, person=shown, source=str(source)),
-    )
-    wake_after_commit(person)
-
-
-def _record_revoke(actor: Actor, workspace: UUID, role: str, person: UUID, source: str) -> None:
-    shown = ids.encode("per", person)
-    record(
-        actor=actor,
-        workspace=workspace,
-        subject=("per", person),
-        data=kinds.RoleRevoked(role=role, person=shown, source=str(source)),
-    )
-    wake_after_commit(person)

@@ -115,7 +115,7 @@ def create_person(
 
     Name and password are set only for a new user: who is here already keeps both, and nobody who
     administers one workspace can take over somebody of another.  A person who was deactivated comes
-    back without the roles that people had given them.
+    back without the roles that people had given them, and gets those of their groups at the next sign-in.
 
     Raises:
         BadEmail, BadText, WeakPassword, PersonExists: the input names what to change.
@@ -172,9 +172,10 @@ def _user(email: str, name: str, password: str | None) -> User:
 def _reactivate(person: Person) -> None:
     person.active, person.deactivated_at = True, None
     person.save(update_fields=["active", "deactivated_at"])
-    Membership.objects.filter(
-        person=person, source=Membership.Source.MANUAL, valid_until=None
-    ).update(valid_until=ClockTimestamp())
+    given = [Membership.Source.MANUAL, Membership.Source.IDP]
+    Membership.objects.filter(person=person, source__in=given, valid_until=None).update(
+        valid_until=ClockTimestamp()
+    )
 
 
 @transaction.atomic

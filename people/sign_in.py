@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from allauth.account.internal.flows.login import perform_login
 from allauth.account.models import Login
+from django.conf import settings
 from django.contrib.auth import login, logout
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
@@ -134,6 +135,13 @@ def open_session(request: HttpRequest, user: User, proof: Proof, *, address: str
 
 def authenticate(*, email: str, password: str, address: str) -> User:
     """The user whose address and password these are; see `sign_in`, which also opens the session."""
+    if settings.OIDC is not None and settings.OIDC.only:
+        raise Problem(
+            403,
+            "password_sign_in_off",
+            "Password sign-in is off",
+            "Nobody signs in with a password here: use the identity provider.",
+        )
     started = time.monotonic()
     tried = throttle.begin(account=normal_email(_storable(email))[:MAX_EMAIL], address=address)
     user = User.objects.filter(email=tried.account).first()
@@ -190,6 +198,15 @@ def _needed() -> Problem:
         "Whoever has only passkeys signs in on the page.",
         headers={"WWW-Authenticate": "Session"},
     )
+def record_sign_in(user: User, *, how: str, address: str) -> None:
+    """Tell that a user signed in, by other means than a password; ``how`` as the event has it."""
+    _tell(user, kinds.SignedIn(how=how), _from(address))
+
+
+def record_failure(user: User, *, reason: str, address: str) -> None:
+    """Tell that somebody tried to sign in as this user, by other means than a password."""
+    failed = kinds.SignInFailed(reason=reason)
+    _tell(user, failed, _from(address), Actor.system("sign_in"))
 
 
 def _from(address: str) -> dict[str, Commitment]:

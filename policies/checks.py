@@ -48,7 +48,7 @@ def _roles(document: Document, root: Node) -> Iterator[PolicyError]:
         if isinstance(node.value, str) and node.value not in document.roles:
             yield _unknown_role(document, node.place, node.value)
     fallback = document.roles.get(document.fallback)
-    if fallback is not None and fallback.members == ():
+    if fallback is not None and fallback.empty:
         yield _error(named[0].place, f"Nobody is in {quoted(fallback.name)}: add a member to it.")
 
 
@@ -108,7 +108,7 @@ def _expiry(document: Document, rule: Rule, node: Node) -> Iterator[PolicyError]
         role = document.roles.get(name)
         if role is None:
             yield _unknown_role(document, place, name)
-        elif role.members == ():
+        elif role.empty:
             yield _error(place, f"Nobody is in {quoted(name)}: add a member to it.")
 
 
@@ -181,7 +181,7 @@ def _people(document: Document, stage: Stage) -> frozenset[str] | None:
     everybody: set[str] = set()
     for name in stage.any_of:
         role = document.roles.get(name)
-        if role is None or role.members is None:
+        if role is None or role.filled_elsewhere:
             return None
         everybody |= role.emails
     return frozenset(everybody)

@@ -211,8 +211,10 @@ def _role(before: Role, after: Role) -> list[str]:
     found += _turned("Slack channel", before.slack, after.slack)
     found += _turned("told by", ", ".join(before.tell) or None, ", ".join(after.tell) or None)
     found += _turned("schedule", before.schedule, after.schedule)
+    found += _turned("group", before.group, after.group)
     if (before.members is None) != (after.members is None):
-        how = "by role_grant alone" if after.members is None else "by the document"
+        elsewhere = "by role_grant alone" if after.group is None else "by its group and role_grant"
+        how = elsewhere if after.members is None else "by the document"
         found.append(f"filled {how} now")
     found += [f"{email} joins" for email in sorted(after.emails - before.emails)]
     found += [f"{email} leaves" for email in sorted(before.emails - after.emails)]

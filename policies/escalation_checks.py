@@ -55,7 +55,7 @@ def _target(document: Document, step: EscalationStep, node: Node) -> Iterator[Po
         if role is None:
             hint = nearest(name, document.roles)
             yield _error(place, f"The role {quoted(name)} is not declared.{hint}")
-        elif role.members == ():
+        elif role.empty:
             yield _error(place, f"Nobody is in {quoted(name)}: add a member to it.")
 
 

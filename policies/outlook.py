@@ -12,6 +12,7 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from psycopg import Connection
 
 from core import durations
@@ -49,7 +50,10 @@ def warnings(*, workspace: Workspace, document: Document) -> list[str]:
     declared = Declared(
         {
             name: PolicyRole(
-                role.title, frozenset(known[email].id for email in role.emails), role.schedule
+                role.title,
+                frozenset(known[email].id for email in role.emails),
+                role.schedule,
+                role.group,
             )
             for name, role in document.roles.items()
         },
@@ -59,10 +63,11 @@ def warnings(*, workspace: Workspace, document: Document) -> list[str]:
         begin = _now(conn)
         until = begin + timedelta(days=DAYS)
         roles = coverage.forecast(conn, workspace.id, begin, until, declared=declared)
+        grouped = list(_of_groups(conn, workspace.id, document, declared, begin))
         pagers = {name for _, name in registry.named(conn, {workspace.id})}
     by_name = {one.role: one for one in roles}
     said = [text for name in document.roles for text in _of_role(by_name[name], until - begin)]
-    return [*said, *_of_pagers(document, pagers)]
+    return [*said, *grouped, *_of_pagers(document, pagers)]
 
 
 def _now(conn: Connection[Any]) -> datetime:
@@ -101,6 +106,40 @@ def when(spans: Sequence[Span], timezone: str, whole: timedelta) -> str:
 
 def _told(at: datetime, zone: ZoneInfo) -> str:
     return f"{at.astimezone(zone):%a %Y-%m-%d %H:%M}"
+
+
+def _of_groups(
+    conn: Connection[Any],
+    workspace: UUID,
+    document: Document,
+    declared: Declared,
+    begin: datetime,
+) -> Iterator[str]:
+    """Where the identity provider fills roles: what it cannot, and quorums that are not met yet."""
+    grouped = [role for role in document.roles.values() if role.group is not None]
+    if grouped and settings.OIDC is None:
+        for role in grouped:
+            yield (
+                f"{role.title} ({role.name}) is filled by the group {role.group}, and this server has no "
+                "identity provider: nobody comes into it so."
+            )
+    if not grouped:
+        return
+    known = coverage.facts(conn, workspace, begin, begin + timedelta(days=DAYS), declared=declared)
+    for rule in document.rules:
+        for number, stage in enumerate(rule.ask.stages if rule.ask else (), 1):
+            roles = [document.roles[name] for name in stage.any_of]
+            groups = ", ".join(dict.fromkeys(role.group for role in roles if role.group))
+            people = {seat.person for role in roles for seat in known.roles[role.name].seats}
+            if groups and len(people) < stage.approvals:
+                yield (
+                    f"The rule “{rule.name}” asks for {stage.approvals} in stage {number}, and "
+                    f"{_count(len(people))} in its roles until more people of {groups} have signed in."
+                )
+
+
+def _count(people: int) -> str:
+    return {0: "nobody is", 1: "one person is"}.get(people, f"{people} people are")
 
 
 def _of_pagers(document: Document, pagers: set[str]) -> Iterator[str]:

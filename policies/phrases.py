@@ -25,9 +25,10 @@ def short(value: object) -> str:
 
 def role(one: Role) -> str:
     """Who is in it, as the document says."""
-    if one.members is None:
-        return "filled by hand"
-    return ", ".join(member.email for member in one.members) or "nobody"
+    said = [] if one.members is None else [member.email for member in one.members]
+    if one.group is not None:
+        said.append(f"the group {one.group}")
+    return ", ".join(said) or ("filled by hand" if one.members is None else "nobody")
 
 
 def schedule(one: DeclaredSchedule) -> str:

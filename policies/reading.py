@@ -26,6 +26,7 @@ from policies.tokens import ConditionError
 
 _PATTERN: Final = re.compile(rf"\*|{schema.ACTION_NAME}(\.\*)?")
 _SLACK_CHANNEL: Final = re.compile(schema.SLACK_CHANNEL)
+_GROUP: Final = re.compile(schema.GROUP)
 _TOOL: Final = re.compile(r"[^\x00-\x1f\x7f]+")
 
 
@@ -97,6 +98,10 @@ class Reader(Shapes):
         schedule = None
         if "schedule" in fields:
             schedule = self.matching(fields["schedule"], SCHEDULE, SCHEDULE_FORM)
+        group = None
+        if "group" in fields:
+            form = "a group of the identity provider, such as idp:privacy-team"
+            group = self.matching(fields["group"], _GROUP, form)
         return Role(
             name,
             title or name.replace("_", " ").capitalize(),
@@ -105,6 +110,7 @@ class Reader(Shapes):
             slack,
             tuple(cast("list[Telling]", tell)),
             schedule,
+            group.removeprefix("idp:") if group else None,
         )
 
     def action(self, name: str, node: Node, fallback: str) -> Action:

@@ -24,6 +24,8 @@ OF_BUSINESS: Final = " of business"
 ESCALATION_NAME: Final = r"[a-z][a-z0-9_]{0,59}"
 #: A pager, as the operator named it.
 PAGER: Final = r"[a-z0-9][a-z0-9_-]{0,59}"
+#: A group of the identity provider, by its name there, without blanks around it.
+GROUP: Final = r"idp:[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?"
 #: Whom a step tells: a role, a schedule, or somebody by their address.
 NOTIFIED: Final = rf"(role:{ROLE_NAME}|schedule:{SCHEDULE_NAME}|person:[^@\s]+@[^@\s]+)"
 #: A local time without zone: 2026-01-05T08:00.
@@ -342,6 +344,12 @@ POLICY_SCHEMA: Final[dict[str, Any]] = {
                 "type": "string",
                 "pattern": f"^{SCHEDULE_NAME}$",
                 "description": "The schedule by which its members are on duty.",
+            },
+            group={
+                "type": "string",
+                "maxLength": MAX_NAME,
+                "pattern": f"^{GROUP}$",
+                "description": "A group of the identity provider whose people are in the role, too.",
             },
         ),
         **_SCHEDULES,

@@ -145,7 +145,10 @@ def _roles(
         raise PolicyErrors(faults)
     return {
         name: PolicyRole(
-            role.title, frozenset(active[email] for email in role.emails), role.schedule
+            role.title,
+            frozenset(active[email] for email in role.emails),
+            role.schedule,
+            role.group,
         )
         for name, role in parsed.roles.items()
     }

@@ -47,7 +47,8 @@ class Role:
     """A named group. `members` is None when the document leaves it to be filled elsewhere.
 
     `slack` is the id of its channel in Slack. `tell` says how its members are told, what they
-    prefer first; empty: the document does not say. `schedule` names that of its members.
+    prefer first; empty: the document does not say. `schedule` names that of its members. `group` is
+    that of the identity provider whose people are in it besides.
     """
 
     name: str
@@ -57,6 +58,17 @@ class Role:
     slack: str | None = None
     tell: tuple[Telling, ...] = ()
     schedule: str | None = None
+    group: str | None = None
+
+    @property
+    def filled_elsewhere(self) -> bool:
+        """Return whether the document does not say everybody who is in it."""
+        return self.members is None or self.group is not None
+
+    @property
+    def empty(self) -> bool:
+        """Return whether the document says everybody who is in it, and that is nobody."""
+        return not self.filled_elsewhere and not self.members
 
     @property
     def emails(self) -> frozenset[str]:

@@ -91,6 +91,8 @@ from audit.kinds.oversight import (
 from audit.kinds.people import (
     AbsenceDeclared,
     AbsenceEnded,
+    IdentityLinked,
+    IdentityUnlinked,
     InvitationAccepted,
     InvitationWithdrawn,
     PasswordReset,
@@ -194,6 +196,8 @@ __all__ = [
     "FactorRemoved",
     "HoldLifted",
     "HoldSet",
+    "IdentityLinked",
+    "IdentityUnlinked",
     "InvitationAccepted",
     "InvitationWithdrawn",
     "KeyCreated",

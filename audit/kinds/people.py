@@ -145,6 +145,8 @@ class SignedIn(Data, frozen=True, kw_only=True):
     KIND = "sign_in.succeeded"
     by: str
     factor: str | None
+    #: ``password``, or ``oidc`` for the identity provider.
+    how: str = "password"
 
 
 class SignInFailed(Data, frozen=True, kw_only=True):
@@ -156,3 +158,15 @@ class SignInFailed(Data, frozen=True, kw_only=True):
 
 class SignedOut(Data, frozen=True, kw_only=True):
     KIND = "sign_in.ended"
+
+
+class IdentityLinked(Data, frozen=True, kw_only=True):
+    """A subject of the identity provider signs in as this person; commits to ``identity``, issuer and subject."""
+
+    KIND = "identity.linked"
+
+
+class IdentityUnlinked(Data, frozen=True, kw_only=True):
+    """No subject of a provider signs in as this person any more."""
+
+    KIND = "identity.unlinked"

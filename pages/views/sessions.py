@@ -19,6 +19,8 @@ from people import factors, passkeys
 from people.models import User
 from people.second_step import SecondFactorStage, passed, waiting
 from people.sign_in import begin, sign_in_by_passkey, sign_out
+from people.sign_in import sign_in, sign_out
+from people.sso import flow
 
 #: The one answer to an unknown address, a wrong password, and somebody who is nowhere active.
 WRONG = "The e-mail address or the password is wrong."
@@ -28,7 +30,7 @@ WRONG = "The e-mail address or the password is wrong."
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_in_view(request: HttpRequest) -> HttpResponse:
     """Ask for address and password; one answer for every way in which they may be wrong."""
-    there = _ours(request.POST.get("next") or request.GET.get("next") or "")
+    there = ours(request.POST.get("next") or request.GET.get("next") or "")
     if request.method != "POST":
         if isinstance(request.user, User) and "again" not in request.GET:
             return HttpResponseRedirect(there)
@@ -104,8 +106,9 @@ def ask_second_view(request: HttpRequest) -> HttpResponse:
 @require_POST
 def sign_out_view(request: HttpRequest) -> HttpResponse:
     """End the session."""
+    by_provider = isinstance(request.user, User) and flow.opened(request)
     sign_out(request)
-    return HttpResponseRedirect(reverse("sign_in") + "?out")
+    return HttpResponseRedirect(reverse("sign_in") + ("?out=oidc" if by_provider else "?out"))
 
 
 def again(there: str) -> HttpResponse:
@@ -165,11 +168,13 @@ def _form(request: HttpRequest, there: str, wrong: str = "", status: int = 200) 
         "signed_out": request.method != "POST" and "out" in request.GET,
         "again": isinstance(request.user, User),
         "home": passkeys.home().origin,
+        "provider": flow.configured(),
+        "leave": request.GET.get("out") == "oidc",
     }
     return render(request, "pages/sign_in.html", context, status=status)
 
 
-def _ours(there: str) -> str:
+def ours(there: str) -> str:
     """The page to go to afterwards: a path of ours, or the inbox."""
     if there.startswith("/") and url_has_allowed_host_and_scheme(there, allowed_hosts=None):
         return there

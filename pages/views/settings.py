@@ -24,6 +24,7 @@ from pages.views.problems import told
 from pages.views.showing import SeeOther
 from pages.visitor import Visitor, choose, signed_in
 from pages.visitor import visitor as visitor_of
+from people.sso import flow, identities
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -115,6 +116,8 @@ def page(
         "stand_ins": absences.stand_ins(person),
         "zone": stands.timezone,
         "public_key": subscriptions.public_key(),
+        "provider": flow.configured(),
+        "identity": identities.of_user(visitor.user),
         "flash": flash.take(request) if status == 200 else None,
     }
     return render(request, "pages/settings.html", context, status=status)
