@@ -203,5 +203,6 @@ def _page(
 ) -> HttpResponse:
     context = {"provider": provider, "said": said, "password": password}
     response = render(request, "pages/sso_refused.html", context, status=status)
-    response.headers.update(_HEADERS)
+    for name, value in _HEADERS.items():
+        response.headers[name] = value
     return response

@@ -41,7 +41,8 @@ OLDEST_S: Final = 600
 MOST_SUBJECT: Final = 255
 MOST_GROUPS: Final = 2_000
 MOST_GROUP_NAME: Final = 200
-_SMALLEST_RSA: Final = 2_048
+#: The modulus of an RSA key of 2,048 bits, as keys are written: a shorter one can be broken.
+_SHORTEST_MODULUS: Final = 342
 
 
 class _Registry(jws.JWSRegistry):
@@ -148,6 +149,7 @@ def _fits(key: Mapping[str, Any], algorithm: str, kid: object) -> bool:
         and (kid is None or key.get("kid") == kid)
         and key.get("use") in (None, "sig")
         and key.get("alg") in (None, algorithm)
+        and (kind != "RSA" or len(str(key.get("n")).lstrip("A")) >= _SHORTEST_MODULUS)
     )
 
 
@@ -157,8 +159,6 @@ def _verified(token: str, key: Mapping[str, Any], algorithm: str) -> dict[str, A
     public = {name: key[name] for name in ("kty", "n", "e", "crv", "x", "y") if name in key}
     try:
         read = _KINDS[kind].import_key(public)
-        if isinstance(read, RSAKey) and read.public_key.key_size < _SMALLEST_RSA:
-            return None
         found = jws.deserialize_compact(token.encode(), read, registry=_registry)
         return msgspec.json.decode(found.payload or b"", type=dict[str, Any])
     except (JoseError, msgspec.MsgspecError, ValueError, TypeError, RecursionError):
@@ -190,13 +190,13 @@ def _check(provider: Provider, said: Mapping[str, Any], *, nonce: str, now: floa
 
 
 def _about(provider: Provider, subject: str, said: Mapping[str, Any]) -> Claims:
-    email, name = said.get("email"), said.get("name")
+    email, name, vouched = (said.get(one) for one in ("email", "name", "email_verified"))
     return Claims(
         issuer=provider.issuer,
         subject=subject,
         email=email if isinstance(email, str) else "",
         # Some providers write it as a string; nothing else means yes.
-        verified=said.get("email_verified") in (True, "true"),
+        verified=vouched is True or vouched == "true",
         name=name if isinstance(name, str) else "",
         groups=_groups(said.get(provider.groups_claim)),
     )
