@@ -20,6 +20,7 @@ from audit.models import Checkpoint, Event, Leaf, Subtree
 from config import environment, health
 from config.doctor_channels import channels
 from config.doctor_clock import overdue, watch, worker
+from config.doctor_sign_in import people_are_made, single_sign_on
 from config.findings import Connection, Finding, Level
 from core import db
 from notifications.mail import client as mail_client
@@ -42,6 +43,7 @@ def examine() -> Iterator[Finding]:
     yield from _databases()
     yield from _redis()
     yield from _mail()
+    yield from single_sign_on()
 
 
 def _databases() -> Iterator[Finding]:
@@ -351,4 +353,5 @@ DATABASE_CHECKS: Final[tuple[Callable[[Connection], Iterator[Finding]], ...]] = 
     channels,
     worker,
     watch,
+    people_are_made,
 )

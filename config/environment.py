@@ -38,8 +38,17 @@ DEFAULT_PORT = 8750
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 #: What guards the numbers of all workspaces is at least so long.
 SHORTEST_TOKEN = 20
-#: What variables of single sign-on begin with.
-_OIDC = "ASSENTRY_OIDC_"
+#: What says something of a provider, and so nothing without one.
+_OIDC = (
+    "ASSENTRY_OIDC_CLIENT_ID",
+    "ASSENTRY_OIDC_CLIENT_SECRET",
+    "ASSENTRY_OIDC_CLIENT_SECRET_FILE",
+    "ASSENTRY_OIDC_SCOPES",
+    "ASSENTRY_OIDC_NAME",
+    "ASSENTRY_OIDC_GROUPS_CLAIM",
+    "ASSENTRY_OIDC_WORKSPACE",
+    "ASSENTRY_OIDC_ONLY",
+)
 #: A path below which the product may stand: nothing that is written in more than one way.
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9_-]+)*")
 
@@ -195,11 +204,9 @@ def identity_provider() -> Provider | None:
     """
     issuer = os.environ.get("ASSENTRY_OIDC_ISSUER", "").strip()
     if not issuer:
-        lonely = sorted(
-            name for name, value in os.environ.items() if name.startswith(_OIDC) and value.strip()
-        )
-        if lonely:
-            raise ImproperlyConfigured(f"{lonely[0]} is set: set ASSENTRY_OIDC_ISSUER, or unset it")
+        lonely = next((name for name in _OIDC if os.environ.get(name, "").strip()), None)
+        if lonely is not None:
+            raise ImproperlyConfigured(f"{lonely} is set: set ASSENTRY_OIDC_ISSUER, or unset it")
         return None
     only = os.environ.get("ASSENTRY_OIDC_ONLY", "").strip()
     if only not in {"", "0", "1"}:

@@ -159,6 +159,7 @@ def authenticate(*, email: str, password: str, address: str) -> User:
             headers={"WWW-Authenticate": "Session"},
         )
     throttle.forgive(tried, user.id)
+    _tell(user, kinds.SignedIn(by="password"), _from(address))
     return user
 
 
@@ -201,6 +202,9 @@ def _needed() -> Problem:
 def record_sign_in(user: User, *, how: str, address: str) -> None:
     """Tell that a user signed in, by other means than a password; ``how`` as the event has it."""
     _tell(user, kinds.SignedIn(how=how), _from(address))
+def record_sign_in(user: User, *, by: str, address: str) -> None:
+    """Tell that a user signed in, by other means than a password; ``by`` as the event has it."""
+    _tell(user, kinds.SignedIn(by=by), _from(address))
 
 
 def record_failure(user: User, *, reason: str, address: str) -> None:

@@ -140,6 +140,7 @@ class SignedIn(Data, frozen=True, kw_only=True):
     """Commits to ``address``, the network address it came from.
 
     ``by``: ``password``, ``passkey`` or ``single_sign_on``; ``factor``: the second one, where it was asked for.
+    ``by``: ``password``, or ``single_sign_on`` at the identity provider.
     """
 
     KIND = "sign_in.succeeded"

@@ -38,29 +38,25 @@ _SAID: Final[Mapping[Reason, tuple[str, int]]] = {
         400,
     ),
     "silent": (
-        "It does not answer as it should. Try again in a minute; whoever runs this server finds the reason "
-        "in its log.",
+        "It does not answer as it should. Try again in a minute; the log of this server has the reason.",
         502,
     ),
     "unproven": (
-        "What it says about you cannot be trusted, so nobody was signed in. Whoever runs this server finds "
-        "the reason in its log.",
+        "What it says about you cannot be trusted. The log of this server has the reason.",
         502,
     ),
     "unverified": (
-        "It does not vouch for the e-mail address of the account here. Have the address verified there, or "
-        "corrected.",
+        "It does not vouch for the e-mail address of an account here. Have it verified or corrected there.",
         403,
     ),
     "unknown": ("Nobody here has your e-mail address. Whoever runs this server adds people.", 403),
     "inactive": ("Your account here is not active.", 403),
     "password": (
-        "Your account here has a password. Sign in with it once, and link the two on Settings: so nobody "
-        "else gets in by your address.",
+        "Your account here has a password. Sign in with it once, and link the two on Settings.",
         403,
     ),
     "linked": (
-        "Your account here is linked with somebody else there. Whoever runs this server can unlink it.",
+        "This account is linked with somebody else there. Whoever runs this server can unlink it.",
         403,
     ),
 }

@@ -45,6 +45,8 @@ MOST_BEGUN: Final = 4
 MOST_THERE: Final = 500
 #: How allauth calls it, in what a session knows of how it was opened.
 METHOD: Final = "socialaccount"
+#: How events call it.
+BY: Final = "single_sign_on"
 _SALT: Final = "people.sso.flow"
 #: Errors of the provider (OpenID Connect Core 1.0, 3.1.2.6) by which it, or the person, says no.
 _REFUSALS: Final = frozenset({"access_denied", "login_required", "consent_required"})
@@ -197,7 +199,7 @@ def _signed_in(
     record_authentication(request, user, METHOD, provider=provider.issuer)
     response: HttpResponse = perform_login(request, Login(user=user, redirect_url=there))
     if request.user.is_authenticated:
-        record_sign_in(user, how="oidc", address=address)
+        record_sign_in(user, by=BY, address=address)
     return response
 
 

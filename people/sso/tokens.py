@@ -124,7 +124,7 @@ def _signed(client: Client, provider: Provider, token: str) -> Mapping[str, Any]
         header = jws.extract_compact(token.encode(), registry=_registry).headers()
     except (JoseError, ValueError, RecursionError) as error:
         raise _unproven("it is no signed token") from error
-    algorithm, kid = header.get("alg"), header.get("kid")
+    algorithm, kid = str(header.get("alg")), header.get("kid")
     if algorithm not in ALGORITHMS or "crit" in header:
         raise _unproven("it is signed in a way that is not accepted")
     fitting: list[dict[str, Any]] = []
@@ -175,18 +175,25 @@ def _check(provider: Provider, said: Mapping[str, Any], *, nonce: str, now: floa
     party = said.get("azp", provider.client_id if len(audiences) == 1 else None)
     if party != provider.client_id:
         raise _unproven("another client asked for it")
-    times = [said.get(name) for name in ("exp", "iat")]
-    if not all(isinstance(time, int | float) and not isinstance(time, bool) for time in times):
-        raise _unproven("it does not say from when until when it holds")
-    until, since = times
-    not_before = said.get("nbf", since)
-    if not isinstance(not_before, int | float) or now > until + LEEWAY_S:
-        raise _unproven("it has expired")
-    if since < now - OLDEST_S - LEEWAY_S or max(since, not_before) > now + LEEWAY_S:
-        raise _unproven("it was not made now; compare the clocks")
+    _check_times(said, now)
     found = said.get("nonce")
     if not (isinstance(found, str) and compare_digest(found.encode(), nonce.encode())):
         raise _unproven("it is not of this sign-in")
+
+
+def _check_times(said: Mapping[str, Any], now: float) -> None:
+    until, since = _seconds(said.get("exp")), _seconds(said.get("iat"))
+    not_before = _seconds(said["nbf"]) if "nbf" in said else since
+    if now > until + LEEWAY_S:
+        raise _unproven("it has expired")
+    if since < now - OLDEST_S - LEEWAY_S or max(since, not_before) > now + LEEWAY_S:
+        raise _unproven("it was not made now; compare the clocks")
+
+
+def _seconds(value: object) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise _unproven("it does not say from when until when it holds")
+    return value
 
 
 def _about(provider: Provider, subject: str, said: Mapping[str, Any]) -> Claims:

@@ -14,9 +14,13 @@ from pytest_django import Settings
 from api.front import below
 from config import environment
 from config.checks import the_prefix_is_no_address_of_ours
+from people.services import create_person
 from tests.approvals.world import World
 from tests.factories import PASSWORD
+from tests.factories import ACTOR, PASSWORD
+from tests.pages import chromium
 from tests.pages.browser import Browser, parse
+from tests.people.oidc_provider import CLIENT, SECRET, providing
 from tests.processes import Web
 
 PREFIX = "/assentry"
@@ -154,3 +158,32 @@ def test_an_address_with_a_path_that_can_be_written_twice_is_refused(
 def test_the_path_stands_in_the_address(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("ASSENTRY_BASE_URL", f"https://x.example{PREFIX}/")
     assert environment.base_url() == f"https://x.example{PREFIX}"
+
+
+def test_the_provider_leads_back_below_the_path(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    somebody = create_person(
+        actor=ACTOR, workspace=world.workspace, email=f"ada@{world.slug}.example"
+    )
+    with providing(monkeypatch) as oidc:
+        oidc.person = {"sub": "1", "email": somebody.user.email, "email_verified": True}
+        set_so = {
+            "ASSENTRY_BASE_URL": f"{url}{PREFIX}",
+            "ASSENTRY_OIDC_ISSUER": oidc.url,
+            "ASSENTRY_OIDC_CLIENT_ID": CLIENT,
+            "ASSENTRY_OIDC_CLIENT_SECRET": SECRET,
+        }
+        one = Web(tmp_path / "web", listener, **set_so)
+        try:
+            person = Browser(one.url)
+            page = person.get(f"{PREFIX}/sign-in?next={PREFIX}/settings")
+            [way] = page.tree.all("a", class_="button")
+            assert way.text == "Sign in with single sign-on"
+            landed = person.get(way.attributes["href"])
+            assert landed.answer.url == f"{url}{PREFIX}/settings"
+        finally:
+            one.kill()
+            listener.close()

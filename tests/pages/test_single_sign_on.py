@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -106,7 +107,7 @@ def test_the_button_leads_in_and_back_to_where_one_wanted_to_go(
     [linked] = events_of(office.workspace.id, "identity.linked")
     assert linked["subject"] == ids.encode("per", ada.id)
     assert side_of(linked, "identity").decode() == f"{oidc.url} sub-{ada.id}"
-    assert sign_ins_of(ada) == [{"how": "oidc"}]
+    assert sign_ins_of(ada) == [{"by": "single_sign_on"}]
     again = press(Browser(office.server.url))
     assert again.answer.url == f"{office.server.url}/"
     assert len(events_of(office.workspace.id, "identity.linked")) == 1
@@ -508,7 +509,7 @@ def test_two_first_sign_ins_at_once_link_one(office: Office, oidc: Oidc, ada: Pe
         Claims(oidc.url, subject, ada.user.email, verified=True)
         for subject in ("one", "one", "another", "another")
     ]
-    made = together([lambda c=c: identities.identify(claims=c, provider=provider) for c in said])
+    made = together([partial(identities.identify, claims=c, provider=provider) for c in said])
     [identity] = Identity.objects.filter(user=ada.user)
     for claims, result in zip(said, made, strict=True):
         if claims.subject == identity.subject and not isinstance(result, Exception):
