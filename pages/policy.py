@@ -11,7 +11,7 @@ from people.models import Role as RoleRow
 from policies import phrases, schema
 from policies.assurance import CHANNELS
 from policies.plan import DEFAULT_PERMIT, PermitTerms, Stage
-from policies.terms import Action, Ask, Document, Rule
+from policies.terms import Action, Ask, Document, Role, Rule
 
 _EFFECTS = {"allow": ("yes", "runs on its own"), "deny": ("nay", "is refused"), "ask": ("", "asks")}
 _CONFIRMS = {
@@ -110,12 +110,17 @@ def _roles(workspace: UUID, document: Document) -> list[RoleLine]:
             [members.said(*each) for each in members.by_role.get(ids[name], ())]
             if name in ids
             else [],
-            "by hand" if role.members is None else "by the document",
+            _filled(role),
             role.schedule,
             name == document.fallback,
         )
         for name, role in document.roles.items()
     ]
+
+
+def _filled(role: Role) -> str:
+    how = "by hand" if role.members is None else "by the document"
+    return how if role.group is None else f"{how} and the group {role.group}"
 
 
 def _rule(number: int, rule: Rule, called: Callable[[str], str]) -> RuleLine:

@@ -38,7 +38,7 @@ def role(before: Role | None, after: Role | None) -> Lean:
     """More people may decide, or fewer.  A role by itself, that no rule names yet, decides nothing."""
     if before is None or after is None:
         return "neither"
-    if (before.members is None) != (after.members is None):
+    if (before.members is None) != (after.members is None) or before.group != after.group:
         return "depends"
     return _sets(before.emails, after.emails)
 

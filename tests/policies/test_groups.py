@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from policies import outlook
+from policies import leaning, outlook
 from policies.differences import changes
 from policies.document import PolicyErrors, parse
 from policies.services import apply, check
@@ -104,4 +104,7 @@ def test_a_group_that_changes_is_told() -> None:
     assert told({}, {"group": "idp:new"}) == ["Role “lead”: group none → new."]
     assert told({"group": "idp:old"}, {"group": "idp:new"}) == ["Role “lead”: group old → new."]
     [added] = changes(parse(text(lead={})), parse(text(lead={}, other={"group": "idp:x"})))
+    # Whoever administers groups there may let more people decide: that is not counted as neutral.
+    plain, grouped = (parse(text(lead=one)).roles["lead"] for one in ({}, {"group": "idp:new"}))
+    assert leaning.role(plain, grouped) == "depends"
     assert added.text == "Role “other” is added: the group x."
