@@ -16,17 +16,12 @@ from core.emails import normal_email
 from core.ids import uuid7
 from people.schedules.models import Feed, OnCallSchedule, Override
 from people.session_models import Challenge, CodeFailure, UserSession
-
-__all__ = [
-    "AccountLink", "Challenge", "CodeFailure", "Feed", "KnownAddress", "Membership", "OnCallSchedule",
-    "Override", "Person", "ResetAsked", "Role", "SignInFailure", "User", "UserManager", "UserSession",
-    "Workspace", "WorkspaceGroupPermission", "WorkspaceUserPermission",
 from people.sso.models import Identity
 
 __all__ = [
-    "AccountLink", "Feed", "Identity", "KnownAddress", "Membership", "OnCallSchedule", "Override", "Person",
-    "ResetAsked", "Role", "SignInFailure", "User", "UserManager", "Workspace", "WorkspaceGroupPermission",
-    "WorkspaceUserPermission",
+    "AccountLink", "Challenge", "CodeFailure", "Feed", "Identity", "KnownAddress", "Membership",
+    "OnCallSchedule", "Override", "Person", "ResetAsked", "Role", "SignInFailure", "User", "UserManager",
+    "UserSession", "Workspace", "WorkspaceGroupPermission", "WorkspaceUserPermission",
 ]  # fmt: skip
 
 

@@ -103,6 +103,7 @@ def sign_in_by_passkey(
     Raises:
         Problem: 401 in the same words for a passkey of nobody and for somebody who is nowhere active.
     """
+    _must_be_open("passkey")
     user = factors.check_passkey(None, purpose=passkeys.PASSKEY, challenge=challenge, answer=answer)
     if not may_sign_in(user):
         raise factors.wrong_passkey()
@@ -135,13 +136,7 @@ def open_session(request: HttpRequest, user: User, proof: Proof, *, address: str
 
 def authenticate(*, email: str, password: str, address: str) -> User:
     """The user whose address and password these are; see `sign_in`, which also opens the session."""
-    if settings.OIDC is not None and settings.OIDC.only:
-        raise Problem(
-            403,
-            "password_sign_in_off",
-            "Password sign-in is off",
-            "Nobody signs in with a password here: use the identity provider.",
-        )
+    _must_be_open("password")
     started = time.monotonic()
     tried = throttle.begin(account=normal_email(_storable(email))[:MAX_EMAIL], address=address)
     user = User.objects.filter(email=tried.account).first()
@@ -159,8 +154,18 @@ def authenticate(*, email: str, password: str, address: str) -> User:
             headers={"WWW-Authenticate": "Session"},
         )
     throttle.forgive(tried, user.id)
-    _tell(user, kinds.SignedIn(by="password"), _from(address))
     return user
+
+
+def _must_be_open(by: str) -> None:
+    """Whoever runs the provider decides who gets in, where the operator says that it alone is asked."""
+    if settings.OIDC is not None and settings.OIDC.only:
+        raise Problem(
+            403,
+            "provider_only",
+            f"{by.capitalize()} sign-in is off",
+            f"Nobody signs in with a {by} here: use the identity provider.",
+        )
 
 
 def may_sign_in(user: User) -> bool:
@@ -199,18 +204,12 @@ def _needed() -> Problem:
         "Whoever has only passkeys signs in on the page.",
         headers={"WWW-Authenticate": "Session"},
     )
-def record_sign_in(user: User, *, how: str, address: str) -> None:
-    """Tell that a user signed in, by other means than a password; ``how`` as the event has it."""
-    _tell(user, kinds.SignedIn(how=how), _from(address))
-def record_sign_in(user: User, *, by: str, address: str) -> None:
-    """Tell that a user signed in, by other means than a password; ``by`` as the event has it."""
-    _tell(user, kinds.SignedIn(by=by), _from(address))
 
 
 def record_failure(user: User, *, reason: str, address: str) -> None:
     """Tell that somebody tried to sign in as this user, by other means than a password."""
     failed = kinds.SignInFailed(reason=reason)
-    _tell(user, failed, _from(address), Actor.system("sign_in"))
+    tell(user, failed, _from(address), actor=Actor.system("sign_in"))
 
 
 def _from(address: str) -> dict[str, Commitment]:

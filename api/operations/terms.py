@@ -56,7 +56,7 @@ ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
             *("channel_not_allowed", "assurance_too_low"),
             *("claimed_by_another", "not_administrator", "not_auditor", "not_a_third_person"),
             "not_yours",
-            "password_sign_in_off",
+            "provider_only",
         ),
     ),
     "NotFound": (404, ("not_found", "export_expired")),

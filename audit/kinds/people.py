@@ -140,14 +140,11 @@ class SignedIn(Data, frozen=True, kw_only=True):
     """Commits to ``address``, the network address it came from.
 
     ``by``: ``password``, ``passkey`` or ``single_sign_on``; ``factor``: the second one, where it was asked for.
-    ``by``: ``password``, or ``single_sign_on`` at the identity provider.
     """
 
     KIND = "sign_in.succeeded"
     by: str
     factor: str | None
-    #: ``password``, or ``oidc`` for the identity provider.
-    how: str = "password"
 
 
 class SignInFailed(Data, frozen=True, kw_only=True):

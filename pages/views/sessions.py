@@ -19,7 +19,6 @@ from people import factors, passkeys
 from people.models import User
 from people.second_step import SecondFactorStage, passed, waiting
 from people.sign_in import begin, sign_in_by_passkey, sign_out
-from people.sign_in import sign_in, sign_out
 from people.sso import flow
 
 #: The one answer to an unknown address, a wrong password, and somebody who is nowhere active.
@@ -62,7 +61,7 @@ def ask_passkey_view(request: HttpRequest) -> HttpResponse:
 @require_POST
 def passkey_view(request: HttpRequest) -> HttpResponse:
     """Sign in with a passkey alone."""
-    there = _ours(request.POST.get("next") or "")
+    there = ours(request.POST.get("next") or "")
     given = PasskeyAnswer.of(request) or PasskeyAnswer("", {})
     try:
         return sign_in_by_passkey(

@@ -30,7 +30,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from core.db import pool
 from people import throttle
 from people.models import User
-from people.sign_in import record_failure, record_sign_in
+from people.sign_in import BY, record_failure
 from people.sso import identities
 from people.sso.client import client
 from people.sso.settings import Provider
@@ -45,8 +45,6 @@ MOST_BEGUN: Final = 4
 MOST_THERE: Final = 500
 #: How allauth calls it, in what a session knows of how it was opened.
 METHOD: Final = "socialaccount"
-#: How events call it.
-BY: Final = "single_sign_on"
 _SALT: Final = "people.sso.flow"
 #: Errors of the provider (OpenID Connect Core 1.0, 3.1.2.6) by which it, or the person, says no.
 _REFUSALS: Final = frozenset({"access_denied", "login_required", "consent_required"})
@@ -197,9 +195,8 @@ def _signed_in(
     if request.user.is_authenticated:  # whoever it was, the session is another one from here on
         logout(request)
     record_authentication(request, user, METHOD, provider=provider.issuer)
-    response: HttpResponse = perform_login(request, Login(user=user, redirect_url=there))
-    if request.user.is_authenticated:
-        record_sign_in(user, by=BY, address=address)
+    made = Login(user=user, redirect_url=there, state={BY: "single_sign_on"})
+    response: HttpResponse = perform_login(request, made)
     return response
 
 

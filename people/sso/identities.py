@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 
 from audit import kinds
 from audit.actor import Actor
-from audit.log import Commitment, record
+from audit.log import Commitment
 from core.clock import ClockTimestamp
 from core.emails import normal_email
 from people import errors, groups
@@ -21,6 +21,7 @@ from people.services import NAME_LIMIT, create_person, visible_text, workspace_b
 from people.sso.settings import Provider
 from people.sso.tokens import Claims
 from people.sso.trouble import Trouble
+from people.telling import tell
 
 #: Who links at a first sign-in.
 _ACTOR: Final = groups.ACTOR
@@ -159,11 +160,4 @@ def _seen(identity: Identity, claims: Claims) -> User:
 def _tell(actor: Actor, user: User, data: kinds.Data, claims: Claims | None = None) -> None:
     """One event in the log of every workspace in which the user is a person."""
     said = f"{claims.issuer} {claims.subject}" if claims else ""
-    for person in Person.objects.filter(user=user).order_by("id"):
-        record(
-            actor=actor,
-            workspace=person.workspace_id,
-            subject=("per", person.id),
-            data=data,
-            commits={"identity": Commitment(said.encode())} if claims else {},
-        )
+    tell(user, data, {"identity": Commitment(said.encode())} if claims else {}, actor=actor)

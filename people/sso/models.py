@@ -12,11 +12,11 @@ from core.ids import uuid7
 class Identity(models.Model):
     """The one subject of a provider who signs in as a user, and the groups it was last seen in.
 
-    It goes with the user (migration 0009), so that a person who is forgotten leaves none behind.
+    It goes with the user (migration 0010), so that a person who is forgotten leaves none behind.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7)
-    # The key of migration 0009 deletes it with the user.
+    # The key of migration 0010 deletes it with the user.
     user = models.OneToOneField(
         "people.User", on_delete=models.DO_NOTHING, db_constraint=False, related_name="identity"
     )

@@ -16,9 +16,7 @@ from config import environment
 from config.checks import the_prefix_is_no_address_of_ours
 from people.services import create_person
 from tests.approvals.world import World
-from tests.factories import PASSWORD
 from tests.factories import ACTOR, PASSWORD
-from tests.pages import chromium
 from tests.pages.browser import Browser, parse
 from tests.people.oidc_provider import CLIENT, SECRET, providing
 from tests.processes import Web

@@ -534,7 +534,7 @@ def test_where_only_the_provider_signs_in_passwords_do_nothing(
     typed = {"email": office.rita.user.email, "password": PASSWORD}
     answer = office.server.call("POST", "/session", json=typed)
     assert answer.status_code == 403
-    assert answer.json()["type"] == "urn:assentry:problem:password_sign_in_off"
+    assert answer.json()["type"] == "urn:assentry:problem:provider_only"
     assert sign_ins_of(office.rita) == []
     as_(oidc, office.rita)  # a password is no way in any more that somebody could be asked for
     assert signed_in_by(browser)

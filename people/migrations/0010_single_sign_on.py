@@ -19,7 +19,7 @@ ALTER TABLE people_identity
 
 
 class Migration(migrations.Migration):
-    dependencies = [("people", "0008_account_links")]
+    dependencies = [("people", "0009_sign_ins")]
     operations = [
         migrations.AddField("role", "idp_group", models.CharField(max_length=200, null=True)),
         migrations.CreateModel(
