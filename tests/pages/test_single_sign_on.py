@@ -17,7 +17,7 @@ from pytest_django import Settings
 from core import addresses, ids
 from pages.views import sso
 from people import throttle
-from people.models import Identity, Person, SignInFailure
+from people.models import Identity, Person, SignInFailure, UserSession
 from people.services import deactivate_person
 from people.sso import client as client_module
 from people.sso import flow, identities
@@ -26,6 +26,7 @@ from people.sso.trouble import Trouble
 from tests.events import events_of, side_of
 from tests.factories import ACTOR, PASSWORD, PersonFactory
 from tests.pages.browser import Browser, Page, parse
+from tests.pages.doorstep import code_form, passkey_form, use, with_app, with_key
 from tests.pages.office import Office
 from tests.people.oidc_provider import (
     CLIENT,
@@ -107,7 +108,7 @@ def test_the_button_leads_in_and_back_to_where_one_wanted_to_go(
     [linked] = events_of(office.workspace.id, "identity.linked")
     assert linked["subject"] == ids.encode("per", ada.id)
     assert side_of(linked, "identity").decode() == f"{oidc.url} sub-{ada.id}"
-    assert sign_ins_of(ada) == [{"by": "single_sign_on"}]
+    assert sign_ins_of(ada) == [{"by": "single_sign_on", "factor": None}]
     again = press(Browser(office.server.url))
     assert again.answer.url == f"{office.server.url}/"
     assert len(events_of(office.workspace.id, "identity.linked")) == 1
@@ -522,6 +523,35 @@ def test_two_first_sign_ins_at_once_link_one(office: Office, oidc: Oidc, ada: Pe
 
 
 # -- passwords off, and the way out ----------------------------------------------------------------
+
+
+def test_who_has_a_second_factor_is_asked_for_it_after_the_provider(
+    office: Office, oidc: Oidc, ada: Person
+) -> None:
+    app, browser = with_app(ada), Browser(office.server.url)
+    as_(oidc, ada)
+    page = press(browser, "/sign-in?next=/settings")
+    assert not signed_in(browser), "the provider alone opens nothing"
+    assert not events_of(office.workspace.id, "sign_in.succeeded")
+    page = browser.submit(code_form(page, "/sign-in/second"), code=app.fresh())
+    assert page.answer.url == f"{office.server.url}/settings"
+    [event] = events_of(office.workspace.id, "sign_in.succeeded")
+    assert event["data"] == {"by": "single_sign_on", "factor": "totp"}
+    [session] = UserSession.objects.filter(user=ada.user)
+    assert (session.by, session.factor) == ("single_sign_on", "totp")
+
+
+def test_where_only_the_provider_signs_in_a_passkey_alone_does_nothing(
+    office: Office, oidc: Oidc, settings: Settings
+) -> None:
+    key, browser = with_key(office.rita), Browser(office.server.url)
+    form = passkey_form(browser.get("/sign-in"), "/sign-in/passkey")
+    settings.OIDC = oidc.as_provider(only=True)
+    page = use(browser, form, key)
+    assert page.status == 403
+    assert "Nobody signs in with a passkey here" in page.main
+    assert not signed_in(browser)
+    assert not browser.get("/sign-in").tree.all("form", method="post")
 
 
 def test_where_only_the_provider_signs_in_passwords_do_nothing(
