@@ -134,6 +134,7 @@ from api.schedule_messages import (
     SwapBody,
 )
 from api.workspace_messages import WorkspacePatch, WorkspaceShown
+from api.view_messages import SavedViewBody, SavedViewList, SavedViewPatch, SavedViewShown
 from approvals.consuming import Consumed
 from approvals.permits import Issued
 from approvals.results import ToolResult
@@ -210,6 +211,7 @@ STRUCTS: Final = (
         PersonList,
         RoleList,
     ),
+    *(SavedViewBody, SavedViewPatch, SavedViewShown, SavedViewList),
     *(ChannelsShown, SlackBody, SlackPatch, SlackTest, SlackShown, SlackList, SlackManifest),
     *(TrialShown, NotificationList),
     *(ScheduleList, ScheduleDetailShown, OverrideBody, SwapBody, CalendarBody, CalendarTaken),

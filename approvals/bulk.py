@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
-from approvals import lists, read
+from approvals import inbox, read
 from approvals.access import Reader
 from approvals.assurance import decided_in
 from approvals.choices import Choice
@@ -42,10 +42,12 @@ def alike(*, reader: Reader, row: Row) -> list[Row]:
     """
     if row.kind != Kind.REQUEST or row.risk not in RISKS:
         return []
-    found = lists.mine_of_action(reader=reader, action=row.action, limit=paging.MAX_LIMIT)
-    return [one for one in found if one.risk in RISKS and _kind(one) == _kind(row) and _here(one)][
-        :MOST
-    ]
+    found = inbox.mine_of_action(
+        reader=reader, action=row.action, risks=RISKS, limit=paging.MAX_LIMIT
+    )
+    with pool().connection() as conn:
+        rows = read.rows(conn, found)
+    return [one for one in rows if _kind(one) == _kind(row) and _here(one)][:MOST]
 
 
 def decide_alike(

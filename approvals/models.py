@@ -11,6 +11,7 @@ from datetime import timedelta
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 
 from agents.models import Agent
 from approvals.status import Basis, Kind, PermitState, Status, Verdict, WaitingOn
@@ -319,7 +320,10 @@ class Decision(models.Model):
                 name="decision_on_behalf_of_another",
             ),
         ]
-        indexes = [models.Index(fields=["request", "revision"], name="decision_request")]
+        indexes = [
+            models.Index(fields=["request", "revision"], name="decision_request"),
+            models.Index(fields=["person", "request"], name="decision_of_person"),
+        ]
 
 
 class Message(models.Model):
@@ -456,6 +460,33 @@ class Watch(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["request", "person_id"], name="watch_once")]
         indexes = [models.Index(fields=["person_id"], name="watch_person")]
+
+
+class SavedView(models.Model):
+    """Part of the inbox that a person named, to find it again."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, db_constraint=False, db_index=False
+    )
+    person = models.ForeignKey(
+        Person, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False
+    )
+    name = models.CharField(max_length=60)
+    #: As the inbox's address says it, in the one order of `approvals.filters`.
+    query = models.TextField()
+    #: Its place among the person's, from 0; two may share one for a moment.
+    position = models.PositiveSmallIntegerField()
+    is_default = models.BooleanField(default=False)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["person", "name"], name="saved_view_name_once"),
+            models.UniqueConstraint(
+                fields=["person"], condition=Q(is_default=True), name="saved_view_default_once"
+            ),
+        ]
 
 
 class BreakGlass(models.Model):

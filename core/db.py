@@ -47,6 +47,17 @@ PLANNING: Final = {
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
 }
+#: How a statement that looks for few rows among very many is planned: for the very values it is asked with.
+LOOKING: Final = {
+    "plan_cache_mode": "force_custom_plan",
+    "enable_seqscan": "on",
+    "enable_bitmapscan": "on",
+    "enable_hashjoin": "on",
+    "enable_mergejoin": "on",
+    "jit": "off",
+    "statement_timeout": "10s",
+}
+_LOOK: Final = "SELECT set_config(s.name, s.setting, true) FROM unnest(%s::text[], %s::text[]) AS s (name, setting)"
 _CONFIGURE: Final = "SELECT set_config(s.name, s.setting, false) FROM unnest(%s::text[], %s::text[]) AS s (name, setting)"
 #: The other end is gone: found within seconds instead of the system's two hours.
 _NETWORK: Final = {
@@ -107,6 +118,17 @@ class Pool(ConnectionPool[Connection]):
             self.putconn(conn)
             if kinds:
                 _nudge(kinds)
+
+
+@contextmanager
+def looking() -> Iterator[Connection]:
+    """Lend a connection, in a transaction, whose statements are planned each time anew, by any means.
+
+    For lists and searches: which way is short depends on what is looked for.
+    """
+    with pool().connection() as conn, conn.transaction():
+        conn.execute(_LOOK, (list(LOOKING), list(LOOKING.values())))
+        yield conn
 
 
 def nudge_later(conn: Connection, kind: str) -> None:

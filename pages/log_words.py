@@ -67,6 +67,8 @@ SENTENCES: Final[dict[str, str]] = {
     "schedule.calendar_recovered": "A schedule's calendar can be read again",
     "absence.declared": "Somebody will be away",
     "absence.ended": "An absence was ended",
+    "view.saved": "Somebody saved a view of their inbox",
+    "view.removed": "Somebody deleted a view of their inbox",
     "escalation.stepped": "A step was taken while nobody decided",
     "escalation.undelivered": "A step reached nobody",
     "clock.repaired": "A request got the clock back that it had lost",

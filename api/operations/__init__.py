@@ -19,6 +19,7 @@ from api.operations.permits import PERMITS
 from api.operations.policies import POLICIES
 from api.operations.rehearsals import REHEARSALS
 from api.operations.runs import RUNS
+from api.operations.saved_views import SAVED_VIEWS
 from api.operations.schedules import SCHEDULES
 from api.operations.server import SERVER
 from api.operations.teamwork import TEAMWORK
@@ -32,6 +33,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *OWN,
     *ABSENCES,
     *DIRECTORY,
+    *SAVED_VIEWS,
     *TEAMWORK,
     *POLICIES,
     *REHEARSALS,

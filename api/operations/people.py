@@ -17,6 +17,39 @@ from api.operations.terms import (
     query,
 )
 
+_FILTERS: Final = (
+    query(
+        "state",
+        "Which of them, several with commas: `past` is every outcome",
+        type="string",
+        default="waiting",
+        examples=["past", "rejected,expired"],
+    ),
+    query("risk", "One of these risks", type="string", examples=["high,critical"]),
+    query("agent", "Of one of these agents, by name or id", type="string"),
+    query(
+        "action",
+        "One of these actions; `payments.*` is all that begin so",
+        type="string",
+        examples=["payments.*"],
+    ),
+    query("role", "Asks one of these roles at any step, by name", type="string"),
+    query("due", "Waiting: at most this much time is left", type="string", examples=["15m"]),
+    query("ended", "Past: ended at most this long ago", type="string", examples=["7d"]),
+    query(
+        "claimed",
+        "Waiting: who looks into it",
+        type="string",
+        enum=["nobody", "me", "others"],
+    ),
+    query(
+        "q",
+        "Words of title, action or agent's name, each from its beginning, or the id of a request or run",
+        type="string",
+        examples=["refund A-1042"],
+    ),
+)
+
 PEOPLE: Final[tuple[Operation, ...]] = (
     Operation(
         "post",
@@ -55,7 +88,7 @@ PEOPLE: Final[tuple[Operation, ...]] = (
         "/api/v1/inbox",
         "readInbox",
         "People",
-        "Pending requests that this person may see",
+        "Requests that this person may see: those that wait, or past ones",
         "session read",
         {200: Success("One page", "RequestList")},
         (*READING, "NotFound", "Invalid"),
@@ -68,8 +101,13 @@ PEOPLE: Final[tuple[Operation, ...]] = (
                 default="all",
             ),
             query(
-                "order", "How sorted", type="string", enum=["created", "urgency"], default="created"
+                "order",
+                "How sorted: `urgency` those that wait, `ended` past ones",
+                type="string",
+                enum=["created", "urgency", "ended"],
+                default="created",
             ),
+            *_FILTERS,
             CURSOR,
             LIMIT,
             WORKSPACE,

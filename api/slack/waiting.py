@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from api.slack import people
-from approvals import cards, lists
+from approvals import cards, inbox
 from core.visible import plain
 from notifications.card import RISKS, Card
 from notifications.slack import blocks
@@ -41,7 +41,7 @@ def of_all(known: Sequence[Bound], words: str = "") -> Waiting:
     found: list[Card] = []
     more = False
     for who in known:
-        page = lists.inbox(
+        page = inbox.find(
             reader=people.reader_of(who), view="mine", order="urgency", limit=MOST_LOOKED_AT
         )
         found += [cards.card(row) for row in page.items]

@@ -35,9 +35,10 @@ from api.messages import (
     WorkspaceSlug,
 )
 from api.streams import Admission, InboxAdmission, last_event_id
-from approvals import lists, read
+from approvals import filters, inbox, read
 from approvals.choices import choice
 from approvals.decide import decide
+from approvals.filters import Filters
 from approvals.present import render
 from approvals.shown import row_digest
 from core import ids
@@ -105,12 +106,13 @@ class Inbox(PeopleDoor):
     """``/inbox``"""
 
     def get(self, request: Request) -> HttpResponse:
-        """Pending requests that this person may see."""
+        """Requests that this person may see: those that wait, or past ones."""
         query = request.query_params
-        page = lists.inbox(
+        page = inbox.find(
             reader=signed(request).reader,
             view=query.get("view", "all"),
             order=query.get("order", "created"),
+            chosen=Filters.of({name: query.getlist(name) for name in filters.NAMES}),
             cursor=query.get("cursor"),
             limit=limit_of(request),
         )

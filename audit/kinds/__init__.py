@@ -112,6 +112,8 @@ from audit.kinds.people import (
     SignedIn,
     SignedOut,
     SignInFailed,
+    ViewRemoved,
+    ViewSaved,
     WorkspaceCreated,
     WorkspaceRenamed,
 )
@@ -289,6 +291,8 @@ __all__ = [
     "StageOpened",
     "StepsReported",
     "SubjectErased",
+    "ViewRemoved",
+    "ViewSaved",
     "WorkspaceCreated",
     "WorkspaceRenamed",
 ]

@@ -168,3 +168,14 @@ class IdentityUnlinked(Data, frozen=True, kw_only=True):
     """No subject of a provider signs in as this person any more."""
 
     KIND = "identity.unlinked"
+class ViewSaved(Data, frozen=True, kw_only=True):
+    """A person named a part of their inbox, or changed one; commits to ``said``, its name and filters."""
+
+    KIND = "view.saved"
+    view: str
+    default: bool
+
+
+class ViewRemoved(Data, frozen=True, kw_only=True):
+    KIND = "view.removed"
+    view: str
