@@ -15,7 +15,7 @@ from approvals.decide import decide
 from approvals.frozen import decode
 from approvals.row import Row
 from approvals.shown import row_digest
-from approvals.status import Kind
+from approvals.status import Kind, Status
 from audit.actor import Actor
 from core import paging
 from core.db import pool
@@ -48,6 +48,39 @@ def alike(*, reader: Reader, row: Row) -> list[Row]:
     with pool().connection() as conn:
         rows = read.rows(conn, found)
     return [one for one in rows if _kind(one) == _kind(row) and _here(one)][:MOST]
+
+
+@dataclass(frozen=True, slots=True)
+class SortedOut:
+    """Chosen requests: those that are decided together, by kind, and why each other one is not.
+
+    ``others`` have no reason where it is that this person does not decide on them now.
+    """
+
+    together: list[list[Row]]
+    apart: list[tuple[Row, str]]
+    others: list[Row]
+
+
+def sort_out(*, reader: Reader, request_ids: Sequence[UUID]) -> SortedOut:
+    """Which of these requests this person could decide together, up to 50; what they may not see is left out."""
+    with pool().connection() as conn:
+        found = {row.id: row for row in read.visible(conn, reader, request_ids)}
+    rows = [found[one] for one in dict.fromkeys(request_ids) if one in found][:MOST]
+    mine = inbox.mine_among(reader=reader, request_ids=[row.id for row in rows])
+    kinds: dict[tuple[Any, ...], list[Row]] = {}
+    apart, others = [], []
+    for row in rows:
+        why = _apart(row)
+        if row.status != Status.PENDING:
+            apart.append((row, f"It has ended: {row.status}."))
+        elif why is not None:
+            apart.append((row, why[1]))
+        elif row.id not in mine or not _here(row):
+            others.append(row)
+        else:
+            kinds.setdefault(_kind(row), []).append(row)
+    return SortedOut(list(kinds.values()), apart, others)
 
 
 def decide_alike(
@@ -98,16 +131,22 @@ def _faults(rows: Sequence[Row]) -> list[FieldError]:
         pointer = f"/requests/{index}/id"
         if row.id in seen:
             faults.append(FieldError(pointer, "twice", "It is named twice."))
-        elif row.kind != Kind.REQUEST:
-            faults.append(FieldError(pointer, "question", "A question is answered by itself."))
-        elif row.risk not in RISKS:
-            detail = f"It carries {row.risk} risk: look at it by itself."
-            faults.append(FieldError(pointer, "too_risky", detail))
+        elif (why := _apart(row)) is not None:
+            faults.append(FieldError(pointer, *why))
         elif _kind(row) != _kind(first):
             detail = "It has another action, or another rule asked for it."
             faults.append(FieldError(pointer, "not_alike", detail))
         seen.add(row.id)
     return faults
+
+
+def _apart(row: Row) -> tuple[str, str] | None:
+    """Why it is never decided together with others: a code and a sentence."""
+    if row.kind != Kind.REQUEST:
+        return "question", "A question is answered by itself."
+    if row.risk not in RISKS:
+        return "too_risky", f"It carries {row.risk} risk: look at it by itself."
+    return None
 
 
 def _here(row: Row) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -69,6 +68,8 @@ class Filters:
                 found[name] = _many(name, [one for one in split if one], check)
             elif values:
                 found[name] = _one(name, values[-1], check)
+        if len(found.get("state", ())) > 1:  # named outcomes say more than "past"
+            found["state"] = tuple(one for one in found["state"] if one != PAST)
         made = cls(**found)
         made._agree()
         return made

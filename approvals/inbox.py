@@ -140,9 +140,7 @@ def find(
     return Page(_rows(made.items, chosen), made.next, made.previous)
 
 
-def mine_of_action(
-    *, reader: Reader, action: str, risks: Sequence[str], limit: int
-) -> list[UUID]:
+def mine_of_action(*, reader: Reader, action: str, risks: Sequence[str], limit: int) -> list[UUID]:
     """The ids of requests of one action that a person could decide on now, the most urgent first."""
     order = SORTINGS["urgency"].order_by(backwards=False)
     with looking() as conn:
@@ -214,13 +212,12 @@ def _where(
 
 
 def _outcomes(chosen: Filters, values: dict[str, Any]) -> list[str]:
-    named = [state for state in chosen.state if state != filters.PAST]
-    if filters.PAST in chosen.state or not named:
+    if chosen.state == (filters.PAST,):
         return []
-    if len(named) == 1:
-        values["state"] = named[0]
+    if len(chosen.state) == 1:  # one alone is found in its own order
+        values["state"] = chosen.state[0]
         return ["r.status = %(state)s::text"]
-    values["states"] = named
+    values["states"] = list(chosen.state)
     return ["r.status = ANY(%(states)s::text[])"]
 
 

@@ -35,8 +35,16 @@ def listed(*, person: Person) -> list[SavedView]:
     return list(SavedView.objects.filter(person=person).order_by("position", "created_at", "id"))
 
 
+def default_of(*, person: Person) -> str | None:
+    """The query of the view that the inbox opens with, where the person has one."""
+    found = SavedView.objects.filter(person=person, is_default=True)
+    return found.values_list("query", flat=True).first()
+
+
 @transaction.atomic
-def save(*, actor: Actor, person: Person, name: str, query: str, default: bool = False) -> SavedView:
+def save(
+    *, actor: Actor, person: Person, name: str, query: str, default: bool = False
+) -> SavedView:
     """Name a part of the inbox; it comes last.
 
     Args:
@@ -123,7 +131,9 @@ def one_spelling(query: str) -> str:
     try:
         said = parse_qs(query.removeprefix("?"), keep_blank_values=False, max_num_fields=200)
     except ValueError:
-        raise _query_fault("Write it as an address of the inbox does: view=all&risk=high.") from None
+        raise _query_fault(
+            "Write it as an address of the inbox does: view=all&risk=high."
+        ) from None
     for name in said:
         if name not in ("view", "order", *filters.NAMES):
             raise _query_fault(f"“{name}” is no filter of the inbox.")
@@ -164,9 +174,7 @@ def _among(held: Sequence[SavedView], view: UUID) -> SavedView:
     return found
 
 
-def _set(
-    one: SavedView, held: Sequence[SavedView], *, name: str | None, query: str | None
-) -> None:
+def _set(one: SavedView, held: Sequence[SavedView], *, name: str | None, query: str | None) -> None:
     if name is not None:
         name = " ".join(name.split())
         if not 1 <= len(name) <= MAX_NAME or not name.isprintable():

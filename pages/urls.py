@@ -33,6 +33,7 @@ from pages.views import (
     rehearsal,
     requests,
     runs,
+    saved_views,
     schedule_forms,
     schedules,
     security,
@@ -43,6 +44,7 @@ from pages.views import (
     stopping,
     teamwork,
     workspace,
+    together,
 )
 
 urlpatterns = [
@@ -71,6 +73,10 @@ urlpatterns = [
     ),
     path("m/<str:token>", mail_link.link_page, name="mail_link"),
     path("alike/<str:req_id>", alike.alike_page, name="alike"),
+    path("chosen", together.chosen_view, name="chosen"),
+    path("together", together.together_page, name="together"),
+    path("views", saved_views.views_page, name="views"),
+    path("views/<str:viw_id>", saved_views.change_view, name="view_change"),
     path("requests/<str:req_id>/log", log.request_log, name="request_log"),
     path("requests/<str:req_id>/evidence", evidence.evidence_page, name="evidence"),
     path("requests/<str:req_id>/evidence.json", evidence.evidence_json, name="evidence_json"),

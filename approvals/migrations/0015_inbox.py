@@ -61,9 +61,7 @@ BEGIN
      WHERE workspace_id = p_workspace AND person_id = p_person;
 %sEND $$;
 """
-VIEWS = (
-    "    DELETE FROM approvals_savedview WHERE workspace_id = p_workspace AND person_id = p_person;\n"
-)
+VIEWS = "    DELETE FROM approvals_savedview WHERE workspace_id = p_workspace AND person_id = p_person;\n"
 
 
 class Migration(migrations.Migration):

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-from uuid import UUID
-
-import msgspec
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -14,20 +9,15 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from approvals import bulk
-from approvals import lines as payload
-from approvals.choices import Choice, choice
 from approvals.frozen import decode
-from approvals.present import masked
 from approvals.row import Row
-from core import ids
-from core.canonical import show_digest
-from core.problems import Problem, not_found
 from pages import flash
-from pages.forms import MAX_COMMENT
+from pages.views import votes
 from pages.views.problems import told
 from pages.views.showing import SeeOther, locate
 from pages.visitor import CHANNEL, Visitor, signed_in
 from people.own_sessions import proves
+from pages.visitor import Visitor, signed_in
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -38,18 +28,9 @@ def alike_page(request: HttpRequest, visitor: Visitor, req_id: str) -> HttpRespo
     visitor, row = locate(request, visitor, req_id)
     if request.method != "POST":
         return _page(request, visitor, row, "", status=200)
-    comment = request.POST.get("comment", "").strip()
-    chosen = request.POST.getlist("chosen")
-    wrong = _wrong(request, chosen, comment)
+    wrong, status = votes.decide(request, visitor)
     if wrong:
-        return _page(request, visitor, row, f"{wrong} Nothing was decided.", status=422)
-    try:
-        votes = [(_uuid(text), _choice(request, text, comment)) for text in chosen]
-        found = bulk.decide_alike(actor=visitor.actor, reader=visitor.reader, chosen=votes)
-    except Problem as problem:
-        wrong = f"{_said(problem)} Nothing was decided."
-        return _page(request, visitor, row, wrong, status=problem.status)
-    flash.leave(request, *_done(found, request.POST.get("verdict", "")))
+        return _page(request, visitor, row, wrong, status=status)
     return SeeOther(reverse("alike", args=[req_id]))
 
 
@@ -105,7 +86,7 @@ def _page(
         "here": "inbox",
         "now": timezone.now(),
         "action": row.action,
-        "items": [_item(one) for one in found],
+        "items": [votes.item(one) for one in found],
         "chosen": request.POST.getlist("chosen"),
         "comment": request.POST.get("comment", ""),
         "comment_on_reject": decode(row.plan).comment != "never",
@@ -113,17 +94,3 @@ def _page(
         "flash": flash.take(request) if status == 200 else None,
     }
     return render(request, "pages/alike.html", context, status=status)
-
-
-def _item(row: Row) -> dict[str, Any]:
-    plan = decode(row.plan)
-    shown = msgspec.json.decode(msgspec.json.encode(masked(row.payload, plan.sensitive)))
-    return {
-        "id": ids.encode("req", row.id),
-        "title": row.title,
-        "agent": row.agent_name,
-        "expires": row.expires_at,
-        "stage": row.stage,
-        "digest": show_digest(row.digest),
-        "rows": payload.rows(shown),
-    }

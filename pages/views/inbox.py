@@ -10,10 +10,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from approvals import lists
+from approvals import lists, saved_views
 from core import ids
 from pages import flash
-from pages.queue import Choice, queue
+from pages.choice import Choice
+from pages.queue import queue
 from pages.views.problems import told
 from pages.visitor import Visitor, choose, signed_in
 
@@ -22,8 +23,14 @@ from pages.visitor import Visitor, choose, signed_in
 @signed_in
 @told
 def inbox(request: HttpRequest, visitor: Visitor) -> HttpResponse:
-    """What waits, and beside it how to begin."""
-    listed = queue(visitor, Choice.of(request.GET))
+    """What waits, or ended, and beside it how to begin; without anything said, the visitor's default view."""
+    choice = Choice.of(request.GET)
+    if any(value == "" for _, values in request.GET.lists() for value in values):
+        if not choice.wrong:  # a form sends its empty fields, too: the address is told without them
+            return HttpResponseRedirect(choice.url("inbox"))
+    elif not request.GET and (default := saved_views.default_of(person=visitor.person)):
+        return HttpResponseRedirect(Choice.saved(default).url("inbox"))
+    listed = queue(visitor, choice)
     context = {
         "shell": visitor.shell,
         "now": timezone.now(),
@@ -43,6 +50,7 @@ def queue_fragment(request: HttpRequest, visitor: Visitor) -> HttpResponse:
     open_id = request.GET.get("open", "")
     listed = queue(visitor, Choice.of(request.GET), open_id=open_id)
     context = {
+        "shell": visitor.shell,
         "now": timezone.now(),
         "queue": listed,
         "page_title": listed.page_title,

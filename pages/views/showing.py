@@ -21,8 +21,9 @@ from core import ids
 from core.problems import FieldError, Problem, not_found
 from pages import flash
 from pages.aside import aside
+from pages.choice import Choice
 from pages.detail import Detail, decode, detail
-from pages.queue import Choice, queue
+from pages.queue import queue
 from pages.standing import members_of, names_by_role, roles_of, standing
 from pages.visitor import Visitor, whichever
 from people import factors
