@@ -4,7 +4,7 @@
     .venv/bin/python -m benchmarks all --json figures.json
 
 Names: submit, roundtrip, waiters, streams, expiry, escalations, steps, client, callbacks, hanging, permits,
-consume, kill, export, verify, sequence, slack, schedules, memory, cold_start.  `--quick` does next to nothing, to
+consume, kill, export, verify, sequence, slack, schedules, pages, memory, cold_start.  `--quick` does next to nothing, to
 see that all of it works.
 """
 
@@ -24,6 +24,7 @@ from benchmarks import (
     kill,
     log,
     machine,
+    pages,
     permits,
     rest,
     roundtrip,
@@ -60,6 +61,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "sequence": sequencing.measure,
     "slack": slack.measure,
     "schedules": schedules.measure,
+    "pages": pages.measure,
 }
 
 QUICK: dict[str, Benchmark] = {
@@ -87,6 +89,7 @@ QUICK: dict[str, Benchmark] = {
     ),
     "slack": lambda product: slack.measure(product, slack.Scale(presses=5, decided=2, burst=4)),
     "schedules": lambda product: schedules.measure(product, schedules.Scale(500, 1)),
+    "pages": lambda product: pages.measure(product, pages.Scale(50, 200, 20, 40, 2, 1)),
 }
 
 

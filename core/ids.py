@@ -47,6 +47,7 @@ PREFIXES: Final[Mapping[str, str]] = MappingProxyType(
         "sla": "Slack installation",
         "slu": "Slack user of a person",
         "psh": "push subscription",
+        "viw": "saved view of the inbox",
         "oth": "channel that only tells",
         "pgr": "pager",
         "drl": "drill",

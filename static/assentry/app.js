@@ -1,9 +1,10 @@
-// Live queue, running clocks, keys. All of it is comfort: without this file every page still works,
-// by reloading. Nothing here decides anything; forms do, and only when somebody presses their button.
+// Running clocks, the live stream, forms; keys.js and queue.js build upon it. All of it is comfort: without
+// these files every page still works, by reloading. Nothing here decides anything; forms do, and only when
+// somebody presses their button.
 
 const body = document.body;
-const find = (selector, root = document) => root.querySelector(selector);
-const findAll = (selector, root = document) => [...root.querySelectorAll(selector)];
+export const find = (selector, root = document) => root.querySelector(selector);
+export const findAll = (selector, root = document) => [...root.querySelectorAll(selector)];
 
 // -- telling, without moving anything --------------------------------------------------------------
 
@@ -11,7 +12,7 @@ const toast = find("#toast");
 let toastEnds = 0;
 
 /** Say something politely; the text also shows for a while, over the page and never in its flow. */
-function say(text, { show = false } = {}) {
+export function say(text, { show = false } = {}) {
   const told = find("#announce");
   if (told) told.textContent = text;
   if (!show || !toast) return;
@@ -44,7 +45,7 @@ function write(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-function tick() {
+export function tick() {
   const now = Date.now() + skew;
   for (const node of findAll("time[data-ends]")) {
     const seconds = (Date.parse(node.dateTime) - now) / 1000;
@@ -53,7 +54,7 @@ function tick() {
   }
 }
 
-function localTimes(root = document) {
+export function localTimes(root = document) {
   for (const node of findAll("time[data-at]", root)) {
     const at = new Date(node.dateTime);
     const today = at.toDateString() === new Date().toDateString();
@@ -73,7 +74,7 @@ let refreshing = 0;
 let retry = 0;
 let changedAt = -Infinity;
 
-function state(on, text) {
+export function state(on, text) {
   if (!live) return;
   live.hidden = false;
   live.dataset.state = on ? "on" : "off";
@@ -137,41 +138,31 @@ addEventListener("pageshow", (event) => {
   connect();
 });
 
-function snapshot() {
-  return {
-    items: new Map(findAll("[data-item]", queue || body).map((node) => [node.dataset.item, node])),
+let before = {};
+
+document.addEventListener("htmx:before:swap", () => {
+  before = {
     version: request && find("[data-version]", request)?.dataset.version,
     focused: document.activeElement,
   };
-}
-
-let before = snapshot();
-
-document.addEventListener("htmx:before:swap", () => { before = snapshot(); });
+});
 
 document.addEventListener("htmx:after:swap", (event) => {
   tick();
   localTimes();
-  if (event.target === queue) queueChanged();
   if (event.target === request) requestChanged();
 });
 
-document.addEventListener("htmx:response:error", (event) => {
-  if (event.detail.ctx.response?.status !== 401) return;
+/** The session ended: what is shown stays, and nothing is asked for any more. */
+export function signedOut() {
   disconnect();
   state(false, "Signed out");
   say("You are signed out. Reload the page to sign in again.", { show: true });
-});
-
-function queueChanged() {
-  const title = find("[data-page-title]", queue);
-  if (title && !request?.dataset.id) document.title = title.dataset.pageTitle;
-  const arrived = findAll("[data-item]", queue).filter((node) => !before.items.has(node.dataset.item));
-  if (!arrived.length) return;
-  for (const node of arrived) node.classList.add("arrived");
-  const first = find(".name", arrived[0])?.textContent.trim();
-  say(arrived.length === 1 ? `New request: ${first}` : `${arrived.length} new requests`);
 }
+
+document.addEventListener("htmx:response:error", (event) => {
+  if (event.detail.ctx.response?.status === 401) signedOut();
+});
 
 function requestChanged() {
   const shown = find("[data-version]", request);
@@ -201,7 +192,7 @@ document.addEventListener("submit", (event) => {
   form.dataset.sent = "1";
 }, true);
 
-// -- keys -------------------------------------------------------------------------------------------
+// -- the rest ---------------------------------------------------------------------------------------
 
 const help = find("#keys");
 const keysBox = find("#keys-on");
@@ -263,6 +254,9 @@ if (keysBox) {
   keysBox.addEventListener("change", () => {
     try { localStorage.setItem(KEYS_OFF, keysBox.checked ? "0" : "1"); } catch { /* stays as it was */ }
   });
+for (const select of findAll("select[data-submits]")) {
+  select.addEventListener("change", () => select.form.requestSubmit());
+  find("button", select.form).hidden = true;
 }
 
 tick();

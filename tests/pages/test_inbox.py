@@ -31,11 +31,11 @@ def test_the_list_says_what_waits_for_whom_and_how_urgent(office: Office) -> Non
     assert page.title == "(2) Inbox · Assentry"
     texts = [" ".join(node.text.split()) for node in page.tree.all("li", class_="item")]
     assert re.fullmatch(
-        r"Pay money.* (59 min|1 h) critical risk · mail-bot asks Reviewers · 0 of 1 given",
+        r"Choose Pay money Pay money.* (59 min|1 h) critical risk · mail-bot asks Reviewers · 0 of 1 given",
         texts[0],
     )
     assert re.fullmatch(
-        r"Send a mail.* (7 h 59 min|8 h) medium risk · mail-bot asks Reviewers · 0 of 1 given",
+        r"Choose Send a mail Send a mail.* (7 h 59 min|8 h) medium risk · mail-bot asks Reviewers · 0 of 1 given",
         texts[1],
     )
 
@@ -100,7 +100,7 @@ def test_the_fragment_is_the_list_and_needs_a_session(office: Office) -> None:
     request_id = office.ask()
     browser = office.browser(office.rita)
     page = browser.get("/")
-    fragment = page.tree.one("section", id="queue").attributes["data-hx-get"]
+    fragment = page.tree.one("section", id="queue").attributes["data-fragment"]
     found = browser.get(fragment)
     assert listed(found) == [request_id]
     assert not found.tree.all("html")
@@ -114,6 +114,7 @@ def test_somebody_in_two_workspaces_changes_between_them(office: Office) -> None
     here, there = office.ask(), other.ask()
     browser = office.browser(office.rita)
     assert not browser.get("/").tree.all("button", name="workspace")
+    assert not browser.get("/").tree.all("select", id="workspace")
     browser = office.browser(office.vera)
     page = browser.get("/")
     for wanted, expected in ((office, {here}), (other, set()), (office, {here})):
@@ -125,6 +126,7 @@ def test_somebody_in_two_workspaces_changes_between_them(office: Office) -> None
             page.tree.one("button", aria_current="true").attributes["value"]
             == wanted.workspace.slug
         )
+        assert page.tree.one("select", id="workspace").one("option", selected="").attributes["value"] == wanted.workspace.slug
     assert browser.get(f"/requests/{there}").status == 404
     browser.submit(page.form("/workspace"), workspace=Office(office.server).workspace.slug)
     assert set(listed(browser.get("/?view=all"))) == {here}
@@ -139,3 +141,4 @@ def test_a_link_into_ones_other_workspace_opens_there(office: Office) -> None:
     page = browser.get(f"/requests/{request_id}")
     assert page.status == 200
     assert page.tree.one("button", aria_current="true").attributes["value"] == office.workspace.slug
+    assert page.tree.one("select", id="workspace").one("option", selected="").attributes["value"] == office.workspace.slug

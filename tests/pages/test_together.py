@@ -1,0 +1,128 @@
+"""Several chosen in the list: decided where that is allowed, looked into, followed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from approvals.models import Request, Watch
+from core import ids
+from tests.pages.browser import Browser, Node, Page
+from tests.pages.office import Office, stored, votes
+
+
+def choose(browser: Browser, do: str, *chosen: str, back: str = "/?view=all") -> Page:
+    form = browser.get(back).tree.one("form", id="chosen")
+    return send(browser, form, [*(("chosen", one) for one in chosen), ("do", do)])
+
+
+def send(browser: Browser, form: Node, typed: list[tuple[str, str]]) -> Page:
+    data: Any = [
+        (field.attributes["name"], field.attributes.get("value", ""))
+        for field in form.all("input", type="hidden")
+    ]
+    return browser.post(form.attributes["action"], data + typed)
+
+
+def test_the_list_offers_each_that_waits(office: Office) -> None:
+    asked = office.ask()
+    page = office.browser(office.rita).get("/")
+    [box] = page.tree.all("input", name="chosen")
+    assert (box.attributes["value"], box.attributes["form"]) == (asked, "chosen")
+    assert " ".join(page.tree.one("label", class_="pick").text.split()) == "Choose Send a mail"
+
+
+def test_those_that_are_alike_are_decided_each_on_what_stood_there(office: Office) -> None:
+    mails = [office.ask(payload={"to": f"{n}@example.com"}) for n in range(3)]
+    notes = [office.ask("note.say", {"text": str(n)}) for n in range(2)]
+    pay, own, over = office.ask("money.pay", {"n": 1}), office.ask("table.drop"), office.ask()
+    office.server.call(
+        "POST",
+        f"/requests/{over}/cancel",
+        json={},
+        headers={"Authorization": f"Bearer {office.key.token}"},
+    )
+    unseen = Office(office.server).ask()
+    rita = office.browser(office.rita)
+    page = choose(rita, "together", *mails, *notes, pay, over, own, unseen)
+    assert page.answer.url.startswith(f"{office.server.url}/together?chosen={mails[0]}&chosen=")
+    assert [form.attributes["id"] for form in page.tree.all("form", action="/together")] == [
+        "together-1",
+        "together-2",
+    ]
+    reasons = {
+        one.one("a").attributes["href"]: one.one("span", class_="under").text
+        for one in page.tree.one("ul", class_="rows").all("li")
+    }
+    assert reasons == {
+        f"/requests/{pay}": "It carries critical risk: look at it by itself.",
+        f"/requests/{over}": "It has ended: cancelled.",
+    }
+    assert "2 more are not there for you." in page.main
+    form = page.tree.one("form", id="together-1")
+    digests = [code.text for code in form.all("code")]
+    assert len(digests) == len(mails)
+    assert all(one.startswith("sha256:") for one in digests)
+    page = send(rita, form, [("chosen", mails[0]), ("chosen", mails[2]), ("verdict", "approve")])
+    assert "You approved 2 of 2." in page.main
+    assert [stored(one).status for one in mails] == ["approved", "pending", "approved"]
+    form = page.tree.one("form", id="together-2")
+    page = send(rita, form, [*(("chosen", one) for one in notes), ("verdict", "approve")])
+    assert "You approved 0 of 2." in page.main
+    form = page.tree.one("form", id="together-2")
+    typed = [*(("chosen", one) for one in notes), ("verdict", "approve"), ("comment", "Read both.")]
+    assert "You approved 2 of 2." in send(rita, form, typed).main
+    assert [votes(one) for one in notes] == [[("approve", "Read both.")]] * 2
+
+
+def test_a_form_never_decides_what_is_not_alike_or_has_changed(office: Office) -> None:
+    mail, note = office.ask(), office.ask("note.say", {"text": "x"})
+    rita = office.browser(office.rita)
+    page = choose(rita, "together", mail, note)
+    first, second = (page.tree.one("form", id=f"together-{n}") for n in (1, 2))
+    mixed = [(i.attributes["name"], i.attributes["value"]) for i in second.all("input", type="hidden")]
+    both = [("chosen", mail), ("chosen", note), ("verdict", "approve"), ("comment", "x")]
+    answer = send(rita, first, [*mixed, *both])
+    assert answer.status == 422
+    assert "another rule asked for it. Nothing was decided." in answer.main
+    office.server.call(
+        "POST",
+        f"/requests/{mail}/revise",
+        json={"payload": {"to": "mallory@example.com"}},
+        headers={"Authorization": f"Bearer {office.key.token}"},
+    )
+    page = send(rita, first, [("chosen", mail), ("verdict", "approve")])
+    assert "You approved 0 of 1. The payload is not the one you looked at" in page.main
+    assert [stored(one).status for one in (mail, note)] == ["pending", "pending"]
+
+
+def test_several_are_looked_into_and_followed(office: Office) -> None:
+    asked = [office.ask(), office.ask()]
+    own = office.ask("table.drop")
+    rita, olga = office.browser(office.rita), office.browser(office.olga)
+    page = choose(rita, "claim", *asked, back="/?view=all&q=mail")
+    assert page.answer.url == f"{office.server.url}/?view=all&q=mail"
+    assert "You look into 2 of 2." in page.main
+    assert {stored(one).claimed_by_id for one in asked} == {office.rita.id}
+    page = choose(olga, "claim", asked[0], own)
+    assert "You look into 0 of 2. Somebody else looks into it" in page.main
+    page = choose(olga, "watch", asked[0], own)
+    assert "You follow 2 of 2." in page.main
+    watched = Watch.objects.filter(person_id=office.olga.id).values_list("request_id", flat=True)
+    assert set(watched) == {ids.decode("req", one) for one in (asked[0], own)}
+    assert Request.objects.filter(status="pending").count() >= len(asked)
+
+
+def test_nothing_chosen_too_many_and_a_way_out_of_here(office: Office) -> None:
+    asked = office.ask()
+    rita = office.browser(office.rita)
+    assert "Choose requests in the list first." in choose(rita, "watch").main
+    many = [ids.encode("req", ids.uuid7()) for _ in range(51)]
+    assert "Choose at most 50 at once. Nothing was done." in choose(rita, "watch", *many).main
+    form = rita.get("/?view=all").tree.one("form", id="chosen")
+    token = form.one("input", name="csrfmiddlewaretoken").attributes["value"]
+    for place in ("https://evil.example/", "//evil.example", "javascript:alert(1)", ""):
+        sent = {"csrfmiddlewaretoken": token, "back": place, "chosen": asked, "do": "watch"}
+        answer = rita.post("/chosen", sent, allow_redirects=False)
+        assert (answer.status, answer.answer.headers["Location"]) == (303, "/")
+    sent = {"csrfmiddlewaretoken": token, "back": "/", "chosen": "req_nonsense", "do": "claim"}
+    assert rita.post("/chosen", sent).status == 404
