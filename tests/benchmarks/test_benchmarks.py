@@ -25,7 +25,7 @@ def test_each_benchmark_runs_and_returns_its_shape(product, name):
     assert result.rows
     # What a process grew by may be nothing at this scale; everything else takes or does something.
     assert all(
-        (row.figure > 0 and row.unit in {"/s", "ms", "s", "MiB"}) or row.unit == "KiB"
+        (row.figure > 0 and row.unit in {"/s", "ms", "s", "MiB", "kB"}) or row.unit == "KiB"
         for row in result.rows
     )
     assert any(row.limit for row in result.rows), "a figure stands beside a limit of the same run"

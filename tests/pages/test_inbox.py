@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 
+from benchmarks.pages import first_load
 from people.services import create_person
 from tests.factories import ACTOR
 from tests.pages.browser import Page
@@ -142,3 +143,17 @@ def test_a_link_into_ones_other_workspace_opens_there(office: Office) -> None:
     assert page.status == 200
     assert page.tree.one("button", aria_current="true").attributes["value"] == office.workspace.slug
     assert page.tree.one("select", id="workspace").one("option", selected="").attributes["value"] == office.workspace.slug
+
+
+def test_a_first_visit_loads_little(office: Office) -> None:
+    for _ in range(60):  # a full list, and more
+        office.ask()
+    browser = office.browser(office.rita)
+    page = browser.get("/?view=all")
+    assert len(listed(page)) == 50
+    loaded = first_load(
+        page.answer.content, lambda path: browser.http.get(browser.url + path, timeout=30).content
+    )
+    assert {path.rsplit("/", 1)[-1] for path in loaded} >= {"app.css", "app.js", "htmx.min.js"}
+    assert min(loaded.values()) > 100
+    assert sum(loaded.values()) < 150_000
