@@ -113,7 +113,9 @@ def _prepare(product: Product) -> Callable[[int, int, int], Filling]:
     waiting, decided = run(_two(product))
     with psycopg.connect(product.superuser_url()) as conn:
         known: dict[str, Any] = dict(
-            conn.execute("SELECT name, id FROM people_role WHERE name IN ('rare', 'other')").fetchall()
+            conn.execute(
+                "SELECT name, id FROM people_role WHERE name IN ('rare', 'other')"
+            ).fetchall()
         )
     return lambda first, last, pending: Filling(
         first,

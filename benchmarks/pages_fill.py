@@ -23,14 +23,12 @@ _ID: Final = "('0190{kind:04x}0000' || '7000' || '8000' || lpad(to_hex(n), 12, '
 LAST_ID: Final = UUID("01900010-ffff-7fff-8fff-ffffffffffff")
 _KINDS: Final = {"request": 0x10, "revision": 0x11, "stage": 0x12, "decision": 0x13}
 _AT: Final = "now() - interval '90 days' * (1 - n / %(of)s::float8)"
-_AGENT: Final = "(%(agents)s::uuid[])[1 + (n * 7919) %% array_length(%(agents)s::uuid[], 1)]"
+_AGENT: Final = "(%(agents)s::uuid[])[1 + (n %% 1000 * 7919) %% array_length(%(agents)s::uuid[], 1)]"
 _ROLES: Final = (
     "CASE WHEN n %% %(rare)s = 7 THEN ARRAY[%(rare_role)s::uuid] "
     "WHEN n %% %(others)s = 0 THEN ARRAY[%(other_role)s::uuid] ELSE {usual} END"
 )
-_WORDS: Final = (
-    "(ARRAY['invoice','refund','record','address','parcel','contract','picture','price'])[1 + n %% 8]"
-)
+_WORDS: Final = "(ARRAY['invoice','refund','record','address','parcel','contract','picture','price'])[1 + n %% 8]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,9 @@ class Filling:
 def fill(url: str, filling: Filling) -> None:
     """Add the rows, and let the server look at its tables as it would have by then."""
     with psycopg.connect(url, autocommit=True) as conn:
-        conn.execute("SET session_replication_role = replica")  # keys were checked when they were written
+        conn.execute(
+            "SET session_replication_role = replica"
+        )  # keys were checked when they were written
         agents = _agents(conn, filling.waiting)
         split = filling.last - filling.pending
         if filling.first <= split:
@@ -136,7 +136,9 @@ def _changes(kind: str, *, ended: bool) -> dict[str, str]:
         "idempotency_key": "NULL",
         "idempotency_digest": "NULL",
         "created_at": _AT,
-        "expires_at": f"{_AT} + interval '1 day'" if ended else "now() + interval '1 day' * (1 + n %% 7)",
+        "expires_at": f"{_AT} + interval '1 day'"
+        if ended
+        else "now() + interval '1 day' * (1 + n %% 7)",
         "ended_at": f"{_AT} + interval '5 minutes'" if ended else "NULL",
         **(
             {

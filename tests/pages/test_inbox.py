@@ -128,6 +128,9 @@ def test_somebody_in_two_workspaces_changes_between_them(office: Office) -> None
             == wanted.workspace.slug
         )
         assert page.tree.one("select", id="workspace").one("option", selected="").attributes["value"] == wanted.workspace.slug
+            page.tree.one("select", id="workspace").one("option", selected="").attributes["value"]
+            == wanted.workspace.slug
+        )
     assert browser.get(f"/requests/{there}").status == 404
     browser.submit(page.form("/workspace"), workspace=Office(office.server).workspace.slug)
     assert set(listed(browser.get("/?view=all"))) == {here}
@@ -143,6 +146,10 @@ def test_a_link_into_ones_other_workspace_opens_there(office: Office) -> None:
     assert page.status == 200
     assert page.tree.one("button", aria_current="true").attributes["value"] == office.workspace.slug
     assert page.tree.one("select", id="workspace").one("option", selected="").attributes["value"] == office.workspace.slug
+    assert (
+        page.tree.one("select", id="workspace").one("option", selected="").attributes["value"]
+        == office.workspace.slug
+    )
 
 
 def test_a_first_visit_loads_little(office: Office) -> None:

@@ -65,8 +65,12 @@ def test_a_new_request_is_seen_within_a_second_and_moves_nothing(
     assert browser.run("document.querySelector('#news span').textContent") == "1 new: Pay money"
     assert browser.run(ROWS) == ["Send a mail"] * 3
     assert browser.run("document.querySelector('#queue-tabs .num').textContent") == "4"
-    office.ask(payload={"to": "last"}, expires_in="2d")  # it belongs below: there it may stand at once
-    browser.until(f"{ROWS}.length === 4 || document.querySelector('#news span').textContent[0] === '2'")
+    office.ask(
+        payload={"to": "last"}, expires_in="2d"
+    )  # it belongs below: there it may stand at once
+    browser.until(
+        f"{ROWS}.length === 4 || document.querySelector('#news span').textContent[0] === '2'"
+    )
     assert browser.run("window.shifts") == []
     browser.press("n")
     browser.until(f"{ROWS}.length === 5 && document.querySelector('#news').hidden")
@@ -139,9 +143,7 @@ def test_single_keys_can_be_switched_off(browser: Tab, office: Office) -> None:
     assert browser.run("document.activeElement.closest('[data-item]') !== null")
 
 
-def test_an_ended_session_and_a_dead_network_are_said_calmly(
-    browser: Tab, office: Office
-) -> None:
+def test_an_ended_session_and_a_dead_network_are_said_calmly(browser: Tab, office: Office) -> None:
     office.ask()
     open_inbox(browser, office, office.rita)
     offline = {"offline": True, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}

@@ -82,7 +82,10 @@ def test_what_is_refused_says_why_and_saves_nothing(office: Office) -> None:
         assert save(rita, "/?view=all&q=three", name).status == 422
     page = rita.get("/?view=all&q=three")
     form = page.form("/views")
-    for query, said in (("view=all&nonsense=1", "“nonsense” is no filter"), ("view=x", "view is one of")):
+    for query, said in (
+        ("view=all&nonsense=1", "“nonsense” is no filter"),
+        ("view=x", "view is one of"),
+    ):
         answer = rita.submit(form, name="Three", query=query)
         assert answer.status == 422
         assert said in answer.main

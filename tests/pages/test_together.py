@@ -79,7 +79,9 @@ def test_a_form_never_decides_what_is_not_alike_or_has_changed(office: Office) -
     rita = office.browser(office.rita)
     page = choose(rita, "together", mail, note)
     first, second = (page.tree.one("form", id=f"together-{n}") for n in (1, 2))
-    mixed = [(i.attributes["name"], i.attributes["value"]) for i in second.all("input", type="hidden")]
+    mixed = [
+        (i.attributes["name"], i.attributes["value"]) for i in second.all("input", type="hidden")
+    ]
     both = [("chosen", mail), ("chosen", note), ("verdict", "approve"), ("comment", "x")]
     answer = send(rita, first, [*mixed, *both])
     assert answer.status == 422
