@@ -23,7 +23,9 @@ _ID: Final = "('0190{kind:04x}0000' || '7000' || '8000' || lpad(to_hex(n), 12, '
 LAST_ID: Final = UUID("01900010-ffff-7fff-8fff-ffffffffffff")
 _KINDS: Final = {"request": 0x10, "revision": 0x11, "stage": 0x12, "decision": 0x13}
 _AT: Final = "now() - interval '90 days' * (1 - n / %(of)s::float8)"
-_AGENT: Final = "(%(agents)s::uuid[])[1 + (n %% 1000 * 7919) %% array_length(%(agents)s::uuid[], 1)]"
+_AGENT: Final = (
+    "(%(agents)s::uuid[])[1 + (n %% 1000 * 7919) %% array_length(%(agents)s::uuid[], 1)]"
+)
 _ROLES: Final = (
     "CASE WHEN n %% %(rare)s = 7 THEN ARRAY[%(rare_role)s::uuid] "
     "WHEN n %% %(others)s = 0 THEN ARRAY[%(other_role)s::uuid] ELSE {usual} END"

@@ -119,6 +119,7 @@ function leave(row) {
     const mark = document.createElement("span");
     mark.className = "when";
     mark.textContent = "gone";
+    mark.style.minWidth = `${time.offsetWidth}px`; // the title beside it keeps its width
     time.replaceWith(mark);
   }
   return 1;

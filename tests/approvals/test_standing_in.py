@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from approvals import handling, lists
+from approvals import handling, inbox
 from approvals.ballot import lock_ballot
 from approvals.ends import EXPIRE
 from approvals.turning import turn_due
@@ -62,7 +62,7 @@ def person(world, name):
 
 
 def mine(world, name):
-    return [row.id for row in lists.inbox(reader=world.reader(name), view="mine").items]
+    return [row.id for row in inbox.find(reader=world.reader(name), view="mine").items]
 
 
 def standing(request):
@@ -84,7 +84,7 @@ def test_who_stands_in_sees_it_and_decides_and_it_says_so(world):
     world.away("ana", "ben")
     assert world.seen("ben", request)["id"] == request["id"]
     assert mine(world, "ben") == [uuid_of(request)]
-    assert lists.count_inbox(reader=world.reader("ben")) == {
+    assert inbox.count(reader=world.reader("ben")) == {
         "mine": 1,
         "roles": 1,
         "watching": 0,
@@ -138,7 +138,7 @@ def test_nobody_fills_the_seat_of_another_workspace(world):
     other.away("ana", "ben")
     request = world.submit()
     stranger = other.reader("ben")
-    assert lists.inbox(reader=stranger, view="all").items == []
+    assert inbox.find(reader=stranger, view="all").items == []
     with pool().connection() as conn, pytest.raises(Problem) as caught, conn.transaction():
         lock_ballot(conn, stranger, uuid_of(request))
     assert caught.value.status == 404

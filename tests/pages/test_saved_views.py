@@ -18,11 +18,11 @@ def save(browser: Browser, address: str, name: str) -> Page:
     return browser.submit(page.form("/views"), name=name)
 
 
-def press(browser: Browser, view: str, do: str, **typed: str) -> Page:
+def press(browser: Browser, view: str, do: str, name: str = "") -> Page:
     page = browser.get("/views")
     forms = page.tree.one("li", id=f"view-{_id(page, view)}").all("form")
     form = next(one for one in forms if one.all("button", value=do) or one.all("input", value=do))
-    return browser.submit(form, do=do, **typed)
+    return browser.submit(form, do=do, name=name)
 
 
 def _id(page: Page, name: str) -> str:

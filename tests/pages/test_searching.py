@@ -24,10 +24,10 @@ def found(browser: Browser, **said: Any) -> list[str]:
     return listed(page)
 
 
-def decide(browser: Browser, request_id: str, verdict: str, **typed: str) -> None:
+def decide(browser: Browser, request_id: str, verdict: str, comment: str = "") -> None:
     page = browser.get(f"/requests/{request_id}")
     form = page.form(f"/requests/{request_id}/decide", verdict=verdict)
-    assert browser.submit(form, **typed).status == 200
+    assert browser.submit(form, comment=comment).status == 200
 
 
 @pytest.fixture
