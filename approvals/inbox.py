@@ -95,6 +95,11 @@ SELECT {ROLES_OF_PERSON},
        ARRAY(SELECT id FROM agents_agent WHERE workspace_id = %(workspace)s AND owner_id = %(person)s)
 """
 
+#: How many of the last ended are looked at by their order; fewer where words have to be made of each.
+_LOOKED_AT: Final = 20_000
+_LOOKED_AT_WORDS: Final = 4_000
+
+_WORKSPACE: Final = "r.workspace_id = %(workspace)s"
 _FROM: Final = "approvals_request r JOIN agents_agent agent ON agent.id = r.agent_id"
 
 
@@ -127,16 +132,18 @@ def find(
     place = paging.decode(cursor, order, len(sorting.columns)) if cursor is not None else None
     backwards = place is not None and place.backwards
     with looking() as conn:
-        where, values = _where(conn, reader, view, chosen)
+        where, rest, values = _where(conn, reader, view, chosen)
         if place is not None:
             values |= sorting.values(place)
             where += f" AND {sorting.beyond(backwards=backwards)}"
-        found = conn.execute(
-            f"SELECT {', '.join(sorting.columns)} FROM {_FROM} WHERE {where} "
-            f"ORDER BY {sorting.order_by(backwards=backwards)} LIMIT %(limit)s",
-            values | {"limit": limit + 1},
-            prepare=False,  # there are many ways to narrow: none of them pushes a hot statement out
-        ).fetchall()
+        values["limit"] = limit + 1
+        ordered = sorting.order_by(backwards=backwards)
+        found = []
+        for statement in _statements(sorting.columns, where, rest, ordered, chosen):
+            # There are many ways to narrow: none of them pushes a hot statement out.
+            found = conn.execute(statement, values, prepare=False).fetchall()
+            if len(found) > limit:
+                break
     made = paging.page([(key_of(row), row[-1]) for row in found], limit, order, place)
     return Page(_rows(made.items, chosen), made.next, made.previous)
 
@@ -192,24 +199,56 @@ def _checked(view: str, order: str, chosen: Filters) -> str:
     return order
 
 
+def _statements(
+    columns: Sequence[str], where: str, rest: str, ordered: str, chosen: Filters
+) -> list[str]:
+    """One after the other, until one fills a page.
+
+    How many rows a word begins cannot be estimated, and a wrong guess reads all there are.  So past ones are
+    first looked for among the last ended, by their order; where these are too few, what is looked for is rare,
+    and is found by its own index, which the second statement leaves as the only way: it sorts by no index's order.
+    """
+    listed = ", ".join(columns)
+    if not chosen.past or chosen.names_request:
+        return [
+            f"SELECT {listed} FROM {_FROM} WHERE {where} AND {rest} ORDER BY {ordered} LIMIT %(limit)s"
+        ]
+    most = _LOOKED_AT_WORDS if chosen.words or chosen.action else _LOOKED_AT
+    last = f"(SELECT * FROM approvals_request r WHERE {where} ORDER BY {ordered} LIMIT {most})"
+    unordered = ordered.replace("_at ", "_at + interval '0' ")
+    return [
+        (
+            f"SELECT {listed} FROM {last} AS r JOIN agents_agent agent ON agent.id = r.agent_id "
+            f"WHERE {rest} ORDER BY {ordered} LIMIT %(limit)s"
+        ),
+        f"SELECT {listed} FROM {_FROM} WHERE {where} AND {rest} ORDER BY {unordered} LIMIT %(limit)s",
+    ]
+
+
 def _where(
     conn: Connection[Any], reader: Reader, view: str, chosen: Filters
-) -> tuple[str, dict[str, Any]]:
+) -> tuple[str, str, dict[str, Any]]:
+    """Which rows by their state alone, which of them, and the parameters."""
     means = filters.meant(conn, reader.workspace_id, chosen)
     narrowed, values = filters.condition(chosen, means, reader.person_id)
     values |= reader.values()
     if chosen.names_request:
         views = f"CASE WHEN r.status = 'pending' THEN {VIEWS[view]} ELSE {PAST_VIEWS[view]} END"
-        return _joined(MAY_SEE, views, narrowed), values
+        return _WORKSPACE, _joined(MAY_SEE, views, narrowed), values
     if not chosen.past:
-        return _joined("r.status = 'pending'", MAY_SEE, VIEWS[view], narrowed), values
-    states = ["r.status <> 'pending'", *_outcomes(chosen, values)]
+        return (
+            _joined(_WORKSPACE, "r.status = 'pending'"),
+            _joined(MAY_SEE, VIEWS[view], narrowed),
+            values,
+        )
+    states = _joined(_WORKSPACE, "r.status <> 'pending'", *_outcomes(chosen, values))
+    rest = [MAY_SEE, PAST_VIEWS[view], narrowed]
     if not reader.sees_all:
         found = conn.execute(_SIGHT_OF, reader.values()).fetchone()
         assert found is not None  # noqa: S101  # a SELECT without FROM always answers
         values |= {"held": found[0], "owned": found[1]}
-        states.append(_IN_SIGHT)
-    return _joined(*states, MAY_SEE, PAST_VIEWS[view], narrowed), values
+        rest.insert(0, _IN_SIGHT)
+    return states, _joined(*rest), values
 
 
 def _outcomes(chosen: Filters, values: dict[str, Any]) -> list[str]:
@@ -223,7 +262,7 @@ def _outcomes(chosen: Filters, values: dict[str, Any]) -> list[str]:
 
 
 def _joined(*conditions: str) -> str:
-    return " AND ".join(["r.workspace_id = %(workspace)s", *(f"({one})" for one in conditions)])
+    return " AND ".join(f"({one})" for one in conditions)
 
 
 def _rows(found: Sequence[UUID], chosen: Filters) -> list[Row]:
