@@ -133,8 +133,8 @@ from api.schedule_messages import (
     ScheduleList,
     SwapBody,
 )
-from api.workspace_messages import WorkspacePatch, WorkspaceShown
 from api.view_messages import SavedViewBody, SavedViewList, SavedViewPatch, SavedViewShown
+from api.workspace_messages import WorkspacePatch, WorkspaceShown
 from approvals.consuming import Consumed
 from approvals.permits import Issued
 from approvals.results import ToolResult

@@ -32,9 +32,9 @@ class SavedViewPatch(Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
     name: _Name | None = None
     query: _Query | None = None
     default: bool | None = None
-    position: Annotated[
-        int | None, Meta(ge=0, le=1000, description="Its place among them, from 0")
-    ] = None
+    position: (
+        Annotated[int, Meta(ge=0, le=1000, description="Its place among them, from 0")] | None
+    ) = None
 
 
 class SavedViewShown(Struct, frozen=True, kw_only=True):

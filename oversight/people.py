@@ -11,8 +11,8 @@ from typing import Final, Literal, cast, get_args
 from uuid import UUID
 
 from agents.models import Agent
+from approvals import inbox
 from approvals.access import Reader
-from approvals.lists import count_inbox
 from audit.actor import Actor
 from core.db import pool
 from core.paging import DEFAULT_LIMIT, Page
@@ -168,7 +168,7 @@ def hanging(*, reader: Reader, found: Standing) -> Hanging:
     ]
     return Hanging(
         agents=tuple(agents.exclude(state=Agent.State.RETIRED).order_by("name")),
-        waiting=count_inbox(reader=theirs)["mine"] if entry.acts else 0,
+        waiting=inbox.count(reader=theirs)["mine"] if entry.acts else 0,
         alone_in=tuple(alone),
     )
 

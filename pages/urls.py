@@ -43,8 +43,8 @@ from pages.views import (
     sso,
     stopping,
     teamwork,
-    workspace,
     together,
+    workspace,
 )
 
 urlpatterns = [

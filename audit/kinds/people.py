@@ -168,6 +168,8 @@ class IdentityUnlinked(Data, frozen=True, kw_only=True):
     """No subject of a provider signs in as this person any more."""
 
     KIND = "identity.unlinked"
+
+
 class ViewSaved(Data, frozen=True, kw_only=True):
     """A person named a part of their inbox, or changed one; commits to ``said``, its name and filters."""
 

@@ -15,8 +15,6 @@ from pages import flash
 from pages.views import votes
 from pages.views.problems import told
 from pages.views.showing import SeeOther, locate
-from pages.visitor import CHANNEL, Visitor, signed_in
-from people.own_sessions import proves
 from pages.visitor import Visitor, signed_in
 
 
@@ -34,56 +32,12 @@ def alike_page(request: HttpRequest, visitor: Visitor, req_id: str) -> HttpRespo
     return SeeOther(reverse("alike", args=[req_id]))
 
 
-def _wrong(request: HttpRequest, chosen: Sequence[str], comment: str) -> str:
-    if not chosen:
-        return "Choose what you decide on."
-    if request.POST.get("verdict") not in ("approve", "reject"):
-        return "Approve or reject them."
-    if len(comment) > MAX_COMMENT:
-        return f"The comment is longer than {MAX_COMMENT:,} characters."
-    return ""
-
-
-def _uuid(text: str) -> UUID:
-    try:
-        return ids.decode("req", text)
-    except ids.BadId:
-        raise not_found() from None
-
-
-def _choice(request: HttpRequest, text: str, comment: str) -> Choice:
-    stage = request.POST.get(f"stage:{text}", "")
-    return choice(
-        verdict=request.POST.get("verdict", ""),
-        stage=int(stage) if stage.isascii() and stage.isdecimal() and len(stage) < 5 else -1,
-        payload_digest=request.POST.get(f"digest:{text}", ""),
-        comment=comment,
-        channel=CHANNEL,
-        assurance=proves(request),
-    )
-
-
-def _said(problem: Problem) -> str:
-    """What is wrong: each fault of the input, or the problem itself."""
-    return " ".join(dict.fromkeys(fault.detail for fault in problem.errors)) or problem.detail
-
-
-def _done(found: Sequence[bulk.Outcome], verdict: str) -> tuple[str, str]:
-    """What was counted, and why what was not."""
-    counted = sum(one.problem is None for one in found)
-    verb = "approved" if verdict == "approve" else "rejected"
-    said = f"You {verb} {counted} of {len(found)}."
-    why = dict.fromkeys(_said(one.problem) for one in found if one.problem is not None)
-    return ("quiet", f"{said} {' '.join(why)}".strip())
-
-
 def _page(
     request: HttpRequest, visitor: Visitor, row: Row, wrong: str, *, status: int
 ) -> HttpResponse:
     found = bulk.alike(reader=visitor.reader, row=row)
     context = {
         "shell": visitor.shell,
-        "here": "inbox",
         "now": timezone.now(),
         "action": row.action,
         "items": [votes.item(one) for one in found],

@@ -18,7 +18,7 @@ from core import ids
 from core.canonical import show_digest
 from core.problems import Problem, conflict
 from pages.answers import PasskeyAnswer, asked
-from pages.queue import Choice
+from pages.choice import Choice
 from pages.views.problems import told
 from pages.views.showing import Said, detail_of, locate
 from pages.visitor import Visitor, signed_in

@@ -26,9 +26,9 @@ from approvals.shown import row_digest
 from core.problems import Problem, conflict
 from notifications.viewing import viewed
 from pages import flash
+from pages.choice import Choice
 from pages.detail import OPENED_FIRST, decode
 from pages.forms import CancelForm, DecisionForm
-from pages.queue import Choice
 from pages.views.problems import told
 from pages.views.proving import prove, proven
 from pages.views.sessions import again

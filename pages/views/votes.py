@@ -20,8 +20,8 @@ from core.canonical import show_digest
 from core.problems import Problem, not_found
 from pages import flash
 from pages.forms import MAX_COMMENT
-from pages.views.requests import ASSURANCE
 from pages.visitor import CHANNEL, Visitor
+from people.own_sessions import proves
 
 
 def decide(request: HttpRequest, visitor: Visitor) -> tuple[str, int]:
@@ -85,7 +85,7 @@ def _choice(request: HttpRequest, text: str, comment: str) -> Choice:
         payload_digest=request.POST.get(f"digest:{text}", ""),
         comment=comment,
         channel=CHANNEL,
-        assurance=ASSURANCE,
+        assurance=proves(request),
     )
 
 

@@ -146,6 +146,8 @@ def _at(pattern: str) -> Callable[[House], str]:
 PAGES: Final[dict[str, Callable[[House], str]]] = {
     "inbox": _at("/"),
     "inbox:all": _at("/?view=all"),
+    "together": _at("/together?chosen={house.pending}"),
+    "views": _at("/views"),
     "request": _at("/requests/{house.pending}"),
     "request:ended": _at("/requests/{house.ended}"),
     "request:rejected": _at("/requests/{house.rejected}"),
@@ -234,6 +236,8 @@ NO_PAGES: Final = frozenset(
 POSTED: Final = frozenset(
     [
         "choose_workspace",
+        "chosen",
+        "view_change",
         "sign_out",
         "decide",
         "reveal",
