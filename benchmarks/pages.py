@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
+from uuid import UUID
 
 import psycopg
 
@@ -56,15 +57,16 @@ def measure(product: Product, scale: Scale | None = None) -> Result:
     like = _prepare(product)
     result = Result("pages", notes={"few": scale.few, "many": scale.many, "pending": scale.pending})
     fill(product.superuser_url(), like(1, scale.few, scale.pending))
-    few = run(_look(product, scale, scale.few))
+    asked = like(1, 1, 0).waiting
+    few = run(_look(product, scale, scale.few, asked))
     begun = time.perf_counter()
     _decide_all(product)
     fill(product.superuser_url(), like(scale.few + 1, scale.many, scale.pending))
     result.notes["fill_s"] = round(time.perf_counter() - begun, 1)
-    many = run(_look(product, scale, scale.many))
+    many = run(_look(product, scale, scale.many, asked))
     more = scale.many + scale.much_pending - scale.pending
     fill(product.superuser_url(), like(scale.many + 1, more, scale.much_pending - scale.pending))
-    much = run(_look(product, scale, more))
+    much = run(_look(product, scale, more, asked))
     for name in few.took:
         result.notes[name] = {
             "few": in_ms(few.took[name], 50, 95),
@@ -150,7 +152,7 @@ def _decide_all(product: Product) -> None:
         )
 
 
-async def _look(product: Product, scale: Scale, newest: int) -> Looked:
+async def _look(product: Product, scale: Scale, newest: int, asked: UUID) -> Looked:
     """Ask for each page in turns, so that what else the machine does meets all of them alike."""
     reviewer, rarely = await product.session(REVIEWER), await product.session(RARELY)
     connection = product.connection()
@@ -160,9 +162,9 @@ async def _look(product: Product, scale: Scale, newest: int) -> Looked:
             for condition in ("= 'pending'", "<> 'pending'")
             for row in conn.execute(
                 f"SELECT id FROM approvals_request WHERE status {condition} AND id < %s "
-                "AND roles = (SELECT roles FROM approvals_request WHERE id > %s LIMIT 1) "
+                "AND roles = (SELECT roles FROM approvals_request WHERE id = %s) "
                 "ORDER BY id DESC LIMIT 1",
-                [LAST_ID, LAST_ID],
+                [LAST_ID, asked],
             )
         ]
     pages = {

@@ -86,7 +86,7 @@ def test_text_sorts_as_the_uuids_do(left: UUID, right: UUID) -> None:
 
 
 def test_only_registered_prefixes_exist() -> None:
-    registered = "wsp usr per agt key run stp req rev dec pmt evt end cbk att ntf pol sch kil msg rec ers hld exp anc sla slu psh oth pgr ovr abs drl ses"
+    registered = "wsp usr per agt key run stp req rev dec pmt evt end cbk att ntf pol sch kil msg rec ers hld exp anc sla slu psh oth pgr ovr abs drl ses viw"
     assert set(ids.PREFIXES) == set(registered.split())
     with pytest.raises(KeyError):
         ids.encode("xyz", ids.uuid7())

@@ -75,7 +75,7 @@ def test_an_agent_is_registered_gets_a_key_shown_once_and_submits_with_it(office
     browser = office.browser(office.ned)
     page = browser.get("/agents")
     nav = page.tree.one("nav", aria_label="Main")
-    assert nav.one("a", href="/agents").attributes["aria-current"] == "page"
+    assert {one.attributes["aria-current"] for one in nav.all("a", href="/agents")} == {"page"}
     assert browser.get("/").tree.one("nav", aria_label="Main").all("a", href="/agents")
     page = fill(browser, page.form("/agents"), name="refund-bot", owner=office.rita.user.email)
     agent = Agent.objects.get(workspace=office.workspace, name="refund-bot")

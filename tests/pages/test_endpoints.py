@@ -366,7 +366,7 @@ def test_hostile_text_is_inert_and_visible(yard: Yard) -> None:
         no_inline(each.tree)
         is_sound(each.tree, each.answer.url)
         assert each.tree.all("img") == []
-        assert len(each.tree.all("script")) == 2
+        assert {one.text for one in each.tree.all("script")} == {""}
         assert "\u202e" not in each.answer.text
         assert each.answer.headers["Cache-Control"] == "no-store"
     assert "<script>bot</script>U+202E" in pages[1].main
@@ -380,5 +380,5 @@ def test_somebody_of_two_workspaces_is_led_to_the_right_one(yard: Yard) -> None:
     browser.submit(browser.get("/").form("/workspace"), workspace=other.workspace.slug)
     page = browser.get(path_of(own))
     assert page.status == 200
-    chosen = page.tree.one("option", selected="").attributes["value"]
+    chosen = page.tree.one("button", aria_current="true").attributes["value"]
     assert chosen == yard.office.workspace.slug

@@ -101,7 +101,7 @@ def test_hostile_text_is_inert_and_its_tricks_are_visible(office: Office) -> Non
     )
     page = office.browser(office.rita).get(f"/requests/{request_id}")
     no_inline(page.tree)
-    assert len(page.tree.all("script")) == 3
+    assert {one.text for one in page.tree.all("script")} == {""}
     assert page.tree.all("img") == []
     shown = rows(page)
     assert shown["script"] == HOSTILE["script"]

@@ -62,7 +62,7 @@ def test_each_setting_is_set_said_and_an_event(office: Office) -> None:
     assert browser.get("/settings").tree.one("main").all("a", href=PATH)
     page = set_(browser, "name", name="  Payments & Co <b> ")
     assert "another name" in flash_of(page)
-    assert page.tree.one("span", title="Workspace").text == "Payments & Co <b>"
+    assert page.tree.one("span", class_="where").text == "Payments & Co <b>"
     assert "so already" in flash_of(set_(browser, "name", name="Payments & Co <b>"))
     page = set_(browser, "callbacks", plain_http="yes")
     assert "plain http" in flash_of(page)

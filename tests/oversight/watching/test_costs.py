@@ -98,6 +98,8 @@ def old() -> Iterator[dict[str, int]]:
     Other tests' rows of the last hour are there as well: what they cost says nothing.
     """
     with db.connect("owner") as owner:
+        # As many steps of the last hour as a long run of tests leaves would hide what the older ones cost.
+        owner.execute("UPDATE escalations_step SET at = at - interval '1 day'")
         for table in TABLES:
             owner.execute(f"VACUUM (ANALYZE) {table}")
     with db.connect() as conn:
@@ -157,7 +159,7 @@ def test_requests_without_a_clock_are_looked_for_among_those_that_wait(world: Wo
         after = read(conn, WITHOUT, {"limit": 200})
     # By the indexes of what waits, alone or as bitmaps, and by that of whom promises are about.
     indexes = {node["Index Name"] for node in found if "Index Name" in node}
-    assert indexes <= {"request_inbox", "request_to_stop", "due_subject"}
+    assert indexes <= {"request_inbox", "request_to_stop", "request_urgent", "due_subject"}
     for table in ("approvals_request", "core_due"):
         assert "Seq Scan" not in {node for node, _ in of(found, table)}
     # A look for each that waits, other tests' among them, and none for the thirty thousand that ended.
@@ -187,7 +189,8 @@ def test_rows_are_counted_by_the_index_of_kinds(statement: str, values: dict[str
         assert due_looks.waiting(conn)[KIND] == due_looks.MOST_WAITING
         ((pages,),) = ask("SELECT relpages FROM pg_class WHERE relname = 'core_due'")
     assert of(found, "core_due")
-    assert {index for _, index in of(found, "core_due")} == {"due_ready"}
+    assert "Seq Scan" not in {node for node, _ in of(found, "core_due")}
+    assert {node["Index Name"] for node in found if "Index Name" in node} == {"due_ready"}
     # A hundred thousand rows lie on these pages, and are indexed on about as many; ten thousand are counted.
     assert after - before < pages
 

@@ -122,7 +122,7 @@ def test_ten_thousand_that_wait_are_a_page_like_any_other(office: Office, window
         page.goto("/?view=all")
         assert time.monotonic() - began < 10  # a page of 50, not of 10,000
         assert page.locator("[data-item]").count() == 50
-        assert f"{MANY + 1}" in page.locator(".tabs").inner_text().replace(",", "")
+        assert "All 999+" in " ".join(page.locator("#queue-tabs").inner_text().split())
         page.get_by_role("link", name="More requests").click()
         page.get_by_role("link", name="Earlier in the list").wait_for()
         assert page.locator("[data-item]").count() == 50
