@@ -11,6 +11,7 @@ from pytest_django import Settings
 
 from demo.slack.double import Double
 from notifications.others import channels
+from notifications.pagers import registry
 from notifications.push import subscriptions
 from notifications.slack import installs
 from notifications.slack.installs import Wanted
@@ -64,6 +65,7 @@ def world(settings: Settings) -> World:
     channels.add(
         actor=TEST, workspace=made.workspace, name="ops", role="lead", url="json://127.0.0.1/x"
     )
+    registry.add(actor=TEST, workspace=made.workspace, name="night-desk", routing_key="R" * 32)
     subscriptions.public_key()
     return made
 
