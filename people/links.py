@@ -13,7 +13,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -21,29 +20,25 @@ from typing import Final
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib.auth.password_validation import validate_password
-from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.db.models import Q
 
 from audit import kinds
 from audit.actor import Actor
-from audit.log import Commitment, record
 from core import durations
 from core.clock import ClockTimestamp
 from core.due import INSERT_DUE, WITHDRAW_DUE, Promise, due_rows
 from core.nudge import nudger
 from core.problems import gone
-from people import errors
+from people import passwords
 from people.models import AccountLink, Person, User
+from people.telling import from_address, tell
 
 PATH: Final = "/account/"
 INVITATION_LIVES: Final = timedelta(days=7)
 RESET_LIVES: Final = timedelta(hours=1)
 #: The due kind that mails one (`notifications.mail.accounts`); the subject is the link.
 MAIL: Final = "account.mail"
-#: Longer is nobody's password, and hashing it would be somebody's attack.
-MAX_PASSWORD: Final = 1_000
 #: Resets that nobody used are forgotten so long after they ended.
 FORGOTTEN_AFTER: Final = timedelta(days=30)
 
@@ -194,60 +189,14 @@ def use(*, token: str, password: str, address: str) -> User:
     link = AccountLink.objects.select_for_update(of=("self",)).get(id=found.id)
     if not _live(link, user, token, _now()):
         raise gone("link_over", "This link was used, or is over.")
-    check_password(password, user)
+    passwords.check(password, user)
     user.set_password(password)
     user.session_generation += 1
     user.save(update_fields=["password", "session_generation"])
     AccountLink.objects.filter(id=link.id).update(used_at=ClockTimestamp())
     data = kinds.InvitationAccepted() if link.kind == Kind.INVITATION else kinds.PasswordReset()
-    tell(Actor.system("account_link"), user, data, from_(address))
+    tell(user, data, from_address(address), actor=Actor.system("account_link"))
     return user
-
-
-def check_password(password: str, user: User) -> None:
-    """Refuse what is too long, or what Django's validators refuse.
-
-    Raises:
-        WeakPassword: with what is missing.
-    """
-    if len(password) > MAX_PASSWORD:
-        raise errors.WeakPassword(reasons=f"It has more than {MAX_PASSWORD:,} characters.")
-    try:
-        password.encode()
-        validate_password(password, user)
-    except UnicodeEncodeError:
-        raise errors.WeakPassword(reasons="It has a character that is none.") from None
-    except ValidationError as error:
-        raise errors.WeakPassword(reasons=" ".join(error.messages)) from None
-
-
-def tell(
-    actor: Actor,
-    user: User,
-    data: kinds.Data,
-    commits: Mapping[str, Commitment] | None = None,
-    *,
-    home: UUID | None = None,
-) -> None:
-    """One event in the log of every workspace in which the user is a person.
-
-    Args:
-        home: the workspace that the actor belongs to: the others learn what happened, and not from whom.
-    """
-    for person in Person.objects.filter(user=user).order_by("id"):
-        known = home is None or home == person.workspace_id
-        record(
-            actor=actor if known else Actor.system("account_link"),
-            workspace=person.workspace_id,
-            subject=("per", person.id),
-            data=data,
-            commits=commits,
-        )
-
-
-def from_(address: str) -> dict[str, Commitment]:
-    """What an event commits to of where somebody came from."""
-    return {"address": Commitment(address.encode())}
 
 
 def _live(link: AccountLink, user: User, token: str, now: datetime) -> bool:

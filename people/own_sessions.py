@@ -14,9 +14,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.contrib.auth import update_session_auth_hash
-from django.contrib.auth.password_validation import validate_password
 from django.contrib.sessions.models import Session
-from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest
 
@@ -24,10 +22,12 @@ from audit import kinds
 from core.clock import ClockTimestamp
 from core.nudge import nudger
 from core.problems import FieldError, invalid, not_found
+from people import passwords
+from people.errors import WeakPassword
 from people.models import Person, User, UserSession
 from people.services import topic
 from people.sessions import Standing
-from people.sign_in import MAX_PASSWORD, right_password
+from people.sign_in import right_password
 from people.telling import tell
 
 #: How long a password or factor that was given lets its user change factors.
@@ -140,9 +140,10 @@ def change_password(request: HttpRequest, *, user: User, old: str, new: str, add
         raise invalid([FieldError("/old", "no_password", detail)])
     if not right_password(user, old, address=address):
         raise invalid([FieldError("/old", "wrong_password", "That is not your password.")])
-    faults = _faults(user, new)
-    if faults:
-        raise invalid(faults)
+    try:
+        passwords.check(new, user)
+    except WeakPassword as error:
+        raise invalid([FieldError("/new", "weak_password", str(error))]) from error
     with transaction.atomic():
         # Before the password is another one, so that what is ended is all that there was.
         end_others(user=user, current=standing(request))
@@ -151,20 +152,6 @@ def change_password(request: HttpRequest, *, user: User, old: str, new: str, add
         tell(user, kinds.PasswordChanged())
         update_session_auth_hash(request, user)
         _proved(request)
-
-
-def _faults(user: User, new: str) -> list[FieldError]:
-    if len(new) > MAX_PASSWORD:
-        return [FieldError("/new", "too_long", f"At most {MAX_PASSWORD} characters.")]
-    if "\0" in new:
-        return [
-            FieldError("/new", "bad_character", "It has a character that no password can have.")
-        ]
-    try:
-        validate_password(new, user)
-    except ValidationError as error:
-        return [FieldError("/new", "too_easy", str(text)) for text in error.messages]
-    return []
 
 
 def _end(user: User, found: Sequence[UserSession]) -> None:

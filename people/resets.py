@@ -21,6 +21,7 @@ from people import links
 from people.invitations import may_show
 from people.links import Handed, Kind, Made
 from people.models import Person, ResetAsked, User
+from people.telling import from_address, tell
 from people.throttle import advisory, network
 
 #: Mails to one account, and questions from one address.  A link that was asked for stays as good as it
@@ -72,7 +73,7 @@ def _mail(account: str, address: str) -> None:
         return
     links.make(actor=Actor.system("sign_in"), kind=Kind.RESET, user=user, person=None)
     asked = kinds.PasswordResetAsked(mailed=True, handed_to=None)
-    links.tell(Actor.system("sign_in"), user, asked, links.from_(address))
+    tell(user, asked, from_address(address), actor=Actor.system("sign_in"))
 
 
 @transaction.atomic
@@ -87,7 +88,7 @@ def send(*, actor: Actor, person: Person, show: bool = False) -> Made:
     handed = may_show(actor, user, person) if wanted else Handed.NOBODY
     made = links.make(actor=actor, kind=Kind.RESET, user=user, person=person, handed_to=handed)
     asked = kinds.PasswordResetAsked(mailed=made.mailed, handed_to=handed.value or None)
-    links.tell(actor, user, asked, home=person.workspace_id)
+    tell(user, asked, actor=actor, home=person.workspace_id)
     return made
 
 
@@ -104,7 +105,7 @@ def print_link(*, actor: Actor, user: User) -> Made:
         mail=False,
     )
     asked = kinds.PasswordResetAsked(mailed=False, handed_to=Handed.OPERATOR.value)
-    links.tell(actor, held, asked)
+    tell(held, asked, actor=actor)
     return made
 
 

@@ -7,7 +7,6 @@ import unicodedata
 from functools import partial
 from uuid import UUID
 
-from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
@@ -19,7 +18,7 @@ from audit.log import Commitment, record
 from core.clock import ClockTimestamp
 from core.emails import normal_email
 from core.nudge import nudger
-from people import administrators, errors, links
+from people import administrators, errors, links, passwords
 from people.models import Membership, Person, User, Workspace
 from people.permissions import grant_permission
 
@@ -158,10 +157,7 @@ def _user(email: str, name: str, password: str | None) -> User:
         return found
     shown = visible_text(name, limit=NAME_LIMIT) if name else ""
     if password is not None:
-        try:
-            validate_password(password, User(email=address, name=shown))
-        except ValidationError as error:
-            raise errors.WeakPassword(reasons=" ".join(error.messages)) from None
+        passwords.check(password, User(email=address, name=shown))
     try:
         with transaction.atomic():
             return User.objects.create_user(address, password, name=shown)

@@ -19,16 +19,13 @@ from django.http import HttpRequest, HttpResponse
 
 from audit import kinds
 from audit.actor import Actor
-from audit.log import Commitment
 from core.emails import normal_email
 from core.problems import Problem
-from people import factors, passkeys, throttle
+from people import factors, passkeys, passwords, throttle
 from people.browsers import named
 from people.models import Person, User
-from people.telling import tell
+from people.telling import from_address, tell
 
-#: Longer is nobody's password, and hashing it would be somebody's attack.
-MAX_PASSWORD: Final = 1_000
 MAX_EMAIL: Final = 254
 #: Every failure takes as long, whatever was wrong: more than any of them needs.
 FAILURE_TAKES_S: Final = 0.3
@@ -131,20 +128,22 @@ def open_session(request: HttpRequest, user: User, proof: Proof, *, address: str
     }
     with connection.cursor() as cursor:
         cursor.execute(_OPEN, values)
-    tell(user, kinds.SignedIn(by=proof.by, factor=proof.factor), _from(address))
+    tell(user, kinds.SignedIn(by=proof.by, factor=proof.factor), from_address(address))
 
 
 def authenticate(*, email: str, password: str, address: str) -> User:
     """The user whose address and password these are; see `sign_in`, which also opens the session."""
     _must_be_open("password")
     started = time.monotonic()
-    tried = throttle.begin(account=normal_email(_storable(email))[:MAX_EMAIL], address=address)
+    tried = throttle.begin(
+        account=normal_email(passwords.storable(email))[:MAX_EMAIL], address=address
+    )
     user = User.objects.filter(email=tried.account).first()
-    reason = _fault(user, _storable(password))
+    reason = _fault(user, passwords.storable(password))
     if user is None or reason is not None:
         if user is not None:
             failed = kinds.SignInFailed(reason=reason or "password")
-            tell(user, failed, _from(address), actor=Actor.system("sign_in"))
+            tell(user, failed, from_address(address), actor=Actor.system("sign_in"))
         _pass_time(started)
         raise Problem(
             401,
@@ -181,7 +180,7 @@ def right_password(user: User, password: str, *, address: str) -> bool:
     """
     started = time.monotonic()
     tried = throttle.begin(account=user.email, address=address)
-    if len(password) > MAX_PASSWORD or not user.check_password(_storable(password)):
+    if len(password) > passwords.LONGEST or not user.check_password(passwords.storable(password)):
         _pass_time(started)
         return False
     throttle.forgive(tried, user.id)
@@ -209,21 +208,12 @@ def _needed() -> Problem:
 def record_failure(user: User, *, reason: str, address: str) -> None:
     """Tell that somebody tried to sign in as this user, by other means than a password."""
     failed = kinds.SignInFailed(reason=reason)
-    tell(user, failed, _from(address), actor=Actor.system("sign_in"))
-
-
-def _from(address: str) -> dict[str, Commitment]:
-    return {"address": Commitment(address.encode())}
-
-
-def _storable(text: str) -> str:
-    """What PostgreSQL and UTF-8 can carry; nobody's address or password has anything else."""
-    return text.replace("\0", "\ufffd").encode(errors="replace").decode()
+    tell(user, failed, from_address(address), actor=Actor.system("sign_in"))
 
 
 def _fault(user: User | None, password: str) -> str | None:
     """Why this is no sign-in, after the work of one password check whoever it is."""
-    if len(password) > MAX_PASSWORD:
+    if len(password) > passwords.LONGEST:
         return "password"
     if user is None:
         User().set_password(password)

@@ -135,6 +135,9 @@ def test_secrets_are_sealed_and_each_to_its_user(user, person):
     Authenticator.objects.filter(user=thief, type="totp").update(data=mine.data)
     with pytest.raises(CannotOpen):
         tried(thief, app.at(1))
+    Authenticator.objects.filter(
+        user=thief
+    ).delete()  # what is sealed anew in other tests can be opened
 
 
 def test_an_app_is_set_up_only_by_a_right_code(user):

@@ -94,7 +94,18 @@ def test_a_user_who_exists_keeps_password_and_name():
     assert user.check_password(PASSWORD)
 
 
-@pytest.mark.parametrize("password", ["short", "password1234", "123456789012345", ""])
+@pytest.mark.parametrize(
+    "password",
+    [
+        "short",
+        "password1234",
+        "123456789012345",
+        "",
+        "long " * 201,
+        "a horse,\0 well stapled",  # nobody could type it again
+        "a horse,\ud800 well stapled",
+    ],
+)
 def test_a_weak_password_is_refused(password):
     with pytest.raises(errors.WeakPassword):
         PersonFactory(password=password)
