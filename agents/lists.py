@@ -153,7 +153,7 @@ def agents(
         statement += " AND a.state = %(state)s"
         values["state"] = state
     if place is not None:
-        values |= {"name": _name(place.key[0]), "id": _uuid(place.key[1])}
+        values |= {"name": paging.text_of(place.key[0]), "id": paging.uuid_of(place.key[1])}
         statement += f" AND (a.name, a.id) {_sign(place)} (%(name)s, %(id)s)"
     way = "DESC" if place is not None and place.backwards else "ASC"
     statement += f" ORDER BY a.name {way}, a.id {way} LIMIT %(limit)s"
@@ -205,7 +205,7 @@ def keys(
         statement += " AND k.kind = %(kind)s"
         values["kind"] = kind
     if place is not None:
-        values["id"] = _uuid(place.key[0])
+        values["id"] = paging.uuid_of(place.key[0])
         statement += f" AND k.id {'>' if place.backwards else '<'} %(id)s"
     way = "ASC" if place is not None and place.backwards else "DESC"
     with pool().connection() as conn:
@@ -224,17 +224,3 @@ def key(*, workspace: UUID, key: UUID) -> KeyRow | None:
 
 def _sign(place: Cursor) -> str:
     return "<" if place.backwards else ">"
-
-
-def _name(text: str) -> str:
-    """A name in a cursor, which its sender may have written."""
-    if "\0" in text:
-        raise paging.not_ours()
-    return text
-
-
-def _uuid(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError as error:
-        raise paging.not_ours() from error

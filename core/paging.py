@@ -7,6 +7,7 @@ import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
+from uuid import UUID
 
 import msgspec
 from msgspec import Struct
@@ -60,6 +61,21 @@ def decode(text: str, order: str, fields: int) -> Cursor:
 def not_ours() -> Problem:
     """422 for a cursor that this list did not give out."""
     return bad_query("cursor", "Take the cursor from `next` or `previous`, with the same order.")
+
+
+def text_of(part: str) -> str:
+    """A text of a cursor's key, which its sender may have written: as PostgreSQL takes it, or 422."""
+    if "\0" in part:
+        raise not_ours()
+    return part
+
+
+def uuid_of(part: str) -> UUID:
+    """An id of a cursor's key, or 422."""
+    try:
+        return UUID(part)
+    except ValueError as error:
+        raise not_ours() from error
 
 
 def check_limit(limit: int) -> int:

@@ -1,10 +1,26 @@
-"""Who may stop whom, who gives agents back, and who may read the log."""
+"""Who looks after the workspace, who may stop whom and give agents back, and who may read the log."""
 
 from __future__ import annotations
 
 from agents.models import Agent
 from approvals.access import Reader
+from core.problems import forbidden
 from oversight.kill_switch import Order
+
+
+def may_administer(reader: Reader) -> bool:
+    """Whether this person looks after the workspace: people, agents, keys, channels, settings."""
+    return "administer" in reader.permissions
+
+
+def must_administer(reader: Reader) -> None:
+    """Refuse everybody else.
+
+    Raises:
+        Problem: 403.
+    """
+    if not may_administer(reader):
+        raise forbidden("Only administrators do this.", code="not_administrator")
 
 
 def may_audit(reader: Reader) -> bool:

@@ -29,7 +29,7 @@ from core.db import pool
 from core.emails import normal_email
 from core.paging import Page
 from core.problems import FieldError, conflict, invalid, not_found
-from oversight.channels import must_administer
+from oversight.access import must_administer
 from oversight.models import Kill
 from people.models import Person, Workspace
 

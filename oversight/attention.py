@@ -11,7 +11,8 @@ from approvals.access import Reader
 from callbacks import lists
 from callbacks.lists import Disabled
 from core.db import pool
-from oversight.channels import Trouble, may_administer, trouble
+from oversight.access import may_administer
+from oversight.channels import Trouble, trouble
 from oversight.endpoints import owner_of
 from oversight.watching.standing import standing
 

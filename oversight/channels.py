@@ -15,11 +15,12 @@ from django.conf import settings
 from approvals import read
 from approvals.access import Reader
 from core.db import pool
-from core.problems import conflict, forbidden, not_found
+from core.problems import conflict, not_found
 from notifications import channels, trials
 from notifications.channels import Brief, SlackApp, Standing
 from notifications.slack.advice import todo
 from notifications.trials import Trial
+from oversight.access import may_administer, must_administer
 from people.models import Person
 from policies import active
 
@@ -68,21 +69,6 @@ class Overview:
         apps = any(app.state != "removed" for app in self.standing.apps)
         found = self.standing
         return bool(apps or self.mail or found.push_browsers or found.others)
-
-
-def may_administer(reader: Reader) -> bool:
-    """Whether this person looks after the channels: administrators."""
-    return "administer" in reader.permissions
-
-
-def must_administer(reader: Reader) -> None:
-    """Refuse everybody else.
-
-    Raises:
-        Problem: 403.
-    """
-    if not may_administer(reader):
-        raise forbidden("Only administrators do this.", code="not_administrator")
 
 
 def overview(*, reader: Reader) -> Overview:

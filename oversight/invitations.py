@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from django.db import transaction
 
 from audit.actor import Actor
-from oversight.people import Name, set_named
+from oversight.people import PERMISSIONS, Name, held_by, set_named
 from people import invitations
 from people.invitations import Invited
 from people.models import Workspace
@@ -26,18 +26,23 @@ def invite(
 ) -> Invited:
     """Invite somebody as `people.invitations.invite` does; the door has seen to it who asks.
 
+    Whoever was here before comes back with these permissions, and no other.
+
     Raises:
         BadEmail, BadText, PersonExists, NoSuchRole, NoPolicy: the input names what to change.
     """
     invited = invitations.invite(
         actor=actor, workspace=workspace, email=email, name=name, roles=roles, show=show
     )
-    for permission in dict.fromkeys(permissions):
-        set_named(
-            actor=actor,
-            workspace=workspace,
-            person=invited.person,
-            permission=permission,
-            held=True,
-        )
+    wanted = set(permissions)
+    held = held_by(workspace=workspace, person=invited.person)
+    for permission in PERMISSIONS:
+        if (permission in wanted) != (permission in held):
+            set_named(
+                actor=actor,
+                workspace=workspace,
+                person=invited.person,
+                permission=permission,
+                held=permission in wanted,
+            )
     return invited

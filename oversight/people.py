@@ -18,6 +18,7 @@ from core.db import pool
 from core.paging import DEFAULT_LIMIT, Page
 from core.problems import conflict, forbidden, not_found
 from notifications.bound import Bound, bound
+from oversight.access import must_administer
 from people import directory, errors
 from people.directory import Entry, RoleEntry, Which
 from people.models import Person, Workspace
@@ -79,11 +80,6 @@ def may_look(reader: Reader) -> bool:
     return not reader.permissions.isdisjoint({"administer", "audit", "view"})
 
 
-def may_administer(reader: Reader) -> bool:
-    """Whether this person changes it, and sees how people sign in: administrators."""
-    return "administer" in reader.permissions
-
-
 def must_look(reader: Reader) -> None:
     """Refuse everybody else.
 
@@ -92,16 +88,6 @@ def must_look(reader: Reader) -> None:
     """
     if not may_look(reader):
         raise forbidden("Only administrators and auditors see that.", code="not_administrator")
-
-
-def must_administer(reader: Reader) -> None:
-    """Refuse everybody else.
-
-    Raises:
-        Problem: 403.
-    """
-    if not may_administer(reader):
-        raise forbidden("Only administrators do this.", code="not_administrator")
 
 
 def listed(
@@ -189,7 +175,7 @@ def set_role(*, actor: Actor, reader: Reader, person: Person, role: str, held: b
     """Give somebody a role by hand, or take back one that was given so.
 
     Raises:
-        Problem: 403; 404 no such role, or they do not hold it; 409 ``role_from_policy``, ``person_inactive``.
+        Problem: 403; 404 no such role, or they do not hold it; 409 ``role_from_policy``, ``role_from_group``, ``person_inactive``.
     """
     must_administer(reader)
     change = grant_role if held else revoke_role
@@ -199,6 +185,8 @@ def set_role(*, actor: Actor, reader: Reader, person: Person, role: str, held: b
         raise not_found() from None
     except errors.RoleFromPolicy as error:
         raise conflict("role_from_policy", str(error)) from error
+    except errors.RoleFromGroup as error:
+        raise conflict("role_from_group", str(error)) from error
     except errors.PersonInactive as error:
         raise conflict("person_inactive", str(error)) from error
 
@@ -224,6 +212,12 @@ def set_permission(
         raise conflict("last_administrator", str(error)) from error
     except NoPolicy as error:
         raise conflict("no_policy", str(error)) from error
+
+
+def held_by(*, workspace: Workspace, person: Person) -> set[str]:
+    """The permissions that somebody holds, on the workspace and on its policy."""
+    entry = directory.one(workspace=workspace.id, person=person.id)
+    return set() if entry is None else entry.permissions
 
 
 def set_named(

@@ -13,8 +13,8 @@ import msgspec
 from approvals.access import Reader
 from audit.actor import Actor
 from oversight import holds, retention
+from oversight.access import must_administer
 from oversight.anchors.standing import Standing, standing
-from oversight.channels import must_administer
 from people import services as people
 from people.models import Workspace
 from signing import keys

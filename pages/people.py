@@ -178,8 +178,9 @@ def lists(counts: Mapping[Which, int], chosen: Which, search: str) -> list[tuple
 
 def turn(which: Which, search: str, cursor: str | None = "") -> str:
     """The address of a list, or of a page of it."""
-    wanted = {"which": which, "q": search, "cursor": cursor or ""}
-    wanted = {name: text for name, text in wanted.items() if text and text != "active"}
+    usual = "" if which == "active" else which
+    wanted = {"which": usual, "q": search, "cursor": cursor or ""}
+    wanted = {name: text for name, text in wanted.items() if text}
     return reverse("people") + (f"?{urlencode(wanted)}" if wanted else "")
 
 

@@ -21,9 +21,8 @@ from django.urls import reverse
 from approvals.access import Reader
 from audit.actor import Actor
 from core.problems import Problem, not_found
-from oversight.access import may_audit, may_stop_any
+from oversight.access import may_administer, may_audit, may_stop_any
 from oversight.agents import sees_any
-from oversight.channels import may_administer
 from oversight.numbers.access import may_read as may_count
 from oversight.policy import rights
 from people.models import Person, User

@@ -12,10 +12,11 @@ from psycopg import Connection
 
 from core import paging
 from core.db import pool
+from core.emails import normal_email
 from core.paging import Page
 from core.problems import bad_query
 from people.absences import Away, away_now
-from people.sql import PERSON_NAME
+from people.sql import MEMBERSHIP_IS_VALID, PERSON_NAME
 
 Which = Literal["active", "invited", "inactive", "all"]
 WHICH: Final[tuple[Which, ...]] = ("active", "invited", "inactive", "all")
@@ -37,21 +38,24 @@ _NARROWED: Final[Mapping[Which, str]] = {
     "invited": _INVITED,
     "inactive": f"p.erased_at IS NULL AND NOT {_ACTS}",
 }
+#: What the list sorts by, as PostgreSQL has it: no other lower case is quite the same.
+_KEY: Final = f"lower({PERSON_NAME.format(user='u')})"
 _COLUMNS: Final = f"""
 SELECT p.id, u.id, {PERSON_NAME.format(user="u")}, u.email, {_ACTS}, {_CAME}, p.created_at, p.deactivated_at,
        p.erased_at, u.last_login,
        EXISTS (SELECT 1 FROM people_person other WHERE other.user_id = u.id AND other.id <> p.id),
        EXISTS (SELECT 1 FROM people_accountlink l
-                WHERE l.user_id = u.id AND l.used_at IS NOT NULL AND l.handed_to = '')
+                WHERE l.user_id = u.id AND l.used_at IS NOT NULL AND l.handed_to = ''
+                  AND NOT EXISTS (SELECT 1 FROM mfa_authenticator a
+                                   WHERE a.user_id = u.id AND a.created_at < l.used_at)),
+       {_KEY}
   FROM people_person p JOIN people_user u ON u.id = p.user_id
  WHERE p.workspace_id = %(workspace)s
 """
-_KEY: Final = f"lower({PERSON_NAME.format(user='u')})"
-_MEMBERSHIPS: Final = """
+_MEMBERSHIPS: Final = f"""
 SELECT m.person_id, r.name, r.title, m.source, m.valid_from
   FROM people_membership m JOIN people_role r ON r.id = m.role_id
- WHERE m.person_id = ANY(%(people)s) AND m.valid_from <= clock_timestamp()
-   AND (m.valid_until IS NULL OR m.valid_until > clock_timestamp())
+ WHERE m.person_id = ANY(%(people)s) AND {MEMBERSHIP_IS_VALID}
  ORDER BY r.name, m.source
 """
 _PERMISSIONS: Final = """
@@ -81,8 +85,7 @@ SELECT m.role_id, p.id, {PERSON_NAME.format(user="u")}, {_CAME}, m.source, m.val
   FROM people_membership m
   JOIN people_person p ON p.id = m.person_id
   JOIN people_user u ON u.id = p.user_id
- WHERE m.workspace_id = %(workspace)s AND {_ACTS} AND m.valid_from <= clock_timestamp()
-   AND (m.valid_until IS NULL OR m.valid_until > clock_timestamp())
+ WHERE m.workspace_id = %(workspace)s AND {_ACTS} AND {MEMBERSHIP_IS_VALID}
  ORDER BY {_KEY}, p.id, m.source
 """
 
@@ -168,26 +171,25 @@ def listed(
     backwards = place is not None and place.backwards
     values: dict[str, Any] = {
         "workspace": workspace,
-        "search": search.strip().replace("\0", "").casefold(),
+        "search": search.strip().replace("\0", ""),
+        "address": normal_email(search.replace("\0", "")),
         "limit": limit + 1,
     }
     where = f"AND {_NARROWED[which]}"
     if values["search"]:
-        where += (
-            f""" AND (position(%(search)s IN {_KEY}) > 0 OR position(%(search)s IN u.email) > 0)"""
-        )
+        where += f""" AND (position(lower(%(search)s) IN {_KEY}) > 0
+                            OR position(%(address)s IN u.email) > 0)"""
     if place is not None:
-        values |= {"name": place.key[0], "after": _id(place.key[1])}
+        values |= {"name": paging.text_of(place.key[0]), "after": paging.uuid_of(place.key[1])}
         where += f" AND ({_KEY}, p.id) {'<' if backwards else '>'} (%(name)s, %(after)s)"
     way = "DESC" if backwards else "ASC"
     with pool().connection() as conn:
         rows = conn.execute(
             f"{_COLUMNS} {where} ORDER BY {_KEY} {way}, p.id {way} LIMIT %(limit)s", values
         ).fetchall()
-        found = [Entry(*row) for row in rows]
-        keys = _keys(conn, found)
-        _fill(conn, workspace, found)
-    return paging.page([([keys[one.id], str(one.id)], one) for one in found], limit, ORDER, place)
+        found = [(row[-1], Entry(*row[:-1])) for row in rows]
+        _fill(conn, workspace, [one for _, one in found])
+    return paging.page([([key, str(one.id)], one) for key, one in found], limit, ORDER, place)
 
 
 def counts(workspace: UUID) -> dict[Which, int]:
@@ -210,7 +212,7 @@ def one(*, workspace: UUID, person: UUID) -> Entry | None:
         row = conn.execute(f"{_COLUMNS} AND p.id = %(person)s", values).fetchone()
         if row is None:
             return None
-        found = Entry(*row)
+        found = Entry(*row[:-1])
         _fill(conn, workspace, [found])
     return found
 
@@ -223,15 +225,6 @@ def roles(workspace: UUID) -> list[RoleEntry]:
             if role in found:
                 found[role].members.append(tuple(member))
     return list(found.values())
-
-
-def _keys(conn: Connection[Any], found: list[Entry]) -> dict[UUID, str]:
-    """What the list sorts by, as PostgreSQL has it: no other lower case is quite the same."""
-    statement = f"""
-        SELECT p.id, {_KEY} FROM people_person p JOIN people_user u ON u.id = p.user_id
-         WHERE p.id = ANY(%(people)s)
-    """
-    return dict(conn.execute(statement, {"people": [one.id for one in found]}).fetchall())
 
 
 def _fill(conn: Connection[Any], workspace: UUID, found: list[Entry]) -> None:
@@ -250,10 +243,3 @@ def _fill(conn: Connection[Any], workspace: UUID, found: list[Entry]) -> None:
     away = away_now(conn, workspace)
     for entry in found:
         entry.away = away.get(entry.id)
-
-
-def _id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise paging.not_ours() from None

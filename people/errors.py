@@ -87,7 +87,7 @@ class LastAdministrator(Refusal):
 
 
 class NameIsTheirs(Refusal):
-    """“{email}” is in other workspaces too, and their name is the same there: only an operator changes it."""
+    """“{email}” is in other workspaces too, and their name is the same there: it is not changed from here."""
 
     argument = "name"
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from allauth.mfa.models import Authenticator
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from audit import kinds
 from audit.actor import Actor
@@ -107,9 +108,13 @@ def has_come(user: User) -> bool:
 
 
 def is_proven(user: User) -> bool:
-    """Whether a link that went by mail alone was used: then who signs in once read the user's mail."""
-    mailed = AccountLink.objects.filter(user=user, handed_to=Handed.NOBODY)
-    return mailed.filter(used_at__isnull=False).exists()
+    """Whether a link that went by mail alone was used: then who signs in once read the user's mail.
+
+    A factor that was there before may be somebody else's, who signs in with it still.
+    """
+    mailed = AccountLink.objects.filter(user=user, handed_to=Handed.NOBODY, used_at__isnull=False)
+    before = Authenticator.objects.filter(user=user, created_at__lt=OuterRef("used_at"))
+    return mailed.exclude(Exists(before)).exists()
 
 
 def may_show(actor: Actor, user: User, person: Person) -> Handed:

@@ -203,6 +203,8 @@ def _live(link: AccountLink, user: User, token: str, now: datetime) -> bool:
     """Whether the link can be used, by its user as they stand."""
     if link.used_at is not None or link.ended_at is not None or link.kind == Kind.NOTICE:
         return False
+    if link.kind == Kind.INVITATION and user.last_login is not None:
+        return False  # they came by other means meanwhile
     if link.expires_at is None or link.expires_at <= now or not user.is_active:
         return False
     if not hmac.compare_digest(token_of(link.id, user), token):

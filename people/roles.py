@@ -160,9 +160,8 @@ def people_by_email(workspace: Workspace, emails: Iterable[str]) -> dict[str, Pe
 
 
 def _locked(workspace: Workspace, name: str) -> Role:
-    role = (
-        Role.objects.select_for_update(no_key=True).filter(workspace=workspace, name=name).first()
-    )
+    named = Role.objects.filter(workspace=workspace, name=name.replace("\0", "\ufffd"))
+    role = named.select_for_update(no_key=True).first()
     if role is None:
         names = Role.objects.filter(workspace=workspace).order_by("name")
         known = ", ".join(names.values_list("name", flat=True)[:20]) or "it has none yet"

@@ -43,6 +43,7 @@ from notifications.slack.installs import Wanted
 from notifications.stories import Message
 from notifications.trials import Trial
 from oversight import channels
+from oversight.access import must_administer
 from people.models import Workspace
 
 
@@ -254,7 +255,7 @@ def _shown(who: Signed, installation: UUID) -> SlackShown:
 
 def _administrator(request: Request) -> Signed:
     who = signed(request)
-    channels.must_administer(who.reader)
+    must_administer(who.reader)
     return who
 
 

@@ -31,6 +31,7 @@ from approvals.shape import AgentOwner
 from core import ids
 from core.problems import bad_query, conflict, not_found
 from oversight import people as access
+from oversight.access import may_administer, must_administer
 from oversight.invitations import invite
 from oversight.people import RoleStanding, Standing
 from people import errors, invitations, resets
@@ -57,7 +58,7 @@ class People(PeopleDoor):
             cursor=query.get("cursor"),
             limit=limit_of(request),
         )
-        whole = access.may_administer(who.reader)
+        whole = may_administer(who.reader)
         items = [
             msgspec.json.encode(PersonListed(**_listed(one, whole=whole))) for one in found.items
         ]
@@ -193,7 +194,7 @@ class Roles(PeopleDoor):
 
 def _administrator(request: Request) -> Signed:
     who = signed(request)
-    access.must_administer(who.reader)
+    must_administer(who.reader)
     return who
 
 

@@ -41,8 +41,8 @@ from approvals.present import instant
 from core import durations, ids
 from core.problems import FieldError, conflict, invalid, not_found
 from oversight import agents as access
+from oversight.access import must_administer
 from oversight.agents import AgentLine
-from oversight.channels import must_administer
 from people.errors import Refusal
 from people.models import Workspace
 

@@ -16,7 +16,7 @@ from api.workspace_messages import (
 from approvals.present import instant
 from core import ids
 from oversight import settings
-from oversight.channels import must_administer
+from oversight.access import must_administer
 from oversight.settings import Wanted
 
 

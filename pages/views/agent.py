@@ -24,8 +24,8 @@ from core import ids
 from core.problems import Problem
 from oversight import agents as access
 from oversight import endpoints
+from oversight.access import may_administer
 from oversight.agents import AgentLine
-from oversight.channels import may_administer
 from pages import flash, once
 from pages.agent_forms import TypedAgent, TypedKey, faults
 from pages.agents import LASTS, Line, key_line, line, owners, scopes

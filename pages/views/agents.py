@@ -16,8 +16,8 @@ from core import ids
 from core.paging import Page
 from core.problems import Problem
 from oversight import agents as access
+from oversight.access import may_administer, must_administer
 from oversight.agents import AgentLine
-from oversight.channels import may_administer, must_administer
 from pages import flash
 from pages.agent_forms import TypedAgent, faults
 from pages.agents import FILTERS, line, owners

@@ -19,6 +19,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from core.problems import Problem
 from notifications.slack import installs
 from oversight import channels as access
+from oversight.access import must_administer
 from pages import flash
 from pages.channels import (
     Typed,
@@ -77,7 +78,7 @@ def _page(request: HttpRequest, visitor: Visitor, typed: Typed, status: int) -> 
 @told
 def connect_view(request: HttpRequest, visitor: Visitor) -> HttpResponse:
     """Connect an app in Slack."""
-    access.must_administer(visitor.reader)
+    must_administer(visitor.reader)
     if request.method != "POST":
         return SeeOther(reverse("channels"))
     try:
@@ -98,7 +99,7 @@ def connect_view(request: HttpRequest, visitor: Visitor) -> HttpResponse:
 @told
 def mail_view(request: HttpRequest, visitor: Visitor) -> HttpResponse:
     """Send the visitor a test mail."""
-    access.must_administer(visitor.reader)
+    must_administer(visitor.reader)
     if request.method == "POST":
         try:
             access.try_mail(reader=visitor.reader)

@@ -17,7 +17,7 @@ from core import ids
 from core.paging import Page
 from core.problems import Problem
 from oversight import agents as access
-from oversight.channels import may_administer, must_administer
+from oversight.access import may_administer, must_administer
 from pages import flash, once
 from pages.agent_forms import TypedKey, TypedRotation, faults
 from pages.agents import LASTS, OVERLAPS, SCOPE_WORDS, key_line

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from core import ids
 from core.problems import not_found
 from oversight import people as access
+from oversight.access import may_administer
 from oversight.invitations import invite
 from pages import flash, once
 from pages.people import Typed, line, lists, role_card, said_of, turn
@@ -40,7 +41,7 @@ def people_page(request: HttpRequest, visitor: Visitor) -> HttpResponse:
     context = {
         "shell": visitor.shell,
         "here": "people",
-        "may_change": access.may_administer(visitor.reader),
+        "may_change": may_administer(visitor.reader),
         "lines": [line(one) for one in found.items],
         "which": which,
         "search": search,
@@ -61,7 +62,7 @@ def roles_page(request: HttpRequest, visitor: Visitor) -> HttpResponse:
     context = {
         "shell": visitor.shell,
         "here": "people",
-        "may_change": access.may_administer(visitor.reader),
+        "may_change": may_administer(visitor.reader),
         "roles": [role_card(one) for one in access.roles(reader=visitor.reader)],
     }
     return render(request, "pages/roles.html", context)
@@ -72,12 +73,12 @@ def roles_page(request: HttpRequest, visitor: Visitor) -> HttpResponse:
 @told
 def invite_page(request: HttpRequest, visitor: Visitor) -> HttpResponse:
     """The form, and what it does."""
-    if not access.may_administer(visitor.reader):
+    if request.method == "POST":
+        visitor = named(request, visitor)  # what they may do is asked of the form's workspace
+    if not may_administer(visitor.reader):
         raise not_found()
     if request.method != "POST":
         return _form(request, visitor, Typed(), 200)
-    visitor = named(request, visitor)
-    access.must_administer(visitor.reader)
     typed = Typed.of(request.POST)
     try:
         invited = invite(

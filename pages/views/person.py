@@ -19,6 +19,7 @@ from core.problems import Problem, conflict, not_found
 from notifications.push import subscriptions
 from notifications.slack import binding
 from oversight import people as access
+from oversight.access import may_administer
 from pages import flash, once
 from pages.endpoints import decoded
 from pages.people import line, permits, role_lines, said_of
@@ -81,7 +82,7 @@ def deactivate_page(request: HttpRequest, visitor: Visitor, per_id: str) -> Http
 def _page(
     request: HttpRequest, visitor: Visitor, per_id: str, wrong: str = "", status: int = 200
 ) -> HttpResponse:
-    if not access.may_administer(visitor.reader):
+    if not may_administer(visitor.reader):
         raise not_found()
     found = access.one(reader=visitor.reader, person=decoded("per", per_id))
     person = Person.objects.select_related("user").get(id=found.entry.id)
@@ -120,7 +121,7 @@ def _page(
 
 def _person(visitor: Visitor, per_id: str) -> Person:
     """Whom the visitor changes; who may not is told of no such person."""
-    if not access.may_administer(visitor.reader):
+    if not may_administer(visitor.reader):
         raise not_found()
     return access.person_of(reader=visitor.reader, person=decoded("per", per_id))
 

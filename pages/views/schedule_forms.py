@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from core.db import pool
 from core.problems import Problem, forbidden, not_found
-from oversight.channels import may_administer
+from oversight.access import may_administer
 from pages import flash, swaps
 from pages.middleware import left_out
 from pages.schedules import local

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from core import ids
 from core.db import pool
 from core.problems import FieldError, Problem, invalid, not_found
-from oversight.channels import may_administer
+from oversight.access import may_administer
 from pages import flash, schedules
 from pages.endpoints import decoded
 from pages.schedules import Form

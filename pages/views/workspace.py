@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from core import ids
 from core.problems import FieldError, Problem, invalid
 from oversight import holds, settings
-from oversight.channels import must_administer
+from oversight.access import must_administer
 from oversight.holds import Scope
 from oversight.settings import Wanted
 from pages import flash, log_words

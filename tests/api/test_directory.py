@@ -9,7 +9,7 @@ import pytest
 
 from core import ids
 from people import links
-from people.models import AccountLink, User
+from people.models import AccountLink, Membership, Role, User
 from people.models import Person as Row
 from people.permissions import grant_permission, permissions_of
 from people.services import create_person, deactivate_person
@@ -90,6 +90,18 @@ def test_somebody_is_invited_with_a_link_to_hand_over(tenant: Tenant, boss: Pers
     body = {"email": address(), "roles": ["nothing"]}
     assert faults(call(boss, "POST", "/people", json=body)) == [("/role", "no_such_role")]
     assert not User.objects.filter(email=body["email"]).exists(), "all of it, or nothing"
+
+
+def test_a_role_of_a_group_of_the_provider_is_not_taken_here(boss: Person) -> None:
+    them = PersonFactory(workspace=boss.person.workspace)
+    role = Role.objects.create(
+        workspace=boss.person.workspace, name="privacy", title="Privacy", idp_group="privacy-team"
+    )
+    Membership.objects.create(workspace=boss.person.workspace, role=role, person=them, source="idp")
+    assert (
+        code(one(boss, "DELETE", them, "/roles/privacy", "/roles/{name}")) == "409 role_from_group"
+    )
+    assert code(one(boss, "PUT", them, "/roles/x%00", "/roles/{name}")) == "404 not_found"
 
 
 NOT_ASSIGNED = [

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from core import due, ids
+from core.paging import Cursor, encode
 from notifications.mail.accounts import mail_due
 from people import links, resets
 from people.models import AccountLink, Person, User
 from people.permissions import grant_permission, permissions_of
-from people.services import create_person
+from people.services import create_person, deactivate_person
 from policies.permissions import policy_permissions
 from tests.events import events_of, kinds_of
 from tests.factories import ACTOR, AgentFactory, PersonFactory, WorkspaceFactory, user_of
@@ -397,6 +398,15 @@ def test_nothing_crosses_a_workspace(office: Office, boss: Browser) -> None:
         post(boss, "/people/invite", workspace=stranger.workspace.slug, email=address()).status
         == 404
     )
+    # Somebody who administers here, and is a plain person there, invites nobody there.
+    create_person(actor=ACTOR, workspace=stranger.workspace, email=office.lena.user.email)
+    grant_permission(
+        actor=ACTOR, workspace=office.workspace, person=office.lena, permission="administer"
+    )
+    lena = office.browser(office.lena)
+    wanted = {"workspace": stranger.workspace.slug, "email": address(), "permissions": "administer"}
+    assert post(lena, "/people/invite", **wanted).status == 404
+    assert not User.objects.filter(email=wanted["email"]).exists()
     assert stranger.user.email not in boss.get("/people?which=all").answer.text
     assert Person.objects.get(id=stranger.id).active
 
@@ -418,6 +428,40 @@ def test_hostile_names_stay_text(office: Office, boss: Browser) -> None:
         assert page.tree.all("p", id="email-wrong")
     page = invite(boss, address(), name="a\u202eb")
     assert page.tree.all("p", id="name-wrong")
+
+
+def test_who_administered_before_comes_back_with_what_is_ticked_and_no_more(
+    office: Office, boss: Browser
+) -> None:
+    for permission in ("administer", "audit"):
+        grant_permission(
+            actor=ACTOR, workspace=office.workspace, person=office.ron, permission=permission
+        )
+    deactivate_person(actor=ACTOR, person=office.ron)
+    page = invite(boss, office.ron.user.email, permissions="audit")
+    assert page.status == 200
+    assert permissions_of(user_of(office.ron), office.workspace) == {"audit"}
+    [taken] = events_of(office.workspace.id, "permission.revoked")
+    assert taken["data"] == {"permission": "administer"}
+
+
+def test_what_no_database_takes_is_nobody_and_no_error(office: Office, boss: Browser) -> None:
+    for what in ("grant", "revoke"):
+        assert post(boss, f"{path_of(office.rita)}/{what}", role="x\0").status == 404
+    assert invite(boss, address(), roles="x\0").status == 422
+    forged = encode(Cursor("people", False, ["\0", str(office.rita.id)]))
+    assert boss.get(f"/people?cursor={forged}").status == 422
+
+
+def test_a_search_keeps_to_its_word_and_to_every_spelling(office: Office, boss: Browser) -> None:
+    User.objects.filter(id=office.ned.user_id).update(name="Ned Weiß-Active")
+    for search in ("weiß", "WEIß", "active"):
+        page = boss.get("/people", params={"q": search})
+        assert "Ned Weiß-Active" in page.main
+        assert "Rita R" not in page.main
+    found = boss.get("/people", params={"q": "active"})
+    kept = [one.attributes["href"] for one in found.tree.one("main").all("a")]
+    assert "/people?which=all&q=active" in kept
 
 
 def test_people_are_found_and_listed_page_by_page(

@@ -15,9 +15,10 @@ from django.db.models import F
 from pytest_django import Settings
 
 from core import ids
+from core.clock import ClockTimestamp
 from core.problems import Problem
 from notifications.mail.server import Server
-from people import errors, invitations, links, resets, throttle
+from people import directory, errors, invitations, links, resets, throttle
 from people.models import AccountLink, Person, ResetAsked, User
 from people.permissions import grant_permission
 from people.services import (
@@ -29,6 +30,7 @@ from people.services import (
 )
 from tests.events import events_of, kinds_of, side_of
 from tests.factories import ACTOR, PersonFactory, RoleFactory, WorkspaceFactory, user_of
+from tests.people.steps import App
 from tests.people.test_sign_in import fresh
 from tests.promises import ask
 from tests.together import together, until_waiting
@@ -155,7 +157,9 @@ def test_seven_days_and_an_hour(boss: Any) -> None:
     assert status(token(made)) == 410
 
 
-@pytest.mark.parametrize("what", ["again", "deactivated", "back", "taken_back", "off", "sessions"])
+@pytest.mark.parametrize(
+    "what", ["again", "deactivated", "back", "taken_back", "off", "sessions", "came"]
+)
 def test_what_ends_an_invitation(boss: Any, what: str) -> None:
     invited = invite(boss)
     person, secret = invited.person, token(invited.made)
@@ -179,6 +183,8 @@ def test_what_ends_an_invitation(boss: Any, what: str) -> None:
                 invitations.take_back(actor=acting(boss), person=person)
         case "off":
             User.objects.filter(id=person.user_id).update(is_active=False)
+        case "came":  # at the identity provider
+            User.objects.filter(id=person.user_id).update(last_login=ClockTimestamp())
         case _:
             end_sessions(user=person.user)
     assert links.find(secret) is None
@@ -292,6 +298,22 @@ def test_whose_link_went_by_mail_alone_is_proven(boss: Any, mails: None) -> None
             email=one.person.user.email,
         )
         assert (again.notice, again.proven) == (True, proven)
+
+
+def test_a_factor_that_was_there_before_leaves_somebody_unproven(boss: Any, mails: None) -> None:
+    shown = invite(boss, show=True)
+    assert status(token(shown.made)) == 200  # by whoever was handed it
+    owner = user_of(shown.person)
+    App(owner).set_up()
+    made = resets.send(actor=acting(boss), person=shown.person)
+    assert status(links.token_of(made.id, owner)) == 200  # by whoever reads the mail
+    elsewhere = PersonFactory()
+    again = invitations.invite(
+        actor=acting(elsewhere), workspace=elsewhere.workspace, email=owner.email
+    )
+    entry = directory.one(workspace=elsewhere.workspace_id, person=again.person.id)
+    assert entry is not None
+    assert (again.proven, entry.proven) == (False, False)
 
 
 def test_renaming_is_an_event(boss: Any) -> None:
