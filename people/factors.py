@@ -33,7 +33,8 @@ from core.problems import Problem, conflict, not_found
 from people import code_throttle, passkeys
 from people.mfa_adapter import Adapter, secrets_of
 from people.models import User
-from people.services import end_sessions, visible_text
+from people.services import visible_text
+from people.signing_out import end_sessions
 from people.telling import tell
 
 Kind = Authenticator.Type
@@ -121,7 +122,7 @@ def add_totp(*, actor: Actor | None = None, user: User, secret: str, code: str) 
         the recovery codes, where these are the first ones: shown once.
 
     Raises:
-        Problem: 422 the code is not the one that the app should show; 429 after too many.
+        Problem: 422 the code is not the one that the app should show.
     """
     _lock(user)
     counter = _counter(secret, code, after=-1)
@@ -154,7 +155,7 @@ def add_passkey(
     except ValueError as error:
         raise Problem(422, "bad_name", "Bad name", f"The name: {error}") from error
     try:
-        passkeys.made(user, challenge, answer)
+        made = passkeys.made(user, challenge, answer)
     except passkeys.Refused as error:
         raise _not_made() from error
     with transaction.atomic():
@@ -162,9 +163,9 @@ def add_passkey(
         others = Authenticator.objects.filter(user=user, type=Kind.WEBAUTHN)
         if others.count() >= MOST_PASSKEYS:
             raise conflict("too_many_passkeys", f"There are {MOST_PASSKEYS}: remove one first.")
-        if any(one.data["credential"].get("rawId") == answer.get("rawId") for one in others):
+        if any(one.data["credential"].get("rawId") == made["rawId"] for one in others):
             raise conflict("passkey_exists", "That passkey is set up already.")
-        WebAuthn.add(user, called, dict(answer))
+        WebAuthn.add(user, called, made)
         commits = {"name": Commitment(called.encode())}
         tell(user, kinds.FactorAdded(factor="passkey"), commits, actor=actor)
         return _first_codes(user, actor)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -33,6 +34,7 @@ from fido2.webauthn import (
 from core import ids
 from core.clock import ClockTimestamp
 from core.problems import too_many
+from people import throttle
 from people.models import User
 
 #: What a challenge may be for.
@@ -47,6 +49,13 @@ LIFETIME: Final = "5 minutes"
 MOST_OPEN: Final = 50
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _REQUIRED: Final = UserVerificationRequirement.REQUIRED
+_MEMBERS: Final = frozenset(
+    {"clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle"}
+)
+#: What reading an answer that somebody made up may raise, in fido2 or below it.
+_BROKEN: Final = (
+    ValueError, TypeError, LookupError, AttributeError, AssertionError, RecursionError, struct.error
+)  # fmt: skip
 
 _MAKE: Final = f"""
 INSERT INTO people_challenge (id, user_id, purpose, about, challenge, address, expires_at)
@@ -118,20 +127,24 @@ def ask_new(user: User) -> Asked:
     return Asked(_make(challenge, user.id, ENROL, b"", None), dict(options)["publicKey"])
 
 
-def made(user: User, challenge: str, answer: Mapping[str, Any]) -> None:
+def made(user: User, challenge: str, answer: Mapping[str, Any]) -> dict[str, Any]:
     """Look at a new passkey that was made for this challenge.
+
+    Returns:
+        what of the answer is kept.
 
     Raises:
         Refused: it was not, or by nobody whom the device verified.
     """
     state = _state(_take(challenge, user.id, ENROL, b""))
     try:
-        parsed = RegistrationResponse.from_dict(answer)
-        data = _server().register_complete(state, parsed)
-    except (ValueError, TypeError, KeyError, AssertionError) as error:
+        texts = _texts(answer)
+        data = _server().register_complete(state, RegistrationResponse.from_dict(texts))
+    except _BROKEN as error:
         raise Refused(str(error)) from error
     if data.credential_data is None:
         raise Refused("no key came with it")
+    return texts
 
 
 def ask(
@@ -149,7 +162,8 @@ def ask(
         challenge=challenge,
     )
     owner = user.id if user else None
-    made = _make(challenge, owner, purpose, about, address)
+    network = None if address is None else throttle.network(address)
+    made = _make(challenge, owner, purpose, about, network)
     return Asked(made, dict(options)["publicKey"])
 
 
@@ -166,7 +180,7 @@ def _verified(owner: UUID, state: dict[str, Any], parsed: AuthenticationResponse
         signed = _server().authenticate_complete(
             state, [_data(one) for one in held.values()], parsed
         )
-    except (ValueError, TypeError, KeyError) as error:
+    except _BROKEN as error:
         raise Refused(str(error)) from error
     authenticator = held[signed.credential_id]
     count, before = parsed.response.authenticator_data.counter, _count(authenticator)
@@ -190,9 +204,9 @@ def answered(
     """
     state = _state(_take(challenge, user.id if user else None, purpose, about))
     try:
-        parsed = AuthenticationResponse.from_dict(answer)
+        parsed = AuthenticationResponse.from_dict(_texts(answer))
         handle = bytes(parsed.response.user_handle or b"")
-    except (ValueError, TypeError, KeyError) as error:
+    except _BROKEN as error:
         raise Refused(str(error)) from error
     if user is None:
         user = _by_handle(handle)
@@ -200,6 +214,18 @@ def answered(
         raise Refused("it is somebody else's")
     _verified(user.id, state, parsed)
     return user
+
+
+def _texts(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """The members that count, each a text: of a number fido2 would make so many bytes."""
+    response = answer.get("response")
+    known = {name: answer.get(name) for name in ("id", "rawId", "type")}
+    if not isinstance(response, Mapping):
+        raise Refused("it is no answer of a browser")
+    told = {name: text for name, text in response.items() if name in _MEMBERS and text is not None}
+    if not all(isinstance(text, str) for text in (*known.values(), *told.values())):
+        raise Refused("it is no answer of a browser")
+    return known | {"response": told}
 
 
 def _by_handle(handle: bytes) -> User:

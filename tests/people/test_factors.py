@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from functools import partial
 from typing import Any
@@ -281,9 +282,37 @@ def test_a_passkey_is_not_set_up_by_a_wrong_answer(user, wrong):
     assert not factors.held(user).any
 
 
-@pytest.mark.parametrize(
-    "answer", [{}, {"id": "x"}, {"rawId": 7, "id": 7}, {"id": "x", "rawId": "x", "response": {}}]
-)
+def b64(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+
+
+def answer_of(response: Any, **members: Any) -> dict[str, Any]:
+    return {"id": "eA", "rawId": "eA", "type": "public-key", "response": response} | members
+
+
+#: Of a number fido2 would make so many bytes: nobody's word is worth that memory.
+HUGE = 2**52
+CLIENT = {"clientDataJSON": b64('{"type": "webauthn.get", "challenge": "eA", "origin": "x"}')}
+MADE_UP: dict[str, dict[str, Any]] = {
+    "nothing": {},
+    "an id alone": {"id": "x"},
+    "numbers": {"rawId": 7, "id": 7},
+    "no response": answer_of({}),
+    "a list": answer_of([]),
+    "huge client data": answer_of({"clientDataJSON": HUGE}),
+    "huge authenticator data": answer_of(CLIENT | {"authenticatorData": HUGE, "signature": "eA"}),
+    "a huge attestation": answer_of(CLIENT | {"attestationObject": HUGE}),
+    "a huge handle": answer_of(CLIENT | {"userHandle": HUGE}),
+    "a huge id": answer_of(CLIENT, id=HUGE, rawId=HUGE),
+    "deep": answer_of({"clientDataJSON": b64("[" * 9_000)}),
+    "client data that are a list": answer_of({"clientDataJSON": b64("[]")}),
+    "an empty attestation": answer_of(CLIENT | {"attestationObject": ""}),
+    "short authenticator data": answer_of(CLIENT | {"authenticatorData": "eA", "signature": "eA"}),
+    "no base64": answer_of(CLIENT | {"authenticatorData": "\u00e9", "signature": "\ud800"}),
+}
+
+
+@pytest.mark.parametrize("answer", MADE_UP.values(), ids=MADE_UP)
 def test_an_answer_that_is_none_is_refused(user, answer):
     enrolled(user)
     with pytest.raises(Problem, match="401 second_factor_failed"):
@@ -312,16 +341,23 @@ def test_a_passkey_is_named_and_set_up_once(user):
         )
 
 
-def test_strangers_do_not_fill_the_table_of_challenges(monkeypatch):
+@pytest.mark.parametrize(
+    ("addresses", "network"),
+    [
+        (["192.0.2.77"] * 5, "192.0.2.77"),
+        ([f"2001:db8:0:77::{n}" for n in range(5)], "2001:db8:0:77::"),
+    ],
+    ids=["IPv4", "a customer of IPv6"],
+)
+def test_strangers_do_not_fill_the_table_of_challenges(monkeypatch, addresses, network):
     monkeypatch.setattr(passkeys, "_MAKE", passkeys._MAKE.replace("< 50", "< 3"))
-    address = "192.0.2.77"
-    for _ in range(3):
+    for address in addresses[:3]:
         passkeys.ask(None, "passkey", address=address)
     with pytest.raises(Problem, match="429"):
-        passkeys.ask(None, "passkey", address=address)
+        passkeys.ask(None, "passkey", address=addresses[3])
     challenges_older(minutes=6)
-    passkeys.ask(None, "passkey", address=address)
-    assert Challenge.objects.filter(address=address).count() == 1
+    passkeys.ask(None, "passkey", address=addresses[4])
+    assert Challenge.objects.filter(address=network).count() == 1
 
 
 @pytest.mark.parametrize(
