@@ -32,6 +32,7 @@ from core.nudge import nudger
 from core.problems import gone
 from people import passwords
 from people.models import AccountLink, Person, User
+from people.signing_out import end_sessions
 from people.telling import from_address, tell
 
 PATH: Final = "/account/"
@@ -191,8 +192,8 @@ def use(*, token: str, password: str, address: str) -> User:
         raise gone("link_over", "This link was used, or is over.")
     passwords.check(password, user)
     user.set_password(password)
-    user.session_generation += 1
-    user.save(update_fields=["password", "session_generation"])
+    user.save(update_fields=["password"])
+    end_sessions(user=user)
     AccountLink.objects.filter(id=link.id).update(used_at=ClockTimestamp())
     data = kinds.InvitationAccepted() if link.kind == Kind.INVITATION else kinds.PasswordReset()
     tell(user, data, from_address(address), actor=Actor.system("account_link"))

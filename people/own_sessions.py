@@ -16,6 +16,7 @@ from uuid import UUID
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.sessions.models import Session
 from django.db import transaction
+from django.db.models import Value
 from django.http import HttpRequest
 
 from audit import kinds
@@ -26,7 +27,7 @@ from people import passwords
 from people.errors import WeakPassword
 from people.models import Person, User, UserSession
 from people.services import topic
-from people.sessions import Standing
+from people.sessions import LONGEST, Standing
 from people.sign_in import right_password
 from people.telling import tell
 
@@ -85,7 +86,9 @@ def sessions(*, user: User, current: Standing | None) -> list[Shown]:
     """The sessions of a user that still count: the one at hand first, then those seen last."""
     alive = Session.objects.filter(expire_date__gt=ClockTimestamp())
     found = UserSession.objects.filter(
-        user=user, session_key__in=alive.values("session_key")
+        user=user,
+        session_key__in=alive.values("session_key"),
+        signed_in_at__gt=ClockTimestamp() - Value(LONGEST),
     ).order_by("-last_seen_at", "-id")
     this = None if current is None else current.id
     shown = [

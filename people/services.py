@@ -10,7 +10,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
+from django.db.models import Q
 
 from audit import kinds
 from audit.actor import Actor
@@ -21,6 +21,7 @@ from core.nudge import nudger
 from people import administrators, errors, links, passwords
 from people.models import Membership, Person, User, Workspace
 from people.permissions import grant_permission
+from people.signing_out import end_sessions
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?")
 NAME_LIMIT = 120
@@ -247,11 +248,6 @@ def rename_person(*, actor: Actor, person: Person, name: str) -> bool:
         commits={"name": Commitment(shown.encode())},
     )
     return True
-
-
-def end_sessions(*, user: User) -> None:
-    """Make every session of this user worthless from now on."""
-    User.objects.filter(id=user.id).update(session_generation=F("session_generation") + 1)
 
 
 @transaction.atomic

@@ -12,15 +12,19 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
+from django.contrib.sessions.exceptions import SessionInterrupted
 from django.db import connection, transaction
 
 from core.db import pool
 
+#: A session goes on while it is used, but no longer than this after its sign-in.
+LONGEST: Final = timedelta(days=7)
 _READ: Final = """
 SELECT s.session_data, u.id, u.user_id, clock_timestamp() - u.signed_in_at, clock_timestamp() - u.proved_at,
        u.last_seen_at < clock_timestamp() - interval '1 minute'
   FROM django_session s LEFT JOIN people_session u ON u.session_key = s.session_key
  WHERE s.session_key = %(key)s AND s.expire_date > clock_timestamp()
+   AND (u.id IS NULL OR u.signed_in_at > clock_timestamp() - %(longest)s)
 """
 # Two calls at once write it once.
 _SEEN: Final = """
@@ -51,7 +55,8 @@ class SessionStore(DatabaseStore):
         """What the session holds; nothing, and no key any more, where there is none that counts."""
         self._standing = None
         with pool().connection() as conn:
-            row = conn.execute(_READ, {"key": self.session_key}, prepare=True).fetchone()
+            values = {"key": self.session_key, "longest": LONGEST}
+            row = conn.execute(_READ, values, prepare=True).fetchone()
             if row is not None and row[5]:
                 conn.execute(_SEEN, {"id": row[1]}, prepare=True)
         if row is None:
@@ -77,3 +82,5 @@ class SessionStore(DatabaseStore):
             if before:
                 cursor.execute(_MOVE, [self.session_key, before])
                 cursor.execute(_TAKE, [before])
+                if cursor.rowcount == 0:
+                    raise SessionInterrupted("This session was ended or renewed meanwhile.")

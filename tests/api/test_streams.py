@@ -17,7 +17,8 @@ from escalations.expiry import expire_due
 from people.models import Person as PersonRow
 from people.permissions import grant_permission, revoke_permission
 from people.roles import PolicyRole, reconcile_policy_roles
-from people.services import deactivate_person, end_sessions
+from people.services import deactivate_person
+from people.signing_out import end_sessions
 from tests.api.tenant import Person, Tenant
 from tests.api.told import Told, follow
 from tests.clock import travel

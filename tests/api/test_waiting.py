@@ -14,7 +14,8 @@ from django.db import connections
 from agents.services import revoke_key
 from core.nudge import nudger
 from core.problems import TYPE_PREFIX
-from people.services import deactivate_person, end_sessions
+from people.services import deactivate_person
+from people.signing_out import end_sessions
 from tests.api.tenant import Tenant
 from tests.factories import ACTOR, KeyFactory, bearer
 

@@ -21,7 +21,7 @@ from demo.cases import Case, load
 from demo.shop import Shop
 from escalations.expiry import expire_due
 from people.models import User
-from people.services import end_sessions
+from people.signing_out import end_sessions
 from tests.clock import travel
 from tests.demo.conftest import at_work, until
 from tests.server import Live

@@ -53,8 +53,9 @@ class Oidc:
         self.error: str | None = None
         self.codes: dict[str, dict[str, str]] = {}
         self.access: dict[str, dict[str, Any]] = {}
-        #: Paths that were asked for, and what the token address was sent.
+        #: Paths that were asked for, what people's browsers asked, and what the token address was sent.
         self.asked: list[str] = []
+        self.authorized: list[dict[str, str]] = []
         self.sent: list[dict[str, str]] = []
         self.over = threading.Event()
 
@@ -83,6 +84,7 @@ class Oidc:
 
     def authorize(self, query: dict[str, str]) -> str:
         """Where the browser goes from the provider, whose person agreed."""
+        self.authorized.append(query)
         assert query["response_type"] == "code"
         assert query["client_id"] == CLIENT
         assert query["code_challenge_method"] == "S256"

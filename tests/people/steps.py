@@ -22,15 +22,19 @@ class App:
     user: User
     secret: str = field(default_factory=factors.new_secret)
     codes: list[str] = field(default_factory=list)
+    #: The time step that `at` counts from: a code stays the same one when half a minute ends meanwhile.
+    now: int = 0
 
     def set_up(self) -> App:
         """As the page does it."""
+        self.now = _step()
         self.codes = factors.add_totp(user=self.user, secret=self.secret, code=self.at(0)) or []
         return self
 
     def at(self, step: int) -> str:
-        """The code of this time step: 0 is now."""
-        return str(format_hotp_value(hotp_value(self.secret, int(time.time()) // 30 + step)))
+        """The code of this time step: 0 is when it was set up, or last forgot."""
+        self.now = self.now or _step()
+        return str(format_hotp_value(hotp_value(self.secret, self.now + step)))
 
     def fresh(self) -> str:
         """The code of now, as if those of before had been used long ago."""
@@ -39,9 +43,14 @@ class App:
 
     def forget(self) -> None:
         """Half a minute passes: a code that was used now is one of before."""
+        self.now = _step()
         found = Authenticator.objects.get(user=self.user, type="totp")
-        found.data["counter"] = min(found.data["counter"], int(time.time()) // 30 - 2)
+        found.data["counter"] = min(found.data["counter"], self.now - 2)
         found.save(update_fields=["data"])
+
+
+def _step() -> int:
+    return int(time.time()) // 30
 
 
 def wrong_codes(app: App) -> itertools.filterfalse[str]:

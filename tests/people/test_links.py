@@ -24,10 +24,10 @@ from people.permissions import grant_permission
 from people.services import (
     create_person,
     deactivate_person,
-    end_sessions,
     reactivate_person,
     rename_person,
 )
+from people.signing_out import end_sessions
 from tests.events import events_of, kinds_of, side_of
 from tests.factories import ACTOR, PersonFactory, RoleFactory, WorkspaceFactory, user_of
 from tests.people.steps import App

@@ -5,21 +5,26 @@ import time
 
 import pytest
 from django.conf import settings
-from django.contrib.auth import get_user
+from django.contrib.auth import SESSION_KEY, get_user
 from django.contrib.auth.hashers import Argon2PasswordHasher, identify_hasher
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.exceptions import SessionInterrupted
+from django.contrib.sessions.models import Session
 from django.http import HttpRequest
 
 from config import settings as real_settings
 from core.problems import Problem
 from people import sign_in as door
 from people import throttle
-from people.models import SignInFailure, User
+from people.models import Person, SignInFailure, User, UserSession
+from people.own_sessions import sessions
 from people.services import deactivate_person
 from people.sessions import SessionStore
 from people.sign_in import authenticate, sign_in, sign_out
+from people.signing_out import end_sessions
 from tests.events import events_of, side_of
 from tests.factories import ACTOR, PASSWORD, PersonFactory, user_of
+from tests.people.steps import sessions_older
 from tests.together import together
 
 WRONG = "wrong horse battery staple"
@@ -84,6 +89,60 @@ def test_signing_in_opens_a_session_under_a_new_id(person):
     assert event["actor"]["via"] == "web"
     assert address not in str(event)
     assert side_of(event, "address") == address.encode()
+
+
+def signed_in(person: Person) -> SessionStore:
+    """The session that a sign-in opened."""
+    request = request_with()
+    sign_in(request, email=person.user.email, password=PASSWORD, address=fresh())
+    request.session.save()
+    return request.session
+
+
+def user_by(key: str) -> object:
+    """Whom a browser with this session is taken for; None: for nobody."""
+    found = get_user(request_with(SessionStore(key)))
+    return found if found.is_authenticated else None
+
+
+def test_a_session_gets_a_new_id_once_whoever_asks_at_once(person):
+    key = signed_in(person).session_key
+    one, other = SessionStore(key), SessionStore(key)
+    assert one.standing
+    assert other.standing
+    one.cycle_key()
+    with pytest.raises(SessionInterrupted):
+        other.cycle_key()
+    assert [row.session_key for row in UserSession.objects.filter(user=person.user)] == [
+        one.session_key
+    ]
+    assert user_by(one.session_key) == person.user
+    assert not SessionStore().exists(key)
+    unlisted = Session.objects.exclude(session_key=one.session_key)
+    assert not [
+        row for row in unlisted if row.get_decoded().get(SESSION_KEY) == str(person.user_id)
+    ]
+
+
+def test_an_ended_session_does_not_come_back_under_a_new_id(person):
+    store = SessionStore(signed_in(person).session_key)
+    assert store.standing is not None
+    end_sessions(user=person.user)
+    with pytest.raises(SessionInterrupted):
+        store.cycle_key()
+    assert not UserSession.objects.filter(
+        user=person.user, session_key__in=Session.objects.values("session_key")
+    ).exists()
+
+
+def test_a_session_that_is_used_for_ever_ends_after_seven_days(person):
+    store = signed_in(person)
+    sessions_older(person.user, days=6, hours=23)
+    assert user_by(store.session_key) == person.user
+    assert [shown.id for shown in sessions(user=person.user, current=None)]
+    sessions_older(person.user, hours=1)
+    assert user_by(store.session_key) is None
+    assert sessions(user=person.user, current=None) == []
 
 
 def test_signing_out_ends_it(person):
