@@ -6,7 +6,6 @@ A link that was used, is over, or never was shows one and the same page.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec
@@ -18,6 +17,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from core.problems import Problem
+from pages.views.sessions import minutes_of
 from pages.views.showing import SeeOther
 from people import links, resets
 from people.errors import WeakPassword
@@ -56,10 +56,8 @@ def forgot_page(request: HttpRequest) -> HttpResponse:
     try:
         resets.ask(email=request.POST["email"], address=request.META.get("REMOTE_ADDR", ""))
     except Problem as problem:
-        wait = problem.headers.get("Retry-After", "")
-        minutes = math.ceil(int(wait) / 60) if wait.isdecimal() else 1
         context["wrong"] = (
-            f"That was asked for often just now. Look for the mail; else wait {minutes} min."
+            f"That was asked for often just now. Look for the mail; else wait {minutes_of(problem)} min."
             if problem.status == 429
             else problem.detail
         )

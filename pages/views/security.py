@@ -14,7 +14,6 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -24,6 +23,7 @@ from pages.answers import PasskeyAnswer, asked
 from pages.endpoints import decoded
 from pages.security import CODES, SETTING_UP, Refused
 from pages.views.problems import told
+from pages.views.sessions import ours
 from pages.views.showing import SeeOther
 from pages.visitor import Visitor, signed_in
 from people import factors, own_sessions, passkeys
@@ -63,7 +63,7 @@ def security_page(request: HttpRequest, visitor: Visitor) -> HttpResponse:
 @told
 def confirm_view(request: HttpRequest, visitor: Visitor) -> HttpResponse:
     """Ask for the password or a factor, and lead back."""
-    there = _ours(request.POST.get("next") or request.GET.get("next") or "")
+    there = ours(request.POST.get("next") or request.GET.get("next") or "", "security")
     if request.method != "POST":
         return _confirm(request, visitor, there)
     try:
@@ -265,9 +265,3 @@ def _added(request: HttpRequest, codes: list[str] | None, said: str) -> HttpResp
         kept.keep(request, CODES, codes)
     flash.leave(request, "ok", said)
     return SeeOther(reverse("security"))
-
-
-def _ours(there: str) -> str:
-    if there.startswith("/") and url_has_allowed_host_and_scheme(there, allowed_hosts=None):
-        return there
-    return reverse("security")

@@ -144,18 +144,22 @@ def _second(request: HttpRequest, user: User, problem: Problem | None = None) ->
 
 
 def _refused(request: HttpRequest, there: str, problem: Problem, wrong: str) -> HttpResponse:
-    wait = problem.headers.get("Retry-After", "")
     if problem.status == 429:
-        minutes = math.ceil(int(wait) / 60) if wait.isdecimal() else 1
-        wrong = f"Too many tries. Wait {minutes} min, then try again."
+        wrong = f"Too many tries. Wait {minutes_of(problem)} min, then try again."
     elif problem.status != 401:
         wrong = problem.detail
     # Not 401: a browser would want to know how to authenticate, and this form says so already.
     status = 422 if problem.status == 401 else problem.status
     response = _form(request, there, wrong, status=status)
-    if wait:
-        response.headers["Retry-After"] = wait
+    if "Retry-After" in problem.headers:
+        response.headers["Retry-After"] = problem.headers["Retry-After"]
     return response
+
+
+def minutes_of(problem: Problem) -> int:
+    """How long to wait after too many tries, in whole minutes."""
+    wait = problem.headers.get("Retry-After", "")
+    return math.ceil(int(wait) / 60) if wait.isdecimal() else 1
 
 
 def _form(request: HttpRequest, there: str, wrong: str = "", status: int = 200) -> HttpResponse:
@@ -173,8 +177,8 @@ def _form(request: HttpRequest, there: str, wrong: str = "", status: int = 200) 
     return render(request, "pages/sign_in.html", context, status=status)
 
 
-def ours(there: str) -> str:
-    """The page to go to afterwards: a path of ours, or the inbox."""
+def ours(there: str, default: str = "inbox") -> str:
+    """The page to go to afterwards: a path of ours, or the page of this name."""
     if there.startswith("/") and url_has_allowed_host_and_scheme(there, allowed_hosts=None):
         return there
-    return reverse("inbox")
+    return reverse(default)

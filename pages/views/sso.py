@@ -6,7 +6,6 @@ The way to the provider is a link, not a form: the pages' policy lets no form le
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urljoin
@@ -20,7 +19,7 @@ from django.views.decorators.http import require_GET, require_POST
 from core.problems import Problem
 from pages import flash
 from pages.views.problems import told
-from pages.views.sessions import ours
+from pages.views.sessions import minutes_of, ours
 from pages.views.settings import named
 from pages.visitor import Visitor, signed_in
 from people.models import User
@@ -69,11 +68,16 @@ def begin_view(request: HttpRequest) -> HttpResponse:
     """Send the browser to the provider."""
     provider = _provider()
     there = ours(request.GET.get("next", ""))
-    if isinstance(request.user, User):
+    again = "again" in request.GET
+    if isinstance(request.user, User) and not again:
         return HttpResponseRedirect(there)
     try:
         leaving = flow.begin(
-            provider, redirect_uri=_redirect_uri(), there=there, cookie=_cookie(request)
+            provider,
+            redirect_uri=_redirect_uri(),
+            there=there,
+            cookie=_cookie(request),
+            again=again,
         )
     except Trouble as trouble:
         return _refused(request, provider, trouble)
@@ -185,12 +189,10 @@ def _refused(request: HttpRequest, provider: Provider, trouble: Trouble) -> Http
 
 
 def _throttled(request: HttpRequest, provider: Provider, problem: Problem) -> HttpResponse:
-    wait = problem.headers.get("Retry-After", "")
-    minutes = math.ceil(int(wait) / 60) if wait.isdecimal() else 1
-    said = f"Too many tries. Wait {minutes} min, then try again."
+    said = f"Too many tries. Wait {minutes_of(problem)} min, then try again."
     response = _page(request, provider, said, problem.status)
-    if wait:
-        response.headers["Retry-After"] = wait
+    if "Retry-After" in problem.headers:
+        response.headers["Retry-After"] = problem.headers["Retry-After"]
     return response
 
 

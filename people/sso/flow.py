@@ -74,13 +74,20 @@ class Leaving:
 
 
 def begin(
-    provider: Provider, *, redirect_uri: str, there: str, cookie: str, user: User | None = None
+    provider: Provider,
+    *,
+    redirect_uri: str,
+    there: str,
+    cookie: str,
+    user: User | None = None,
+    again: bool = False,
 ) -> Leaving:
     """Begin a sign-in, or with `user` the linking of somebody who is signed in.
 
     Args:
         there: the path of ours to go to afterwards.
         cookie: what the browser brought of earlier ones.
+        again: whether the provider is to ask who it is although it knows; not all do.
 
     Raises:
         Trouble: the provider does not answer.
@@ -105,6 +112,8 @@ def begin(
         "code_challenge": _challenge(one.verifier),
         "code_challenge_method": "S256",
     }
+    if again:
+        asked["prompt"] = "login"
     url = _with(metadata.authorization_endpoint, asked)
     return Leaving(url, _signed([*_begun(cookie)[1 - MOST_BEGUN :], one]))
 

@@ -66,7 +66,7 @@ def unlink(*, actor: Actor, user: User) -> None:
     Raises:
         NotLinked: they are linked with nobody.
     """
-    # Whoever signs in at this moment waits here, and finds no identity any more.
+    # Who links at this moment waits here; who signs in finds no identity when they note their groups.
     User.objects.select_for_update(no_key=True).get(id=user.id)
     deleted, _ = Identity.objects.filter(user=user).delete()
     if not deleted:
@@ -152,7 +152,9 @@ def _must_be_active(user: User) -> None:
 
 def _seen(identity: Identity, claims: Claims) -> User:
     identity.groups = sorted(claims.groups)
-    Identity.objects.filter(id=identity.id).update(groups=identity.groups, last_at=ClockTimestamp())
+    kept = Identity.objects.filter(id=identity.id)
+    if not kept.update(groups=identity.groups, last_at=ClockTimestamp()):
+        raise Trouble("stale", "the two were unlinked at this instant", identity.user)
     groups.reconcile_user(actor=_ACTOR, user=identity.user)
     return identity.user
 

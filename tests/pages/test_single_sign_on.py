@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
+from django.db import transaction
 from django.test import RequestFactory
 from pytest_django import Settings
 
@@ -27,7 +29,7 @@ from tests.events import events_of, side_of
 from tests.factories import ACTOR, PASSWORD, PersonFactory
 from tests.pages.browser import Browser, Page, parse
 from tests.pages.doorstep import code_form, passkey_form, use, with_app, with_key
-from tests.pages.office import Office
+from tests.pages.office import Office, votes
 from tests.people.oidc_provider import (
     CLIENT,
     EC,
@@ -38,7 +40,8 @@ from tests.people.oidc_provider import (
     providing,
     weak_key,
 )
-from tests.together import together
+from tests.people.steps import sessions_older
+from tests.together import together, until_waiting
 
 
 @pytest.fixture
@@ -155,6 +158,69 @@ def test_the_clients_secret_goes_where_the_provider_wants_it(
     as_(oidc, ada)
     assert press(Browser(office.server.url)).answer.url == f"{office.server.url}/"
     assert ("client_secret" in oidc.sent[0]) == afresh
+
+
+def test_whoever_is_signed_in_is_led_on_unless_they_are_to_sign_in_again(
+    office: Office, oidc: Oidc, ada: Person
+) -> None:
+    as_(oidc, ada, groups=[])
+    browser = Browser(office.server.url)
+    press(browser)
+    before, asked = UserSession.objects.get(user=ada.user), len(oidc.authorized)
+    assert browser.get("/sign-in/oidc?next=/settings").answer.url.endswith("/settings")
+    assert len(oidc.authorized) == asked
+    request_id = office.ask("money.pair")
+    sessions_older(ada.user, hours=12)
+    office.apply(
+        roles={
+            "reviewers": {"title": "Reviewers", "members": [ada.user.email]},
+            "leads": {"title": "Team leads", "members": [office.lena.user.email]},
+        }
+    )
+    form = browser.get(f"/requests/{request_id}").form(
+        f"/requests/{request_id}/decide", verdict="approve"
+    )
+    page = browser.submit(form)
+    assert "What you want to do takes a sign-in of not so long ago." in page.main
+    [way] = [a for a in page.tree.all("a") if a.text == "Sign in with Example ID"]
+    page = browser.get(way.attributes["href"])
+    assert page.answer.url == f"{office.server.url}/requests/{request_id}"
+    assert [one.get("prompt") for one in oidc.authorized] == [None, "login"]
+    after = UserSession.objects.get(user=ada.user)
+    assert after.signed_in_at > before.signed_in_at
+    page = browser.submit(page.form(f"/requests/{request_id}/decide", verdict="approve"))
+    assert votes(request_id) == [("approve", "")]
+
+
+# -- what the token leaves out ---------------------------------------------------------------------
+
+
+def test_address_and_groups_may_be_told_beside_the_token(
+    office: Office, oidc: Oidc, ada: Person
+) -> None:
+    as_(oidc, ada)
+    whole = oidc.person | {"groups": ["ops"]}
+    oidc.person, oidc.userinfo = {"sub": whole["sub"]}, whole
+    assert signed_in_by(Browser(office.server.url))
+    identity = Identity.objects.get(user=ada.user)
+    assert (identity.subject, identity.groups) == (whole["sub"], ["ops"])
+    assert oidc.asked.count("/userinfo") == 1
+
+
+def test_what_is_told_beside_the_token_is_about_whom_the_token_is(
+    office: Office, oidc: Oidc, ada: Person
+) -> None:
+    as_(oidc, ada)
+    whole = oidc.person
+    oidc.person = {"sub": whole["sub"]}
+    for sub in ("another", None, 7):
+        oidc.userinfo = whole | {"sub": sub}
+        browser = Browser(office.server.url)
+        assert press(browser).status == 502
+        assert not signed_in(browser)
+    oidc.userinfo = {"sub": whole["sub"], "email": whole["email"]}
+    assert press(Browser(office.server.url)).status == 403, "it vouches for no address"
+    assert not Identity.objects.filter(user=ada.user).exists()
 
 
 # -- tokens that are not to be believed ------------------------------------------------------------
@@ -450,13 +516,21 @@ def test_nobody_links_their_account_with_somebody_of_another_address(
     assert not Identity.objects.filter(user=office.rita.user).exists()
 
 
-def test_linking_ends_where_another_is_signed_in_by_then(office: Office, oidc: Oidc) -> None:
+@pytest.mark.parametrize("another", [False, True], ids=["nobody", "somebody else"])
+def test_linking_ends_where_another_is_signed_in_by_then(
+    office: Office, oidc: Oidc, another: bool
+) -> None:
     as_(oidc, office.rita)
     browser = office.browser(office.rita)
     page = browser.submit(browser.get("/settings").form("/sign-in/oidc/link"))
     [way] = [a for a in page.tree.all("a") if a.text == "Continue to Example ID"]
     browser.submit(browser.get("/").form("/sign-out"))
+    if another:
+        as_(oidc, office.ron)  # and it is his address that the provider vouches for
+        browser.sign_in(office.ron.user.email, PASSWORD)
+        assert office.ron.user.email in browser.get("/settings").answer.text
     assert browser.http.get(way.attributes["href"], timeout=30).status_code == 400
+    assert not Identity.objects.filter(user__in=[office.rita.user, office.ron.user]).exists()
     assert (
         browser.get("/sign-in/oidc/link").status == 405
     )  # nor does a link from elsewhere begin it
@@ -520,6 +594,30 @@ def test_two_first_sign_ins_at_once_link_one(office: Office, oidc: Oidc, ada: Pe
             assert result.reason == "linked"
     assert any(result == ada.user for result in made)
     assert len(events_of(office.workspace.id, "identity.linked")) == 1
+
+
+def test_who_is_unlinked_while_they_sign_in_is_not_let_in(
+    office: Office, oidc: Oidc, ada: Person
+) -> None:
+    claims = Claims(oidc.url, "ada", ada.user.email, verified=True, groups=frozenset({"ops"}))
+    sign_in = partial(identities.identify, claims=claims, provider=oidc.as_provider())
+    sign_in()
+    deleted = threading.Event()
+
+    def unlink() -> None:
+        with transaction.atomic():
+            identities.unlink(actor=ACTOR, user=ada.user)
+            deleted.set()
+            until_waiting(1, "people_identity")
+
+    def late() -> Any:
+        deleted.wait(10)
+        return sign_in()
+
+    _, found = together([unlink, late])
+    assert isinstance(found, Trouble), found
+    assert found.reason == "stale"
+    assert not Identity.objects.filter(user=ada.user).exists()
 
 
 # -- passwords off, and the way out ----------------------------------------------------------------
