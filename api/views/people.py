@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.db.models import Q
 from django.http import HttpResponse
 from rest_framework.request import Request
@@ -45,7 +47,7 @@ from core import ids
 from core.clock import ClockTimestamp
 from people.factors import check_code
 from people.models import Role
-from people.own_sessions import proves
+from people.own_sessions import confirmed, proves
 from people.passkeys import DECIDE
 
 #: What a page hears where Django is served without the front: look once, and connect again later.
@@ -148,22 +150,21 @@ class Decisions(PeopleDoor):
         who, subject = signed(request), request_uuid(request_id)
         body = body_of(request, DecisionBody)
         looked_at = read.for_person(reader=who.reader, request_id=subject)
-        assurance, revision = proves(request._request), None
-        if body.code:
-            check_code(who.user, body.code, purpose=DECIDE, recovery=False)
-            assurance, revision = "mfa", looked_at.revision
         chosen = choice(
             verdict=body.verdict,
             stage=body.stage,
             payload_digest=body.payload_digest,
             comment=body.comment,
             channel=CHANNEL,
-            assurance=assurance,
-            revision=revision,
+            assurance=proves(request._request),
             shown_digest=row_digest(looked_at, CHANNEL),
             edits=body.edits,
             answer=body.answer,
         )
+        if body.code:  # once all else that was sent can be a decision: a code counts once
+            check_code(who.user, body.code, purpose=DECIDE, recovery=False)
+            confirmed(request._request)
+            chosen = replace(chosen, assurance="mfa", revision=looked_at.revision)
         done = decide(actor=who.actor, reader=who.reader, request_id=subject, chosen=chosen)
         return answer(request, done)
 

@@ -174,12 +174,23 @@ def test_who_has_no_factor_is_told_how_to_get_one(office: Office) -> None:
 
 
 def test_what_is_not_theirs_is_refused_before_a_factor_is_asked_for(office: Office) -> None:
-    with_app(office.ned)
-    browser, page = at_second_step(office, office.ned)
-    app = with_app(office.ned)
+    app = with_app(office.vera)
+    browser, page = at_second_step(office, office.vera)
     browser.submit(code_form(page, "/sign-in/second"), code=app.fresh())
     request_id = critical(office)
-    assert browser.get(f"/requests/{request_id}").status == 404
+    page = browser.get(f"/requests/{request_id}")
+    assert not page.tree.all("form", action=path(request_id)), "she may look, and is not asked"
+    form = (
+        office.browser(office.rita)
+        .get(f"/requests/{request_id}")
+        .form(path(request_id), verdict="approve")
+    )
+    token = page.tree.all("input", name="csrfmiddlewaretoken")[0].attributes["value"]
+    page = browser.submit(form, csrfmiddlewaretoken=token)
+    assert page.status == 403
+    assert not page.tree.all("input", name="code")
+    assert "second factor" not in page.main
+    assert votes(request_id) == []
 
 
 def test_high_risk_takes_a_session_of_at_most_twelve_hours(office: Office) -> None:
@@ -224,7 +235,11 @@ def test_the_api_says_what_is_missing_and_takes_a_code(office: Office) -> None:
     assert decide(request_id, code=app.codes[0]) == (401, "second_factor_failed"), "a recovery code"
     assert decide(request_id, code=next(wrong_codes(app))) == (401, "second_factor_failed")
     assert votes(request_id) == []
-    assert decide(request_id, code=app.fresh()) == (200, "approved")
+    code, session = app.fresh(), browser.http.cookies["sessionid"]
+    refused = decide(request_id, verdict="maybe", code=code)
+    assert refused == (422, "invalid_input"), "which costs no code"
+    assert decide(request_id, code=code) == (200, "approved")
+    assert browser.http.cookies["sessionid"] != session, "as each proof does"
     high = office.ask("money.pair")
     sessions_older(app.user, hours=12)
     assert decide(high) == (401, "sign_in_again")
