@@ -42,8 +42,6 @@ INSTALLED_APPS = [
     "guardian",
     "allauth",
     "allauth.account",
-    "allauth.socialaccount",
-    "allauth.socialaccount.providers.openid_connect",
     "allauth.mfa",
     "core",
     "signing",
@@ -129,7 +127,6 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_ADAPTER = "people.account_adapter.Adapter"
 MFA_ADAPTER = "people.mfa_adapter.Adapter"
-SOCIALACCOUNT_ADAPTER = "people.sso.adapter.Adapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_TOTP_TOLERANCE = 1  # clocks of phones differ, and people type: half a minute either way
 LOGIN_URL = "sign_in"

@@ -2,6 +2,10 @@
 
 All of them through `core.http`: only to addresses that may be called, following no redirect, reading so
 much and no more, and within one deadline each.
+
+django-allauth has a client of OpenID Connect, which is not used: it takes a token from the provider's answer
+without looking at signature or nonce, lets the query add scopes and parameters, and calls past `core.http`.
+Its steps of a sign-in, once somebody is known, are (`people.sso.flow`).
 """
 
 from __future__ import annotations
