@@ -44,7 +44,7 @@ SELECT request_id, number, payload, digest, plan, stated FROM approvals_revision
 """
 _DECISIONS: Final = """
 SELECT request_id, id, revision, stage, verdict, assurance, person_id, void_at IS NOT NULL, comment, answer,
-       shown_digest, on_behalf_of_id
+       shown_digest, on_behalf_of_id, dwell_ms
   FROM approvals_decision WHERE request_id = ANY(%(ids)s) AND workspace_id = %(workspace)s
 """
 _PAGE: Final = """
@@ -238,3 +238,5 @@ def _hold_decision(play: _Play, told: Told, rows: _Rows) -> None:
     # Older events commit to no digest, and their rows have none.
     if (None if row[10] is None else show_digest(row[10])) != words.get("shown_digest"):
         play.wrong(f"What was shown for the decision {name} is not what was recorded.", told)
+    if row[12] != words.get("dwell_ms"):
+        play.wrong(f"How long the decision {name} was looked at is not what was recorded.", told)

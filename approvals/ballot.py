@@ -8,7 +8,7 @@ locked and counted at once left 500 of 500 requests stuck).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -76,6 +76,8 @@ SELECT v.payload, v.digest, v.plan, {ROLES_OF_PERSON},
        (SELECT json_agg(votes) FROM votes), (SELECT json_agg(stages) FROM stages),
        (SELECT json_agg(seats) FROM seats),
        (SELECT acts FROM initiator),
+       (SELECT l.at FROM approvals_look l
+         WHERE l.request_id = %(request)s AND l.revision = %(revision)s AND l.person_id = %(person)s),
        (SELECT clock_timestamp()
           FROM (SELECT count(*) FROM seats) AS locked, (SELECT count(*) FROM initiator) AS held)
   FROM approvals_revision v
@@ -135,12 +137,19 @@ class Ballot:
     seats: frozenset[tuple[UUID, UUID]]
     absent: tuple[Absent, ...]
     votes: tuple[Vote, ...]
+    #: How long the voter has had this revision open; None: nobody saw them open it.
+    looked_for: timedelta | None
     now: datetime
 
     @property
     def after_deadline(self) -> bool:
         """Whether the stage that stands in after the deadline is the open one."""
         return self.stage == len(self.plan.stages)
+
+    @property
+    def dwell_ms(self) -> int | None:
+        """How long the voter has had it open, in whole milliseconds."""
+        return None if self.looked_for is None else self.looked_for // timedelta(milliseconds=1)
 
     def seat(self, person: UUID, stage: int) -> Seat | None:
         """What this person may decide on at this stage, at this moment; none where they may not.
@@ -223,7 +232,7 @@ def lock_ballot(conn: Connection[Any], reader: Reader, request_id: UUID) -> Ball
     if read is None:
         raise not_found()
     # The clock of after every lock, and the database's own: a vote that waited across the deadline is late.
-    payload, digest, plan, own_roles, votes, stages, seats, initiator_acts, clock = read
+    payload, digest, plan, own_roles, votes, stages, seats, initiator_acts, looked_at, clock = read
     own = reader.person_id in (owner[0], initiator)
     if not (set(own_roles) & set(roles) or own or reader.sees_all or reader.person_id in told):
         raise not_found()
@@ -251,6 +260,7 @@ def lock_ballot(conn: Connection[Any], reader: Reader, request_id: UUID) -> Ball
         seats=frozenset((UUID(row["person_id"]), UUID(row["role_id"])) for row in seats or ()),
         absent=absent,
         votes=(),
+        looked_for=None if looked_at is None else clock - looked_at,
         now=clock,
     )
     return _with_votes(ballot, votes or ())

@@ -151,8 +151,8 @@ def _apart(row: Row) -> tuple[str, str] | None:
 
 def _here(row: Row) -> bool:
     plan = decode(row.plan)
-    # A second factor is given for one request.
-    return decided_in(plan, "web") and plan.assurance != "mfa"
+    # A second factor is given for one request, and each has to be open for a while.
+    return decided_in(plan, "web") and plan.assurance != "mfa" and not plan.dwell_s
 
 
 def _kind(row: Row) -> tuple[Any, ...]:

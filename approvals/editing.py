@@ -17,6 +17,7 @@ from approvals.assurance import unproven
 from approvals.ballot import Ballot, lock_ballot
 from approvals.choices import Choice
 from approvals.counting import lock_for_counting
+from approvals.looks import too_soon
 from approvals.revising import Held, change
 from approvals.voting import NOT_ASKED, NOT_PROVEN, POLICY_REFUSED, count, count_nowhere
 from audit.actor import Actor
@@ -76,11 +77,12 @@ def edit(
         count_nowhere(conn, actor, reader, ballot, chosen, POLICY_REFUSED)
         changed.end(conn)
         return
-    anew = lock_ballot(conn, reader, ballot.request)
+    # What they changed themselves, they have read as long as what stood there before.
+    anew = replace(lock_ballot(conn, reader, ballot.request), looked_for=ballot.looked_for)
     agreed = replace(chosen, stage=0, payload_digest=anew.digest)
     if anew.seat(reader.person_id, 0) is None:
         count_nowhere(conn, actor, reader, anew, agreed, NOT_ASKED)
-    elif unproven(anew.plan, agreed) is not None:
+    elif (unproven(anew.plan, agreed) or too_soon(anew, agreed)) is not None:
         count_nowhere(conn, actor, reader, anew, agreed, NOT_PROVEN)
     else:
         count(conn, actor, reader, anew, agreed)

@@ -98,6 +98,7 @@ class FrozenPlan(Struct, frozen=True):
     ``channels`` say where people decide, ``assurance`` how surely it must be known who does: what
     holds for plans that were stored without them is that a session decides, as it did then.
     ``escalation`` holds for each stage anew; ``extend_s`` is the most by which the deadline may be moved.
+    ``dwell_s`` is how long somebody must have had the request open before their yes counts, not scaled.
     """
 
     effect: Effect
@@ -121,6 +122,12 @@ class FrozenPlan(Struct, frozen=True):
     assurance: str = "session"
     escalation: tuple[FrozenStep, ...] = ()
     extend_s: int = 0
+    dwell_s: int = 0
+
+    @property
+    def dwell(self) -> timedelta:
+        """How long a request must have been open before a yes of who opened it."""
+        return durations.scaled(timedelta(seconds=self.dwell_s))
 
     def stage(self, index: int) -> FrozenStage:
         """The stage with this index; one past the last is the stage after the deadline."""
@@ -249,6 +256,7 @@ def freeze(
         assurance=plan.assurance,
         escalation=tuple(_step(step, roles, hours, people or {}) for step in plan.escalation),
         extend_s=plan.extend_s,
+        dwell_s=plan.dwell_s,
     )
 
 

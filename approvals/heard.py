@@ -26,7 +26,7 @@ SELECT revision, index, confirm, approvals, rejections, distinct_from_earlier, o
 _DECISIONS: Final = f"""
 SELECT d.id, d.revision, d.stage, d.person_id, {NAME_OF.format(person="d.person_id")} AS person,
        d.on_behalf_of_id, {NAME_OF.format(person="d.on_behalf_of_id")} AS on_behalf_of,
-       d.verdict, d.comment, d.answer, d.channel, d.assurance, d.shown_digest, d.at, d.void_at, d.void_reason
+       d.verdict, d.comment, d.answer, d.channel, d.assurance, d.shown_digest, d.dwell_ms, d.at, d.void_at, d.void_reason
   FROM approvals_decision d WHERE d.request_id = %(request)s AND d.workspace_id = %(workspace)s
  ORDER BY d.at, d.id
 """
@@ -119,6 +119,7 @@ def decisions(
                 "answer": None if row["answer"] is None else msgspec.Raw(row["answer"]),
                 "shown": then.get("payload_digest"),
                 "shown_digest": row["shown_digest"] and show_digest(row["shown_digest"]),
+                "dwell_ms": row["dwell_ms"],
                 "channel": row["channel"],
                 "assurance": row["assurance"],
                 "at": rfc3339(row["at"]),

@@ -291,6 +291,8 @@ class Decision(models.Model):
     assurance = models.CharField(max_length=10)
     #: Of what the channel showed (`approvals.shown`); null for older votes, and once erased.
     shown_digest = models.BinaryField(max_length=32, null=True)
+    #: How long the voter had had it open (`approvals.looks`); null: nobody knows.
+    dwell_ms = models.BigIntegerField(null=True)
     at = models.DateTimeField()
     void_at = models.DateTimeField(null=True)
     void_reason = models.CharField(max_length=200, null=True)
@@ -460,6 +462,30 @@ class Watch(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["request", "person_id"], name="watch_once")]
         indexes = [models.Index(fields=["person_id"], name="watch_person")]
+
+
+class Look(models.Model):
+    """When a person first opened a revision of a request while it waited."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, db_constraint=False, db_index=False
+    )
+    request = models.ForeignKey(
+        Request, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    revision = models.PositiveIntegerField()
+    person = models.ForeignKey(
+        Person, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False
+    )
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["request", "revision", "person"], name="look_first_only"
+            ),
+        ]
 
 
 class SavedView(models.Model):

@@ -134,6 +134,7 @@ def _plan(plan: FrozenPlan, row: Row) -> shape.PlanShown:
             for step in plan.escalation
         ],
         extend_s=plan.extend_s,
+        dwell_s=plan.dwell_s,
     )
 
 

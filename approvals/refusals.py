@@ -8,6 +8,7 @@ from approvals.access import Reader
 from approvals.assurance import unproven
 from approvals.ballot import Ballot
 from approvals.choices import Choice
+from approvals.looks import too_soon
 from approvals.quorum import AGREEING
 from approvals.status import Kind, Status, Verdict, WaitingOn
 from core.problems import FieldError, Problem, conflict, forbidden, invalid
@@ -40,6 +41,7 @@ def refusal(ballot: Ballot, reader: Reader, chosen: Choice) -> Problem | None:
         _wrong_verdict(ballot, chosen)
         or _not_theirs(ballot, reader)
         or unproven(ballot.plan, chosen)
+        or too_soon(ballot, chosen)
         or _not_now(ballot, reader, chosen)
         or _not_said(ballot, chosen)
     )

@@ -264,6 +264,7 @@ def _still_asked(plan: FrozenPlan, before: FrozenPlan) -> FrozenPlan:
         assurance=before.assurance,
         escalation=before.escalation,
         extend_s=before.extend_s,
+        dwell_s=before.dwell_s,
         notes=(*plan.notes, STILL_ASKED),
     )
 

@@ -177,6 +177,9 @@ class PlanShown(Struct, frozen=True):
     extend_s: Annotated[
         int, Meta(description="The most by which a reviewer may move the deadline, once; 0: not")
     ]
+    dwell_s: Annotated[
+        int, Meta(description="How long it must have been open before a yes counts; 0: not at all")
+    ]
 
 
 class DecisionShown(Struct, frozen=True):

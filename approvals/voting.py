@@ -20,7 +20,7 @@ from audit.actor import Actor
 from audit.kinds import DecisionRecorded, DecisionVoided, StageOpened
 from audit.log import INSERT_EVENTS, Commitment, Fact, event_rows
 from core import failpoints, ids
-from core.canonical import canonical, show_digest
+from core.canonical import JSON, canonical, show_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,8 @@ LOST_ELIGIBILITY: Final = Void(
 PAYLOAD_CHANGED: Final = Void("payload_changed", "The payload was changed after this vote.")
 NOT_ASKED: Final = Void("not_asked", "The plan of the changed payload does not ask this person.")
 NOT_PROVEN: Final = Void(
-    "not_proven", "The changed payload is decided elsewhere, or takes a surer proof of who decides."
+    "not_proven",
+    "The changed payload is decided elsewhere, or takes a surer proof of who decides, or a longer look.",
 )
 POLICY_REFUSED: Final = Void("policy_refused", "Policy refuses the changed payload.")
 
@@ -47,10 +48,10 @@ RECORD_VOTE = f"""
 WITH voted AS (
     INSERT INTO approvals_decision (
         id, workspace_id, request_id, revision, stage, person_id, on_behalf_of_id, verdict, comment, answer, channel,
-        assurance, shown_digest, at)
+        assurance, shown_digest, dwell_ms, at)
     VALUES (
         %(decision)s, %(workspace)s, %(request)s, %(revision)s, %(stage)s, %(person)s, %(on_behalf_of)s, %(verdict)s,
-        %(comment)s, %(answer)s, %(channel)s, %(assurance)s, %(shown_digest)s, %(at)s)
+        %(comment)s, %(answer)s, %(channel)s, %(assurance)s, %(shown_digest)s, %(dwell_ms)s, %(at)s)
 ),
 voided AS (
     UPDATE approvals_decision SET void_at = %(at)s, void_reason = %(void_reason)s
@@ -74,10 +75,10 @@ RECORD_WORD = f"""
 WITH voted AS (
     INSERT INTO approvals_decision (
         id, workspace_id, request_id, revision, stage, person_id, on_behalf_of_id, verdict, comment, answer, channel,
-        assurance, shown_digest, at, void_at, void_reason)
+        assurance, shown_digest, dwell_ms, at, void_at, void_reason)
     VALUES (
         %(decision)s, %(workspace)s, %(request)s, %(revision)s, %(stage)s, %(person)s, %(on_behalf_of)s, %(verdict)s,
-        %(comment)s, %(answer)s, %(channel)s, %(assurance)s, %(shown_digest)s, %(at)s, %(void_at)s, %(void_reason)s)
+        %(comment)s, %(answer)s, %(channel)s, %(assurance)s, %(shown_digest)s, %(dwell_ms)s, %(at)s, %(void_at)s, %(void_reason)s)
 ),
 {INSERT_EVENTS}
 SELECT 1
@@ -227,6 +228,7 @@ def _verdict_values(
         "channel": chosen.channel,
         "assurance": chosen.assurance,
         "shown_digest": chosen.shown_digest,
+        "dwell_ms": ballot.dwell_ms,
         "at": ballot.now,
     }
 
@@ -275,9 +277,11 @@ def _said(ballot: Ballot, chosen: Choice, seat: UUID | None, on_behalf_of: str |
         for role in ballot.plan.stage(ballot.stage).roles
         if seat is not None and (seat, role.id) in ballot.seats
     )
-    more = {}
+    more: dict[str, JSON] = {}
     if chosen.shown_digest is not None:
         more["shown_digest"] = show_digest(chosen.shown_digest)
+    if ballot.dwell_ms is not None:
+        more["dwell_ms"] = ballot.dwell_ms
     if on_behalf_of is not None:
         more["on_behalf_of"] = on_behalf_of
     return canonical(

@@ -157,6 +157,8 @@ def _terms(ask: Ask, called: Callable[[str], str]) -> list[str]:
     found += [f"proof of who decides: {ask.assurance}"] if ask.assurance else []
     if ask.comment != "on_reject":
         found.append("always with a reason" if ask.comment == "always" else "no reason asked")
+    look = phrases.dwell(ask)
+    found += [f"a yes takes {look} with it open"] if look else []
     found += [f"meanwhile {ask.escalation}"] if ask.escalation else []
     more = phrases.more_time(ask)
     return found + ([f"a reviewer may give {more} more"] if more else [])

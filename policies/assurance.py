@@ -12,6 +12,9 @@ Telling: TypeAlias = Literal["slack", "email", "push"]
 
 CHANNELS: Final[tuple[Channel, ...]] = ("slack", "email", "web")
 TELLINGS: Final[tuple[Telling, ...]] = ("slack", "email", "push")
+#: Where it is known when somebody opened it: a message in Slack is there before anybody looks, and the
+#: link of a mail is opened by those who look for viruses, too.
+OPENED: Final[tuple[Channel, ...]] = ("web",)
 #: From the weakest proof to the strongest.
 LADDER: Final[tuple[Assurance, ...]] = ("link", "chat", "session", "mfa")
 #: The most that a decision through each channel can prove: whoever has the link, the account in the

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from policies import escalation_checks
-from policies.assurance import PROVES, usable
+from policies.assurance import OPENED, PROVES, usable
 from policies.errors import Place, PolicyError, nearest, quoted
 from policies.plan import Stage
 from policies.source import Node
@@ -124,6 +124,11 @@ def _proofs(document: Document, rule: Rule, node: Node) -> Iterator[PolicyError]
             "write chat or session."
         )
         yield _error(node.at(["ask", "assurance"]).place, detail)
+    unseen = [one for one in rule.ask.channels if one not in OPENED]
+    if rule.ask.dwell is not None and unseen:
+        detail = f"Nobody knows when {unseen[0]} was opened: write [web], or leave “dwell” out."
+        yield _error(node.at(["ask", "channels"]).place, detail)
+        return
     for action in covered:
         if not usable(rule.ask.channels, rule.ask.assurance or ASSURANCES[action.risk]):
             detail = _unusable(rule.ask, action)

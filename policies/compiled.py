@@ -40,6 +40,7 @@ class Verdict:
     escalation: tuple[Step, ...]
     extend_s: int
     business: bool
+    dwell_s: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -265,6 +265,7 @@ def _rule(before: Rule, after: Rule) -> list[str]:
         found += _turned("decided in", phrases.places(before.ask), phrases.places(after.ask))
         found += _turned("assurance", phrases.proof(before.ask), phrases.proof(after.ask))
         found += _turned("escalation", before.ask.escalation, after.ask.escalation)
+        found += _turned("dwell", phrases.dwell(before.ask), phrases.dwell(after.ask))
         found += _turned("extend", phrases.more_time(before.ask), phrases.more_time(after.ask))
     elif after.ask:
         found.append(phrases.ask(after.ask))

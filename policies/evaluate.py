@@ -159,6 +159,7 @@ def _plan(policy: Compiled, kind: CompiledAction, payload: JSON, findings: _Find
         escalation=verdict.escalation,
         extend_s=verdict.extend_s,
         business=verdict.business,
+        dwell_s=verdict.dwell_s,
     )
 
 
@@ -193,6 +194,7 @@ def _verdict(policy: Compiled, kind: CompiledAction, findings: _Findings) -> Ver
         escalation=steps if effect == "ask" else (),
         extend_s=int(terms.extend.total_seconds()) if terms.extend else 0,
         business=terms.business,
+        dwell_s=int(terms.dwell.total_seconds()) if terms.dwell else 0,
     )
 
 

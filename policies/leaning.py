@@ -7,6 +7,7 @@ for harmless.  Where one part leans both ways, it is looser.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from datetime import timedelta
 from itertools import zip_longest
 from typing import Final, Literal, TypeAlias, TypeVar
 
@@ -108,7 +109,8 @@ def _asks(before: Ask, after: Ask) -> Lean:
             _ranks(*comments),
             _sets(before.channels, after.channels),
             _proof(before, after),
-            _ranks(_extend_s(before), _extend_s(after)),
+            _ranks(_seconds(before.extend), _seconds(after.extend)),
+            _ranks(_seconds(after.dwell), _seconds(before.dwell)),
             "depends" if before.escalation != after.escalation else "neither",
         ]
     )
@@ -127,8 +129,8 @@ def _proof(before: Ask, after: Ask) -> Lean:
     return _ranks(LADDER.index(after.assurance), LADDER.index(before.assurance))
 
 
-def _extend_s(one: Ask) -> float:
-    return one.extend.total_seconds() if one.extend else 0
+def _seconds(one: timedelta | None) -> float:
+    return one.total_seconds() if one else 0
 
 
 def stages(before: tuple[Stage, ...], after: tuple[Stage, ...]) -> Lean:

@@ -39,6 +39,7 @@ def merged(asks: Sequence[Ask], risk: Risk, *, allowed: PermitTerms | None = Non
         else None,
         # Where one counts every hour, every hour counts: that is the shorter time.
         business=bool(asks) and all(ask.business for ask in asks),
+        dwell=max((ask.dwell for ask in asks if ask.dwell), default=None),
     )
 
 

@@ -124,6 +124,11 @@ def life(one: Ask) -> str:
     return durations.show(one.expires_in) + (schema.OF_BUSINESS if one.business else "")
 
 
+def dwell(one: Ask) -> str | None:
+    """How long it must have been open before a yes."""
+    return None if one.dwell is None else durations.show(one.dwell)
+
+
 def more_time(one: Ask) -> str | None:
     """How much more a reviewer may give."""
     return None if one.extend is None else durations.show(one.extend)

@@ -95,7 +95,8 @@ class Plan:
     must be known who does; a plan that was stored without them was decided in sessions only.
     `escalation` holds for each stage anew, in the order of time. `extend_s` is the most by which a
     reviewer may move the deadline, once; 0: not at all. With `business`, `expires_in_s` counts only
-    the hours in which the schedule of the first stage's role is open.
+    the hours in which the schedule of the first stage's role is open. `dwell_s` is how long somebody
+    must have had the request open before their yes counts; 0: not at all.
     """
 
     effect: Effect
@@ -118,6 +119,7 @@ class Plan:
     escalation: tuple[Step, ...] = ()
     extend_s: int = 0
     business: bool = False
+    dwell_s: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as JSON values, in the order of the fields."""

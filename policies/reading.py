@@ -7,12 +7,13 @@ everything; a document with errors is never returned to anybody but the checks.
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Final, cast
 
 from core import durations
 from core.canonical import JSON
 from policies import payloads, pointers, schema, show, source
-from policies.assurance import CHANNELS, LADDER, TELLINGS, Assurance, Channel, Telling
+from policies.assurance import CHANNELS, LADDER, OPENED, TELLINGS, Assurance, Channel, Telling
 from policies.case_reading import CaseReader
 from policies.cel import Condition, Variables, compile_condition
 from policies.errors import Place
@@ -264,18 +265,29 @@ class Reader(Shapes):
             expiry,
             cast("Comment", comment),
             self.permit(fields.get("permit")),
-            self.channels(fields.get("channels")),
+            self.channels(fields.get("channels"), fields.get("dwell")),
             self.assurance(fields.get("assurance")),
             self.string(fields["escalation"], 60) or None if "escalation" in fields else None,
             self.duration(fields.get("extend")),
             business,
+            self.dwell(fields.get("dwell")),
         )
 
-    def channels(self, node: Node | None) -> tuple[Channel, ...]:
+    def channels(self, node: Node | None, dwell: Node | None) -> tuple[Channel, ...]:
+        usual = CHANNELS if dwell is None else OPENED
         named = self.some(node, CHANNELS) if node is not None else []
         if node is None or len(named) < len(node.items):
-            return CHANNELS
-        return tuple(one for one in CHANNELS if one in named) or CHANNELS
+            return usual
+        return tuple(one for one in CHANNELS if one in named) or usual
+
+    def dwell(self, node: Node | None) -> timedelta | None:
+        found = self.duration(node)
+        if found is not None and node is not None:
+            least, most = schema.DWELL
+            if not durations.parse(least) <= found <= durations.parse(most):
+                self.fail(node.place, f"Write a duration from {least} to {most}.")
+                return None
+        return found
 
     def assurance(self, node: Node | None) -> Assurance | None:
         if node is None:

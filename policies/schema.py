@@ -57,6 +57,9 @@ PERMIT: Final[dict[str, tuple[str, str, str]]] = {
     "result_within": ("1m", "7d", "1h"),
 }
 
+#: The least and the most that `dwell` may be.
+DWELL: Final = ("1s", "10m")
+
 #: When a case under `tests` takes place unless it says: a Monday noon.
 DEFAULT_NOW: Final = "2026-01-05T12:00:00Z"
 
@@ -443,6 +446,11 @@ POLICY_SCHEMA: Final[dict[str, Any]] = {
                     "enum": list(COMMENTS),
                     "default": "on_reject",
                     "description": "When a reason is required.",
+                },
+                dwell={
+                    "type": "string",
+                    "pattern": f"^{DURATION}$",
+                    "description": "How long a request must have been open before who opened it may agree: 1s to 10m. Decided on its page alone. Default: not at all.",
                 },
                 escalation={
                     "type": "string",

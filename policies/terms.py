@@ -125,6 +125,7 @@ class Ask:
     `channels` say where it may be decided, in the order of `policies.assurance.CHANNELS`.
     `escalation` names one of the document's; `extend` is how much more time a reviewer may give.
     `business` says that `expires_in` counts only the hours in which the role's schedule is open.
+    `dwell` is how long somebody must have had the request open before their yes counts.
     """
 
     stages: tuple[Stage, ...]
@@ -137,6 +138,7 @@ class Ask:
     escalation: str | None = None
     extend: timedelta | None = None
     business: bool = False
+    dwell: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from django.db import connections, transaction
 
 from core import ids
 
+_LOOKS = "UPDATE approvals_look SET at = at - %(by)s WHERE request_id = %(request)s"
 # As the owner: the runtime role may not rewrite history either, and ends are final for it too.
 _MOVES = (
     """UPDATE approvals_request SET created_at = created_at - %(by)s, expires_at = expires_at - %(by)s
@@ -24,6 +25,7 @@ _MOVES = (
         WHERE request_id = %(request)s""",
     """UPDATE approvals_decision SET at = at - %(by)s, void_at = void_at - %(by)s
         WHERE request_id = %(request)s""",
+    _LOOKS,
     """UPDATE approvals_request SET use_by = use_by - %(by)s
         WHERE id = %(request)s AND permit_state IN ('open', 'issued')""",
     """UPDATE approvals_permit SET issued_at = issued_at - %(by)s, expires_at = expires_at - %(by)s
@@ -50,6 +52,13 @@ def age(request_id: str, **by: float) -> None:
     with transaction.atomic(using="owner"), connections["owner"].cursor() as cursor:
         for statement in _AGE:
             cursor.execute(statement, values)
+
+
+def looks_older(request_id: UUID, **by: float) -> None:
+    """Let time pass for who has a request before them, and for nothing else of it."""
+    with transaction.atomic(using="owner"), connections["owner"].cursor() as cursor:
+        values: dict[str, Any] = {"request": request_id, "by": timedelta(**by)}
+        cursor.execute(_LOOKS, values)
 
 
 def travel(request_id: UUID | str, **by: float) -> None:

@@ -72,6 +72,7 @@ ERRORS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
                 "seat_used",
             ),
             *("idempotency_in_flight", "no_policy", "policy_not_accepted", "waiting_on_agent"),
+            *("not_opened", "too_soon"),
             *(
                 "run_ended",
                 "run_taken",

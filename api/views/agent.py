@@ -28,6 +28,7 @@ from api.doors import (
 from api.errors import respond
 from api.messages import CancelBody
 from approvals import cancel, lists, read, recording, results
+from approvals.looks import looked
 from approvals.present import render
 from approvals.submission import Recorded, ResultTold
 
@@ -91,9 +92,10 @@ class RequestDetail(AnyDoor):
             if request.method == "HEAD":
                 found.park = None
             return respond(hot.settled(found), request._request)
-        row = read.for_person(
-            reader=signed(request).reader, request_id=hot.request_uuid(request_id)
-        )
+        reader = signed(request).reader
+        row = read.for_person(reader=reader, request_id=hot.request_uuid(request_id))
+        if request.method == "GET":
+            looked(person=reader.person_id, row=row)
         return answer(request, render(row, for_person=True))
 
 

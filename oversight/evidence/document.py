@@ -257,6 +257,10 @@ def _stages(packet: Mapping[str, Any]) -> Section:
     return Section("Who was asked", [_table(head, rows)])
 
 
+def _open_for(dwell_ms: int | None) -> str:
+    return "not on record" if dwell_ms is None else f"{dwell_ms / 1000:.1f} s"
+
+
 def _decisions(packet: Mapping[str, Any]) -> Section:
     blocks: list[Block] = []
     for number, one in enumerate(packet["decisions"], 1):
@@ -268,6 +272,7 @@ def _decisions(packet: Mapping[str, Any]) -> Section:
             ("Roles held then", ", ".join(map(_line, one["roles"] or ())) or "not known any more"),
             ("At", when(one["at"])),
             ("Time to decide", "–" if took is None else f"{took:g} s"),
+            ("Had it open for", _open_for(one["dwell_ms"])),
             ("Revision and stage", f"{one['revision']}.{one['stage'] + 1}"),
             ("Signed in by", f"{one['channel']}, {one['assurance']}"),
             ("Payload shown (SHA-256)", one["shown"] or "not known any more"),

@@ -276,6 +276,7 @@ def _decided(one: Mapping[str, Any]) -> bytes:
             "payload_digest": one["shown"],
             "roles": one["roles"],
             **({} if shown is None else {"shown_digest": shown}),
+            **({} if one["dwell_ms"] is None else {"dwell_ms": one["dwell_ms"]}),
             **({} if behalf is None else {"on_behalf_of": behalf["id"]}),
         }
     )

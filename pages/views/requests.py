@@ -21,6 +21,7 @@ from approvals.choices import choice
 from approvals.decide import decide
 from approvals.edit_form import Unreadable
 from approvals.frozen import decode as decode_plan
+from approvals.looks import looked
 from approvals.row import Row
 from approvals.shown import row_digest
 from core.problems import Problem, conflict
@@ -48,6 +49,7 @@ def request_page(request: HttpRequest, visitor: Visitor, req_id: str) -> HttpRes
     visitor, row = locate(request, visitor, req_id)
     if request.method == "GET":
         viewed(person=visitor.person.id, request=row.id)
+        looked(person=visitor.person.id, row=row)
     return page(request, visitor, row, Said())
 
 
@@ -57,6 +59,8 @@ def request_page(request: HttpRequest, visitor: Visitor, req_id: str) -> HttpRes
 def request_fragment(request: HttpRequest, visitor: Visitor, req_id: str) -> HttpResponse:
     """One request alone, for a page that is open."""
     visitor, row = locate(request, visitor, req_id)
+    if request.method == "GET":  # it may be a revision that was not there when the page was opened
+        looked(person=visitor.person.id, row=row)
     return render(request, "parts/request.html", context(request, visitor, row, Said()))
 
 

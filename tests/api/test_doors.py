@@ -20,12 +20,14 @@ from guardian.shortcuts import assign_perm
 from agents.services import revoke_key
 from approvals.shape import RequestObject
 from approvals.shown import shown_digest
+from core import ids
 from core.problems import TYPE_PREFIX
 from people.here import here
 from people.permissions import permissions_of
 from people.services import create_person
 from policies.services import apply
 from tests.api.tenant import POLICY, Person, Tenant
+from tests.clock import looks_older
 from tests.factories import ACTOR, KeyFactory, bearer
 from tests.server import Live
 
@@ -467,6 +469,28 @@ def test_a_vote_keeps_the_digest_of_what_was_read(tenant: Tenant) -> None:
     digest = shown_digest(msgspec.json.decode(read.content, type=RequestObject), "web").hex()
     done = reviewer.decide(read.json()).json()
     assert [vote["shown_digest"] for vote in done["decisions"]] == [f"sha256:{digest}"]
+
+
+def test_a_request_is_read_before_a_yes_where_policy_asks_for_a_look(tenant: Tenant) -> None:
+    document = yaml.safe_load(POLICY.format(one=tenant.one.user.email, two=tenant.two.user.email))
+    terms = {"stages": [{"any_of": [document["fallback"]]}], "dwell": "30s"}
+    rule = {"name": "Read it", "action": "mail.send", "effect": "ask", "ask": terms}
+    text = json.dumps(document | {"rules": [rule]})
+    apply(actor=ACTOR, workspace=tenant.workspace, text=text)
+    request = tenant.submit()
+    reviewer, subject = tenant.person(), ids.decode("req", request["id"])
+    [listed] = reviewer.call("GET", "/inbox?view=mine").json()["results"]
+    assert listed["plan"]["dwell_s"] == 30
+    reviewer.http.head(f"{tenant.server.api}/requests/{request['id']}", timeout=10)
+    tenant.call("GET", f"/requests/{request['id']}")
+    refused(reviewer.decide(listed), 409, "not_opened")
+    seen = reviewer.call("GET", f"/requests/{request['id']}").json()
+    answer = reviewer.decide(seen)
+    refused(answer, 409, "too_soon")
+    assert 0 < int(answer.headers["Retry-After"]) <= 30
+    assert answer.json()["request"]["status"] == "pending"
+    looks_older(subject, seconds=30)
+    assert reviewer.decide(seen).json()["status"] == "approved"
 
 
 def test_a_session_decides_only_what_is_decided_on_the_web(tenant: Tenant) -> None:

@@ -321,6 +321,11 @@ def m11() -> dict[str, tuple[str, str, str]]:
             "rejected",
             "decision.recorded",
         ),
+        "how long it was open": (
+            decision.format("dwell_ms = 60000"),
+            "rejected",
+            "decision.recorded",
+        ),
         "who": (
             decision.format(f"person_id = {OTHER.format('approvals_decision')}"),
             "approved",

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from approvals.models import Decision, Request
+from approvals.models import Decision, Look, Request
 from audit.models import Event
 from core import ids
 from core.problems import Problem
 from people.models import Person
 from people.roles import reconcile_policy_roles
-from tests.clock import travel
+from tests.clock import looks_older, travel
 from tests.factories import ACTOR
 from tests.pages.browser import Browser, Page
 from tests.pages.office import Office, stored, votes
@@ -233,6 +233,33 @@ def test_who_may_look_but_is_not_asked_is_told_so(office: Office) -> None:
     _, page = open_page(office, office.vera, request_id)
     assert "This step asks a role that you do not hold." in page.main
     assert page.tree.all("button", id="approve") == []
+
+
+def test_a_yes_that_comes_too_soon_counts_nothing_and_keeps_what_was_typed(office: Office) -> None:
+    rule = {
+        "name": "Read it",
+        "action": "mail.send",
+        "effect": "ask",
+        "ask": {"stages": [{"any_of": ["reviewers"]}], "dwell": "20s"},
+    }
+    office.apply([rule])
+    request_id = office.ask()
+    browser = office.browser(office.rita)
+    assert not Look.objects.filter(request_id=ids.decode("req", request_id)).exists(), "no list is"
+    page = browser.get(f"/requests/{request_id}")
+    assert "Read it for 20 s before you approve." in page.main
+    form = page.form(f"/requests/{request_id}/decide", verdict="approve")
+    page = browser.submit(form, comment="At once")
+    assert page.status == 409
+    assert "Policy asks to read it for 20 s before a yes. Nothing was decided" in page.main
+    assert "At once" in page.main
+    assert votes(request_id) == []
+    looks_older(ids.decode("req", request_id), seconds=20)
+    form = page.form(f"/requests/{request_id}/decide", verdict="approve")
+    assert "Approved by you" in browser.submit(form, comment="At last").main
+    [vote] = Decision.objects.filter(request_id=ids.decode("req", request_id))
+    assert vote.dwell_ms is not None
+    assert vote.dwell_ms >= 20_000
 
 
 def test_losing_the_role_counts_at_the_press(office: Office) -> None:

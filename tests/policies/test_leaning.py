@@ -41,6 +41,7 @@ CASES = [
     ("extend: 1h", "extend: 1h, on_expiry: 'ask:money'", "looser"),
     ("extend: 1h", "extend: 1h, permit: {valid_for: 20m}", "looser"),
     ("extend: 1h", "extend: 1h, channels: [web]", "tighter"),
+    ("extend: 1h", "extend: 1h, channels: [web], dwell: 5s", "tighter"),
     (", escalation: up", "", "depends"),
     ('widen: "role:money"', 'widen: "role:lead"', "looser"),
     (', {after: 2h, widen: "role:money"}', "", "tighter"),

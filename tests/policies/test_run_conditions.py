@@ -398,7 +398,14 @@ def assert_no_looser(tight: Plan, loose: Plan) -> None:
 def _ask(plan: Plan) -> Ask:
     life = timedelta(seconds=plan.expires_in_s)
     return Ask(
-        plan.stages, life, plan.on_expiry, plan.comment, plan.permit, plan.channels, plan.assurance
+        plan.stages,
+        life,
+        plan.on_expiry,
+        plan.comment,
+        plan.permit,
+        plan.channels,
+        plan.assurance,
+        dwell=timedelta(seconds=plan.dwell_s),
     )
 
 
@@ -416,6 +423,7 @@ def assert_asks_no_less(tight: Ask, loose: Ask) -> None:
     assert tight.assurance is not None
     assert enough(tight.assurance, loose.assurance or "chat")
     assert usable(tight.channels, tight.assurance)
+    assert (tight.dwell or timedelta()) >= (loose.dwell or timedelta())
     assert tight.channels == ("web",) or set(tight.channels) <= set(loose.channels)
     if tight.on_expiry != "expire":
         assert loose.on_expiry in (tight.on_expiry, "allow")
@@ -437,6 +445,7 @@ def assert_asks_no_less(tight: Ask, loose: Ask) -> None:
             assert approved(loose.stages, [votes[place] for place in there])
 
 
+_DWELLS = [None, timedelta(seconds=5), timedelta(minutes=1)]
 _OWN = st.builds(
     Ask,
     st.lists(
@@ -455,8 +464,8 @@ _OWN = st.builds(
     st.sampled_from(COMMENTS),
     st.builds(PermitTerms, *[st.integers(60, 90_000)] * 3),
 ).flatmap(
-    lambda ask: st.sampled_from(_PLACES).map(
-        lambda place: replace(ask, channels=place[0], assurance=place[1])
+    lambda ask: st.tuples(st.sampled_from(_PLACES), st.sampled_from(_DWELLS)).map(
+        lambda drawn: replace(ask, channels=drawn[0][0], assurance=drawn[0][1], dwell=drawn[1])
     )
 )
 

@@ -10,7 +10,8 @@ from typing import Any
 import requests
 
 from agents.services import create_auditor_key, create_tool_key
-from approvals import telling
+from approvals import read, telling
+from approvals.looks import looked
 from approvals.returning import comment
 from audit.sequencer import sequence
 from callbacks import endpoints
@@ -23,6 +24,7 @@ from people.permissions import grant_permission
 from signing.notes import Verifier, open_note
 from tests.approvals.world import TEST, World, uuid_of
 from tests.callbacks.receiver import Receiver, until
+from tests.clock import looks_older
 from tests.factories import PASSWORD, bearer
 from tests.server import Live
 
@@ -89,6 +91,9 @@ class Case:
         self.say("ben", request, "Ask the warehouse.")
         self.world.say(request, "The warehouse agrees.")
         request = self.world.decide("ben", request, comment="So is twenty-five.")
+        row = read.for_person(reader=self.world.reader("cleo"), request_id=uuid_of(request))
+        looked(person=self.world.people["cleo"].id, row=row)
+        looks_older(row.id, seconds=7)
         request = self.world.decide("cleo", request, comment="Paid.")
         self.use(request)
         self.deliver(1)

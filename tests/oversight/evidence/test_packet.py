@@ -110,8 +110,11 @@ def test_who_decided_as_what_and_how_long_it_took(case: Case, receiver: Receiver
         said = json.loads(base64.b64decode(event["commitments"]["decision"]["bytes"]))
         assert one["shown_digest"] == said["shown_digest"]
         assert re.fullmatch("sha256:[0-9a-f]{64}", one["shown_digest"])
+        assert one["dwell_ms"] == said.get("dwell_ms")
     assert len({one["shown_digest"] for one in (ana, ben, cleo)}) == 3
     assert (cleo["channel"], cleo["assurance"], cleo["comment"]) == ("web", "session", "Paid.")
+    assert 7_000 <= cleo["dwell_ms"] < 60_000
+    assert (ana["dwell_ms"], ben["dwell_ms"]) == (None, None), "nobody saw them open it"
     assert all(0 <= one["seconds_to_decide"] < 60 for one in (ana, ben, cleo))
 
     stages = [(one["revision"], one["stage"]) for one in packet["stages"]]
@@ -258,6 +261,10 @@ def test_what_was_erased_is_said_as_erased(case: Case, receiver: Receiver) -> No
             "dec_",
         ),
         (
+            "UPDATE approvals_decision SET dwell_ms = 60000 WHERE request_id = %s AND comment = 'Paid.'",
+            "dec_",
+        ),
+        (
             "UPDATE approvals_message SET text = 'Never.' WHERE request_id = %s AND kind = 'comment'",
             "msg_",
         ),
@@ -266,7 +273,7 @@ def test_what_was_erased_is_said_as_erased(case: Case, receiver: Receiver) -> No
             "There is no msg_",
         ),
     ],
-    ids=["payload", "comment", "shown", "shown gone", "message", "message gone"],
+    ids=["payload", "comment", "shown", "shown gone", "dwell", "message", "message gone"],
 )
 def test_a_row_that_was_changed_past_the_server_is_told(
     case: Case, receiver: Receiver, statement: str, said: str
