@@ -20,7 +20,7 @@ from core.problems import Problem, conflict
 from pages.answers import PasskeyAnswer, asked
 from pages.choice import Choice
 from pages.views.problems import told
-from pages.views.showing import Said, detail_of, locate
+from pages.views.showing import Said, detail_of, locate, opened
 from pages.visitor import Visitor, signed_in
 from people import factors, passkeys
 from people.own_sessions import confirmed, proves
@@ -86,7 +86,7 @@ def prove(
     held, verdict = factors.held(visitor.user), request.POST.get("verdict", "")
     looked = detail_of(visitor, row, Said())
     request_id = ids.encode("req", row.id)
-    here = Choice.of(request.GET)
+    here, kept = Choice.of(request.GET), {"whole": "1" if opened(request) else ""}
     context: dict[str, Any] = {
         "shell": visitor.shell,
         "here": "inbox",
@@ -94,9 +94,9 @@ def prove(
         "verdict": verdict,
         "fields": [(name, value) for name, value in request.POST.items() if name not in _ONCE],
         "revision": row.revision,
-        "decide_url": here.url("decide", request_id),
+        "decide_url": here.url("decide", request_id, **kept),
         "ask_url": here.url("ask_decide", request_id),
-        "back_url": here.url("request", request_id),
+        "back_url": here.url("request", request_id, **kept),
         "totp": held.totp is not None,
         "passkeys": bool(held.passkeys),
         "home": passkeys.home().origin,

@@ -83,6 +83,20 @@ def test_a_critical_request_is_approved_with_a_code_that_counts_for_it_alone(
     assert votes(other) == []
 
 
+def test_a_large_one_stays_opened_while_the_factor_is_asked_for(office: Office) -> None:
+    app = with_app(office.rita)
+    browser = by_code(office, app)
+    request_id = critical(office, {f"line {number}": "x" * 60 for number in range(500)})
+    page = browser.get(f"/requests/{request_id}?whole=1")
+    page = browser.submit(page.form(path(request_id), verdict="approve"))
+    back = [a.attributes["href"] for a in page.tree.one("main").all("a")]
+    assert back == [f"/requests/{request_id}?whole=1"]
+    page = browser.submit(code_form(page, path(request_id)), code=next(wrong_codes(app)))
+    assert (page.status, votes(request_id)) == (422, [])
+    page = browser.submit(code_form(page, path(request_id)), code=app.fresh())
+    assert (page.status, votes(request_id)) == (200, [("approve", "")]), page.main
+
+
 def test_a_passkey_signs_for_this_request_revision_and_payload_alone(office: Office) -> None:
     key = with_key(office.rita)
     browser = Browser(office.server.url)
