@@ -146,7 +146,7 @@ def _typed(request: HttpRequest, visitor: Visitor, row: Row, verdict: str) -> di
         return {"answer": answering.read(form, msgspec.json.decode(row.payload))}
     if verdict != "edit":
         return {}
-    deciding = detail_of(visitor, row, Said()).deciding
+    deciding = detail_of(visitor, row, Said(), whole=opened(request)).deciding
     edits = editing.read(form, deciding.edits if deciding else [])
     if not edits:
         raise Unreadable("You changed nothing: approve it as it is, or change a value.")

@@ -141,6 +141,18 @@ def test_a_risky_yes_to_what_was_not_opened_wholly_is_refused(office: Office) ->
     assert votes(request_id) == [("approve", "")]
 
 
+def test_what_is_risky_and_opened_wholly_may_be_edited(office: Office) -> None:
+    office.actions["money.pair"]["editable"] = ["/line 499"]
+    office.apply()
+    large = {f"line {number}": "x" * 60 for number in range(500)}
+    request_id = office.ask("money.pair", large)
+    rita, path = office.browser(office.rita), f"/requests/{request_id}"
+    form = rita.get(f"{path}?whole=1").form(f"{path}/decide", verdict="edit")
+    page = rita.submit(form, **{"edit:/line 499": "y"})
+    assert (page.status, stored(request_id).revision) == (200, 2), page.main
+    assert votes(request_id) == [("edit", "")]
+
+
 def test_what_is_large_and_of_little_risk_may_be_approved_as_it_stands(office: Office) -> None:
     request_id = office.ask(payload={f"line {number}": "x" * 60 for number in range(500)})
     rita, path = office.browser(office.rita), f"/requests/{request_id}"
