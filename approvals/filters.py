@@ -100,8 +100,11 @@ class Filters:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The words of the text; each must begin a word of the request or of its agent's name."""
-        return _words(_ID.sub(" ", self.q))
+        """The words of the text; each must begin a word of the request or of its agent's name.
+
+        None beside an id: a pasted link has words of its own, which stand in no request.
+        """
+        return () if _ID.search(self.q) else _words(self.q)
 
     def pairs(self) -> list[tuple[str, str]]:
         """The same as an address says it: names and values, in one order, each value once."""
@@ -161,12 +164,12 @@ def _duration(value: str) -> str:
 def _text(value: str) -> str:
     if len(value) > MAX_TEXT:
         raise ValueError(f"At most {MAX_TEXT} characters.")
-    words = _words(_ID.sub(" ", value))
-    if not words and not _ID.search(value):
+    named, words = list(_ID.finditer(value)), _words(value)
+    if not words:
         raise ValueError("Give a letter or a digit to look for.")
-    if len(words) > MOST_WORDS:
+    if len(words) > MOST_WORDS and not named:
         raise ValueError(f"At most {MOST_WORDS} words.")
-    for match in _ID.finditer(value):
+    for match in named:
         try:
             ids.decode(match[1], match[0])
         except ids.BadId:

@@ -72,9 +72,9 @@ def test_each_filter_leaves_what_it_says(named: Office) -> None:
         ({"q": "ledger"}, {booked}),
         ({"q": "note.say"}, {say, booked}),
         ({"q": "ana' | pay"}, set()),
-        ({"q": f"look at {office.server.url}/requests/{pay} please"}, set()),
+        ({"q": f"look at {office.server.url}/requests/{pay} please"}, {pay}),
         ({"q": pay}, {pay}),
-        ({"q": f"{pay} critical-not-there"}, set()),
+        ({"q": f"{pay} " + "word " * 20}, {pay}),
         ({"q": "say", "agent": "ledger-bot", "risk": "low"}, {booked}),
     ]
     for said, wanted in cases:
