@@ -202,8 +202,11 @@ class Meant:
     by_word: tuple[tuple[UUID, ...], ...]
 
 
-_AGENTS: Final = """
-SELECT id FROM agents_agent WHERE workspace_id = %(workspace)s AND name = ANY(%(names)s::text[])
+#: A name may have commas, at which a filter's values part: both sides are compared without the spaces around them.
+_AGENTS: Final = r"""
+SELECT id FROM agents_agent
+ WHERE workspace_id = %(workspace)s
+   AND btrim(regexp_replace(name, '\s*(,\s*)+', ',', 'g'), ', ') = ANY(%(names)s::text[])
 """
 _ROLES: Final = """
 SELECT id FROM people_role WHERE workspace_id = %(workspace)s AND name = ANY(%(names)s::text[])
@@ -222,7 +225,7 @@ def meant(conn: Any, workspace: UUID, chosen: Filters) -> Meant:
     roles: list[UUID] = []
     by_word: list[list[UUID]] = [[] for _ in chosen.words]
     if chosen.agent:
-        values = {"workspace": workspace, "names": list(chosen.agent)}
+        values = {"workspace": workspace, "names": _runs(chosen.agent)}
         agents = [row[0] for row in conn.execute(_AGENTS, values)]
         agents += [found for one in chosen.agent if (found := _id("agt", one)) is not None]
     if chosen.role:
@@ -233,6 +236,14 @@ def meant(conn: Any, workspace: UUID, chosen: Filters) -> Meant:
         for number, agent in conn.execute(_BY_WORD, values):
             by_word[number - 1].append(agent)
     return Meant(tuple(agents), tuple(roles), tuple(tuple(found) for found in by_word))
+
+
+def _runs(names: Sequence[str]) -> list[str]:
+    """Each of them, and every run of neighbours as one name that has commas."""
+    count = len(names)
+    return [
+        ",".join(names[begin:end]) for begin in range(count) for end in range(begin + 1, count + 1)
+    ]
 
 
 def _id(prefix: str, text: str) -> UUID | None:

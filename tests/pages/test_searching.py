@@ -81,6 +81,22 @@ def test_each_filter_leaves_what_it_says(named: Office) -> None:
         assert set(found(rita, view="all", **said)) == wanted, said
 
 
+def test_an_agent_whose_name_has_commas_is_found_by_it(office: Office) -> None:
+    asked = {}
+    for name in ("Ledger , Sons, Ltd.", "Sons", "Ltd.,"):
+        agent = AgentFactory(workspace=office.workspace, owner=office.olga, name=name)
+        office.key = KeyFactory(agent=agent)
+        asked[name] = office.ask()
+    rita = office.browser(office.rita)
+    for said in ("Ledger , Sons, Ltd.", "Ledger,Sons,Ltd."):
+        assert set(found(rita, view="all", agent=said)) == set(asked.values()), said
+    assert found(rita, view="all", agent="Ledger") == []
+    assert found(rita, view="all", agent="Ledger,Sons") == [asked["Sons"]]
+    form = rita.get("/", params={"view": "all", "agent": "Ltd.,"}).tree.one("form", id="find")
+    typed = form.one("input", name="agent").attributes["value"]
+    assert found(rita, view="all", agent=typed) == [asked["Ltd.,"]]
+
+
 def test_nothing_sensitive_and_nothing_of_a_payload_is_found(named: Office) -> None:
     request_id = named.ask(payload={"to": "Ana", "secret": "swordfish", "body": "marzipan"})
     rita = named.browser(named.rita)
