@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,6 +13,10 @@ from core.paging import Cursor
 
 #: The very expression of the index `request_urgent`.
 _RANK: Final = "-array_position(ARRAY['low','medium','high','critical'], r.risk::text)"
+
+
+#: Beyond every rank there is, and within the database's integers.
+_MOST_RANK: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +41,38 @@ class Sorting:
         way = "DESC" if self.falling != backwards else "ASC"
         return ", ".join(f"{column} {way}" for column in self.columns)
 
-    def values(self, place: Cursor) -> dict[str, str]:
-        """The parameters of `beyond`.
+    def values(self, place: Cursor) -> dict[str, object]:
+        """The parameters of `beyond`: read here, so that the database is never given what it cannot read.
 
         Raises:
             Problem: 422 for a cursor that is none of ours.
         """
         try:
-            UUID(place.key[-1])
-            datetime.fromisoformat(place.key[-2])
-            [int(part) for part in place.key[:-2]]
-        except ValueError as error:
+            parts = [_READ[kind](text) for kind, text in zip(self.types, place.key, strict=True)]
+        except (ValueError, OverflowError) as error:
             raise paging.not_ours() from error
-        return {f"key{number}": part for number, part in enumerate(place.key)}
+        return {f"key{number}": part for number, part in enumerate(parts)}
+
+
+def _moment(text: str) -> datetime:
+    read = datetime.fromisoformat(text)
+    if read.tzinfo is None:
+        raise ValueError("It says no time zone.")
+    return read.astimezone(UTC)
+
+
+def _rank(text: str) -> int:
+    read = int(text)
+    if abs(read) > _MOST_RANK:
+        raise ValueError("No risk ranks there.")
+    return read
+
+
+_READ: Final[Mapping[str, Callable[[str], object]]] = {
+    "int": _rank,
+    "timestamptz": _moment,
+    "uuid": UUID,
+}
 
 
 SORTINGS: Final = {

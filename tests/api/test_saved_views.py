@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from approvals.models import SavedView
-from core import ids
+from core import ids, paging
 from tests.api.tenant import Person, Tenant
 from tests.events import kinds_of
 
@@ -82,3 +82,41 @@ def test_the_inbox_takes_filters_and_refuses_what_does_not_fit(tenant: Tenant, a
     for order, state in (("urgency", "past"), ("ended", "waiting")):
         answer = ana.call("GET", "/inbox", params={"order": order, "state": state})
         assert answer.json()["errors"][0]["pointer"] == "?order"
+
+
+MOMENT, ID = "2026-01-01T00:00:00+00:00", str(ids.uuid7())
+
+
+@pytest.mark.parametrize(
+    ("order", "key"),
+    [
+        ("created", ["2024-W01-1", ID]),
+        ("created", ["2026-01-01T00:00:00", ID]),
+        ("created", ["0001-01-01T00:00:00+10:00", ID]),
+        ("created", ["soon", ID]),
+        ("created", [MOMENT, "x"]),
+        ("created", [MOMENT]),
+        ("urgency", ["99999999999", MOMENT, ID]),
+        ("urgency", ["9" * 5000, MOMENT, ID]),
+        ("urgency", ["1.5", MOMENT, ID]),
+    ],
+)
+def test_a_forged_cursor_is_refused(ana: Person, order: str, key: list[str]) -> None:
+    cursor = paging.encode(paging.Cursor(order, False, key))
+    answer = ana.call("GET", "/inbox", params={"order": order, "cursor": cursor})
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["errors"][0]["pointer"] == "?cursor"
+
+
+@pytest.mark.parametrize(
+    ("order", "key"),
+    [
+        ("created", [MOMENT, f"urn:uuid:{ID}"]),
+        ("created", ["2026-01-01T00:00:00+23:59:59", ID]),
+        ("urgency", ["-1_0", MOMENT, ID]),
+    ],
+)
+def test_what_reads_as_a_place_is_one(ana: Person, order: str, key: list[str]) -> None:
+    cursor = paging.encode(paging.Cursor(order, False, key))
+    answer = ana.call("GET", "/inbox", params={"order": order, "cursor": cursor})
+    assert answer.status_code == 200, answer.text

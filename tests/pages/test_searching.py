@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from approvals.models import Request
-from core import ids
+from core import ids, paging
 from people.models import Membership
 from tests.factories import AgentFactory, KeyFactory
 from tests.pages.browser import Browser, Page
@@ -185,6 +185,12 @@ def test_pages_of_a_filtered_list_lead_on_and_back(office: Office, monkeypatch: 
         item = page.tree.all("li", class_="item")[0].all("a")[0].attributes["href"]
         assert "q=send" in item
         assert "cursor=" in item
+
+
+def test_a_forged_cursor_begins_anew(office: Office) -> None:
+    asked, place = office.ask(), ["99999999999", "2026-01-01T00:00:00+00:00", str(ids.uuid7())]
+    cursor = paging.encode(paging.Cursor("urgency", False, place))
+    assert found(office.browser(office.rita), view="all", cursor=cursor) == [asked]
 
 
 def test_the_form_is_the_address_and_each_filter_can_be_taken_away(office: Office) -> None:
