@@ -261,7 +261,7 @@ def _query(words: Sequence[str]) -> str:
 def condition(chosen: Filters, means: Meant, person: UUID) -> tuple[str, dict[str, Any]]:
     """The condition on request ``r`` of ``agent`` that some filters make, and its parameters.
 
-    What they say of the state is not among it: that also says how they are sorted.
+    What they say of the state, and of when it ended, is not among it: that also bounds what is looked at.
     """
     parts: list[str] = []
     values: dict[str, Any] = {}
@@ -281,9 +281,6 @@ def condition(chosen: Filters, means: Meant, person: UUID) -> tuple[str, dict[st
     if chosen.due:
         span = durations.parse(chosen.due)
         add("r.expires_at <= clock_timestamp() + %(due)s::interval", due=span)
-    if chosen.ended:
-        span = durations.parse(chosen.ended)
-        add("r.ended_at >= clock_timestamp() - %(ended)s::interval", ended=span)
     if chosen.claimed:
         add(_CLAIMS[chosen.claimed], person=person)
     for prefix, found in chosen.ids:
