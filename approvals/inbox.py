@@ -7,6 +7,7 @@ with (`core.db.looking`), then the rows by id. Whatever a search names, `MAY_SEE
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
@@ -103,6 +104,51 @@ _WORKSPACE: Final = "r.workspace_id = %(workspace)s"
 _FROM: Final = "approvals_request r JOIN agents_agent agent ON agent.id = r.agent_id"
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One page that is looked for: which rows by their state alone, which of them, and in which order."""
+
+    conn: Connection[Any]
+    columns: str
+    where: str
+    rest: str
+    ordered: str
+    #: ``limit``: one row more than the page has.
+    values: dict[str, Any]
+
+    def all(self, ordered: str = "") -> list[tuple[Any, ...]]:
+        """Among all there are."""
+        return self._rows(
+            f"SELECT {self.columns} FROM {_FROM} WHERE {self.where} AND {self.rest} "
+            f"ORDER BY {ordered or self.ordered} LIMIT %(limit)s"
+        )
+
+    def past(self, chosen: Filters) -> list[tuple[Any, ...]]:
+        """Among past ones: first among the last, then among all, until one look fills the page.
+
+        How many rows a word begins cannot be estimated, and a wrong guess reads all there are.  So past ones are
+        first looked for among the last ended, by their order; where these are too few, and there are more, what is
+        looked for is rare, and is found by its own index, which the second look leaves as the only way: it sorts by
+        no index's order.
+        """
+        most = _LOOKED_AT_WORDS if chosen.words or chosen.action else _LOOKED_AT
+        last = f"SELECT {{}} FROM approvals_request r WHERE {self.where} ORDER BY {self.ordered}"
+        found = self._rows(
+            f"SELECT {self.columns} FROM ({last.format('*')} LIMIT {most}) AS r "
+            f"JOIN agents_agent agent ON agent.id = r.agent_id "
+            f"WHERE {self.rest} ORDER BY {self.ordered} LIMIT %(limit)s"
+        )
+        if len(found) == self.values["limit"]:
+            return found
+        if not self._rows(f"{last.format('1')} OFFSET {most} LIMIT 1"):
+            return found
+        return self.all(self.ordered.replace("_at ", "_at + interval '0' "))
+
+    def _rows(self, statement: str) -> list[tuple[Any, ...]]:
+        # There are many ways to narrow: none of them pushes a hot statement out.
+        return self.conn.execute(statement, self.values, prepare=False).fetchall()
+
+
 def find(
     *,
     reader: Reader,
@@ -138,12 +184,8 @@ def find(
             where += f" AND {sorting.beyond(backwards=backwards)}"
         values["limit"] = limit + 1
         ordered = sorting.order_by(backwards=backwards)
-        found = []
-        for statement in _statements(sorting.columns, where, rest, ordered, chosen):
-            # There are many ways to narrow: none of them pushes a hot statement out.
-            found = conn.execute(statement, values, prepare=False).fetchall()
-            if len(found) > limit:
-                break
+        asked = _Asked(conn, ", ".join(sorting.columns), where, rest, ordered, values)
+        found = asked.past(chosen) if chosen.past and not chosen.names_request else asked.all()
     made = paging.page([(key_of(row), row[-1]) for row in found], limit, order, place)
     return Page(_rows(made.items, chosen), made.next, made.previous)
 
@@ -197,32 +239,6 @@ def _checked(view: str, order: str, chosen: Filters) -> str:
         waits = "ended, or created" if chosen.past else "urgency, or created"
         raise bad_query("order", f"One of {waits} here.")
     return order
-
-
-def _statements(
-    columns: Sequence[str], where: str, rest: str, ordered: str, chosen: Filters
-) -> list[str]:
-    """One after the other, until one fills a page.
-
-    How many rows a word begins cannot be estimated, and a wrong guess reads all there are.  So past ones are
-    first looked for among the last ended, by their order; where these are too few, what is looked for is rare,
-    and is found by its own index, which the second statement leaves as the only way: it sorts by no index's order.
-    """
-    listed = ", ".join(columns)
-    if not chosen.past or chosen.names_request:
-        return [
-            f"SELECT {listed} FROM {_FROM} WHERE {where} AND {rest} ORDER BY {ordered} LIMIT %(limit)s"
-        ]
-    most = _LOOKED_AT_WORDS if chosen.words or chosen.action else _LOOKED_AT
-    last = f"(SELECT * FROM approvals_request r WHERE {where} ORDER BY {ordered} LIMIT {most})"
-    unordered = ordered.replace("_at ", "_at + interval '0' ")
-    return [
-        (
-            f"SELECT {listed} FROM {last} AS r JOIN agents_agent agent ON agent.id = r.agent_id "
-            f"WHERE {rest} ORDER BY {ordered} LIMIT %(limit)s"
-        ),
-        f"SELECT {listed} FROM {_FROM} WHERE {where} AND {rest} ORDER BY {unordered} LIMIT %(limit)s",
-    ]
 
 
 def _where(

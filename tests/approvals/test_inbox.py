@@ -63,9 +63,47 @@ def past(world: World, **said: str) -> list[Any]:
     return [row.id for row in found.items]
 
 
+def test_where_every_past_one_was_looked_at_they_are_not_looked_for_again(
+    world: World, heard: Heard
+) -> None:
+    asked = ended(world, 3)
+    assert past(world) == asked
+    assert past(world, q="nowhere") == []
+    assert len(heard._said) == 4, "one that looks, and one that sees whether there are more"
+
+
+@pytest.mark.parametrize("words", [{}, {"q": "refund"}, {"action": "payments.*"}])
+def test_what_lies_beyond_those_that_are_looked_at_is_found(
+    world: World, heard: Heard, monkeypatch: pytest.MonkeyPatch, words: dict[str, str]
+) -> None:
+    monkeypatch.setattr("approvals.inbox._LOOKED_AT", 2)
+    monkeypatch.setattr("approvals.inbox._LOOKED_AT_WORDS", 2)
+    asked = ended(world, 3)
+    assert past(world, **words) == asked
+    assert len(heard._said) == 3
+    assert past(world, **words, ended="1h") == asked
+
+
+def test_whether_there_are_more_is_seen_in_an_index_alone(world: World, heard: Heard) -> None:
+    ended(world, 1)
+    for said in ({}, {"ended": "7d"}):
+        past(world, **said)
+        assert "Index Only Scan using request_ended on" in heard._plans[-1], heard._plans[-1]
+
+
 def test_when_it_ended_bounds_what_is_read(world: World, heard: Heard) -> None:
     asked = ended(world, 1)
     assert past(world, ended="7d") == asked
     for plan in heard._plans:
         [bound] = [line for line in plan.splitlines() if "ended_at >=" in line]
         assert "Index Cond" in bound, plan
+
+
+@pytest.mark.parametrize("word", ["ÄRGER", "Straße", "ОБРАЗЕЦ", "Refund", "1"])
+def test_words_are_found_in_any_case(world: World, word: str) -> None:
+    world.policy["actions"]["payments.refund"]["show"] = "Refund: {payload.amount}"
+    world.apply()
+    request = world.submit(payload={"amount": f"1 {word} 2"})
+    world.decide("ana", request, "approve")
+    for said in (word, word.lower()):
+        assert past(world, q=said) == [uuid_of(request)], said
