@@ -153,7 +153,7 @@ def find(
     *,
     reader: Reader,
     view: str = "all",
-    order: str = "created",
+    order: str = "",
     chosen: Filters | None = None,
     cursor: str | None = None,
     limit: int = paging.DEFAULT_LIMIT,
@@ -165,14 +165,14 @@ def find(
         view: ``mine`` what they could decide now, of past ones what they said something on; ``roles`` what
             asks, or asked, a role of theirs; ``watching`` what they follow; ``all``.
         order: ``created`` newest first; ``urgency`` by risk, then by the time that is left; ``ended`` what
-            ended last first.
+            ended last first.  Unsaid, it is the usual one: `usual_order`.
         chosen: what else they are narrowed by.  The id of a request finds it in whichever state it is.
 
     Raises:
         Problem: 422 for a view, order, limit or cursor there is not.
     """
     chosen = chosen or Filters()
-    order = _checked(view, order, chosen)
+    order = checked(view, order, chosen)
     paging.check_limit(limit)
     sorting = SORTINGS[order]
     place = paging.decode(cursor, order, len(sorting.columns)) if cursor is not None else None
@@ -227,8 +227,18 @@ def count(*, reader: Reader) -> dict[str, int]:
     return dict(zip(VIEWS, found, strict=True))
 
 
-def _checked(view: str, order: str, chosen: Filters) -> str:
-    """The order, which has to fit what is asked for."""
+def usual_order(chosen: Filters) -> str:
+    """How they are sorted where nothing is said."""
+    return "ended" if chosen.past else "urgency"
+
+
+def checked(view: str, order: str, chosen: Filters) -> str:
+    """The order, which has to fit what is asked for; the usual one where none is said.
+
+    Raises:
+        Problem: 422 for a view or order there is not, or not here.
+    """
+    order = order or usual_order(chosen)
     if view not in VIEWS:
         raise bad_query("view", f"One of {', '.join(VIEWS)}.")
     if order not in SORTINGS:

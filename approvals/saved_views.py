@@ -16,7 +16,6 @@ from django.db import transaction
 from approvals import filters, inbox
 from approvals.filters import Filters
 from approvals.models import SavedView
-from approvals.sorting import SORTINGS
 from audit import kinds
 from audit.actor import Actor
 from audit.log import Commitment, record
@@ -138,12 +137,9 @@ def one_spelling(query: str) -> str:
         if name not in ("view", "order", *filters.NAMES):
             raise _query_fault(f"“{name}” is no filter of the inbox.")
     view, order = said.get("view", ["mine"])[-1], said.get("order", [""])[-1]
-    if view not in inbox.VIEWS:
-        raise _query_fault(f"view is one of {', '.join(inbox.VIEWS)}.")
-    if order and order not in SORTINGS:
-        raise _query_fault(f"order is one of {', '.join(SORTINGS)}.")
     try:
         chosen = Filters.of(said)
+        inbox.checked(view, order, chosen)
     except Problem as problem:
         named = problem.errors[0]
         raise _query_fault(f"{named.pointer.removeprefix('?')}: {named.detail}") from None
@@ -151,8 +147,8 @@ def one_spelling(query: str) -> str:
 
 
 def spelled(view: str, order: str, chosen: Filters) -> str:
-    """The one spelling of a view that fits: its address's query."""
-    usual = "ended" if chosen.past else "urgency"
+    """The one spelling of a view that fits: its address's query, without the usual order."""
+    usual = inbox.usual_order(chosen)
     pairs = [("view", view), *([("order", order)] if order not in ("", usual) else [])]
     return urlencode([*pairs, *chosen.pairs()])
 

@@ -127,7 +127,9 @@ async def one_trip(
 async def _find(product: Product, connection: Connection, request_id: str) -> dict[str, object]:
     until = time.monotonic() + SEEN_LIMIT_S
     while time.monotonic() < until:
-        page = (await connection.call("GET", "/api/v1/inbox?limit=50", product.reviewer)).json()
+        page = (
+            await connection.call("GET", "/api/v1/inbox?order=created&limit=50", product.reviewer)
+        ).json()
         for item in page["results"]:
             if item["id"] == request_id:
                 found: dict[str, object] = item

@@ -102,10 +102,10 @@ PEOPLE: Final[tuple[Operation, ...]] = (
             ),
             query(
                 "order",
-                "How sorted: `urgency` those that wait, `ended` past ones",
+                "How sorted: `urgency` those that wait, `ended` past ones, as they are where it is not "
+                "said; `created` the newest first",
                 type="string",
                 enum=["created", "urgency", "ended"],
-                default="created",
             ),
             *_FILTERS,
             CURSOR,

@@ -113,7 +113,7 @@ class Inbox(PeopleDoor):
         page = inbox.find(
             reader=signed(request).reader,
             view=query.get("view", "all"),
-            order=query.get("order", "created"),
+            order=query.get("order", ""),
             chosen=Filters.of({name: query.getlist(name) for name in filters.NAMES}),
             cursor=query.get("cursor"),
             limit=limit_of(request),

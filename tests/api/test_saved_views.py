@@ -50,6 +50,8 @@ def test_what_does_not_fit_names_the_field(tenant: Tenant, ana: Person) -> None:
         ({"name": "x", "query": "cursor=abc"}, "/query"),
         ({"name": "x", "query": "view=all&risk=huge"}, "/query"),
         ({"name": "x", "query": "order=sideways"}, "/query"),
+        ({"name": "x", "query": "order=ended"}, "/query"),
+        ({"name": "x", "query": "order=urgency&state=past"}, "/query"),
     ):
         answer = ana.call("POST", "/me/views", json=body)
         assert answer.status_code == 422, body
@@ -58,6 +60,19 @@ def test_what_does_not_fit_names_the_field(tenant: Tenant, ana: Person) -> None:
         ana.call("PATCH", f"/me/views/{ids.encode('viw', ids.uuid7())}", json={}).status_code == 404
     )
     assert not SavedView.objects.filter(workspace_id=tenant.workspace.id).exists()
+
+
+def test_the_inbox_and_a_view_that_say_no_order_mean_the_same(tenant: Tenant, ana: Person) -> None:
+    later, sooner = tenant.submit(expires_in="2h")["id"], tenant.submit(expires_in="1h")["id"]
+    for query, usual, found in (
+        ("view=all", "urgency", [sooner, later]),
+        ("view=all&state=past", "ended", []),
+    ):
+        body = {"name": query, "query": f"{query}&order={usual}"}
+        assert ana.call("POST", "/me/views", json=body).json()["query"] == query
+        answers = [ana.call("GET", f"/inbox?{one}") for one in (query, body["query"])]
+        for answer in answers:
+            assert [one["id"] for one in answer.json()["results"]] == found
 
 
 def test_the_inbox_takes_filters_and_refuses_what_does_not_fit(tenant: Tenant, ana: Person) -> None:
