@@ -36,12 +36,13 @@ def _page(
     request: HttpRequest, visitor: Visitor, row: Row, wrong: str, *, status: int
 ) -> HttpResponse:
     found = bulk.alike(reader=visitor.reader, row=row)
+    items = [votes.item(one) for one in found]
     context = {
         "shell": visitor.shell,
         "now": timezone.now(),
         "action": row.action,
-        "items": [votes.item(one) for one in found],
-        "chosen": request.POST.getlist("chosen"),
+        "items": items,
+        "chosen": votes.still_chosen(request, items),
         "comment": request.POST.get("comment", ""),
         "comment_on_reject": decode(row.plan).comment != "never",
         "wrong": wrong,

@@ -43,7 +43,7 @@ def chosen_view(request: HttpRequest, visitor: Visitor) -> HttpResponse:
         flash.leave(request, "quiet", f"Choose at most {bulk.MOST} at once. Nothing was done.")
         return SeeOther(back)
     if do not in _DONE:
-        return SeeOther(_address(named))
+        return SeeOther(_address("chosen", named))
     flash.leave(request, "quiet", _each(visitor, do, [votes.request_of(one) for one in named]))
     return SeeOther(back)
 
@@ -52,15 +52,19 @@ def chosen_view(request: HttpRequest, visitor: Visitor) -> HttpResponse:
 @signed_in
 @told
 def together_page(request: HttpRequest, visitor: Visitor) -> HttpResponse:
-    """The chosen ones, those that are alike side by side; and deciding some that are."""
+    """The chosen ones, those that are alike side by side; and deciding some that are.
+
+    An address names as ``chosen`` those that are ticked, and as ``all`` those that only stand there.
+    """
     if request.method != "POST":
-        named = request.GET.getlist("chosen")[: bulk.MOST]
-        return _page(request, visitor, named, "", status=200)
+        named = [one for name in ("chosen", "all") for one in request.GET.getlist(name)]
+        return _page(request, visitor, named[: bulk.MOST], "", status=200)
     named = request.POST.getlist("all")[: bulk.MOST]
     wrong, status = votes.decide(request, visitor)
     if wrong:
         return _page(request, visitor, named, wrong, status=status)
-    return SeeOther(_address(named))
+    # Some were decided on, and the others left out on purpose: the next press is to choose again.
+    return SeeOther(_address("all", named))
 
 
 def _each(visitor: Visitor, do: str, request_ids: Sequence[UUID]) -> str:
@@ -84,8 +88,8 @@ def _back(request: HttpRequest) -> str:
     return place if own and place.startswith(reverse("inbox")) else reverse("inbox")
 
 
-def _address(named: Sequence[str]) -> str:
-    return f"{reverse('together')}?{urlencode([('chosen', one) for one in named])}"
+def _address(name: str, named: Sequence[str]) -> str:
+    return f"{reverse('together')}?{urlencode([(name, one) for one in named])}"
 
 
 def _page(
@@ -93,30 +97,37 @@ def _page(
 ) -> HttpResponse:
     found = bulk.sort_out(reader=visitor.reader, request_ids=[votes.request_of(n) for n in named])
     apart = [*found.apart, *((row, _why_not(visitor, row)) for row in found.others)]
+    kinds = [
+        {
+            "action": rows[0].action,
+            "items": [votes.item(one) for one in rows],
+            "comment_on_reject": decode(rows[0].plan).comment != "never",
+        }
+        for rows in found.together
+    ]
     shown = len(apart) + sum(len(rows) for rows in found.together)
     context = {
         "shell": visitor.shell,
         "here": "inbox",
         "now": timezone.now(),
         "all": named,
-        "kinds": [
-            {
-                "action": rows[0].action,
-                "items": [votes.item(one) for one in rows],
-                "comment_on_reject": decode(rows[0].plan).comment != "never",
-            }
-            for rows in found.together
-        ],
+        "kinds": kinds,
         "apart": [
             {"id": ids.encode("req", row.id), "title": row.title, "why": why} for row, why in apart
         ],
         "missing": len(set(named)) - shown,
-        "chosen": request.POST.getlist("chosen") if wrong else named,
+        "chosen": _ticked(request, kinds, wrong),
         "comment": request.POST.get("comment", ""),
         "wrong": wrong,
         "flash": flash.take(request) if status == 200 else None,
     }
     return render(request, "pages/together.html", context, status=status)
+
+
+def _ticked(request: HttpRequest, kinds: Sequence[dict[str, Any]], wrong: str) -> list[str]:
+    if not wrong:
+        return request.GET.getlist("chosen")
+    return votes.still_chosen(request, (one for kind in kinds for one in kind["items"]))
 
 
 def _why_not(visitor: Visitor, row: Row) -> str:

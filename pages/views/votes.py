@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -57,6 +57,16 @@ def item(row: Row) -> dict[str, Any]:
         "digest": show_digest(row.digest),
         "rows": payload.rows(shown),
     }
+
+
+def still_chosen(request: HttpRequest, items: Iterable[dict[str, Any]]) -> list[str]:
+    """The ids of those that a refused form had ticked and that are as they stood there."""
+    ticked = set(request.POST.getlist("chosen"))
+    return [
+        one["id"]
+        for one in items
+        if one["id"] in ticked and request.POST.get(f"digest:{one['id']}") == one["digest"]
+    ]
 
 
 def _wrong(request: HttpRequest, chosen: Sequence[str], comment: str) -> str:

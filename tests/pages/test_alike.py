@@ -53,6 +53,10 @@ def test_what_changed_meanwhile_is_not_decided(office: Office) -> None:
     headers = {"Authorization": f"Bearer {office.key.token}"}
     body = {"payload": {"to": "mallory@example.com"}}
     office.server.call("POST", f"/requests/{ids[1]}/revise", json=body, headers=headers)
+    refused = press(browser, page, "edit", *ids[:2])
+    boxes = refused.tree.all("input", name="chosen", checked="")
+    still = [box.attributes["value"] for box in boxes]
+    assert (refused.status, still) == (422, [ids[0]])  # what the next press decides was looked at
     page = press(browser, page, "approve", *ids[:2])
     assert "You approved 1 of 2." in page.main
     assert "The payload is not the one you looked at" in page.main

@@ -23,6 +23,12 @@ def send(browser: Browser, form: Node, typed: list[tuple[str, str]]) -> Page:
     return browser.post(form.attributes["action"], data + typed)
 
 
+def ticked(page: Page) -> dict[str, bool]:
+    """Which of those that may be decided together are chosen already."""
+    boxes = page.tree.all("input", name="chosen")
+    return {box.attributes["value"]: "checked" in box.attributes for box in boxes}
+
+
 def test_the_list_offers_each_that_waits(office: Office) -> None:
     asked = office.ask()
     page = office.browser(office.rita).get("/")
@@ -58,6 +64,7 @@ def test_those_that_are_alike_are_decided_each_on_what_stood_there(office: Offic
         f"/requests/{over}": "It has ended: cancelled.",
     }
     assert "2 more are not there for you." in page.main
+    assert ticked(page) == dict.fromkeys((*mails, *notes), True)
     form = page.tree.one("form", id="together-1")
     digests = [code.text for code in form.all("code")]
     assert len(digests) == len(mails)
@@ -65,9 +72,11 @@ def test_those_that_are_alike_are_decided_each_on_what_stood_there(office: Offic
     page = send(rita, form, [("chosen", mails[0]), ("chosen", mails[2]), ("verdict", "approve")])
     assert "You approved 2 of 2." in page.main
     assert [stored(one).status for one in mails] == ["approved", "pending", "approved"]
+    assert ticked(page) == dict.fromkeys((mails[1], *notes), False)
     form = page.tree.one("form", id="together-2")
     page = send(rita, form, [*(("chosen", one) for one in notes), ("verdict", "approve")])
     assert "You approved 0 of 2." in page.main
+    assert True not in ticked(page).values()
     form = page.tree.one("form", id="together-2")
     typed = [*(("chosen", one) for one in notes), ("verdict", "approve"), ("comment", "Read both.")]
     assert "You approved 2 of 2." in send(rita, form, typed).main
@@ -92,6 +101,8 @@ def test_a_form_never_decides_what_is_not_alike_or_has_changed(office: Office) -
         json={"payload": {"to": "mallory@example.com"}},
         headers={"Authorization": f"Bearer {office.key.token}"},
     )
+    answer = send(rita, second, [*both[:2], ("verdict", "edit")])
+    assert (answer.status, ticked(answer)) == (422, {mail: False, note: True})
     page = send(rita, first, [("chosen", mail), ("verdict", "approve")])
     assert "You approved 0 of 1. The payload is not the one you looked at" in page.main
     assert [stored(one).status for one in (mail, note)] == ["pending", "pending"]
