@@ -23,6 +23,7 @@ from pages import flash
 from pages.standing import members_of, roles_of, standing
 from pages.views import votes
 from pages.views.problems import told
+from pages.views.settings import named as in_workspace
 from pages.views.showing import SeeOther
 from pages.visitor import Visitor, signed_in
 
@@ -34,6 +35,7 @@ _DONE: Final = {"claim": "You look into", "watch": "You follow"}
 @told
 def chosen_view(request: HttpRequest, visitor: Visitor) -> HttpResponse:
     """What one of the buttons below the list does with the chosen ones."""
+    visitor = in_workspace(request, visitor)
     named = list(dict.fromkeys(request.POST.getlist("chosen")))
     back, do = _back(request), request.POST.get("do", "")
     if not named:
@@ -59,6 +61,7 @@ def together_page(request: HttpRequest, visitor: Visitor) -> HttpResponse:
     if request.method != "POST":
         named = [one for name in ("chosen", "all") for one in request.GET.getlist(name)]
         return _page(request, visitor, named[: bulk.MOST], "", status=200)
+    visitor = in_workspace(request, visitor)
     named = request.POST.getlist("all")[: bulk.MOST]
     wrong, status = votes.decide(request, visitor)
     if wrong:

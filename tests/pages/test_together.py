@@ -6,6 +6,8 @@ from typing import Any
 
 from approvals.models import Request, Watch
 from core import ids
+from people.services import create_person
+from tests.factories import ACTOR
 from tests.pages.browser import Browser, Node, Page
 from tests.pages.office import Office, stored, votes
 
@@ -21,6 +23,12 @@ def send(browser: Browser, form: Node, typed: list[tuple[str, str]]) -> Page:
         for field in form.all("input", type="hidden")
     ]
     return browser.post(form.attributes["action"], data + typed)
+
+
+def hidden(form: Node) -> dict[str, str]:
+    """What a form sends of itself; one of each name."""
+    fields = form.all("input", type="hidden")
+    return {one.attributes["name"]: one.attributes.get("value", "") for one in fields}
 
 
 def ticked(page: Page) -> dict[str, bool]:
@@ -132,10 +140,41 @@ def test_nothing_chosen_too_many_and_a_way_out_of_here(office: Office) -> None:
     many = [ids.encode("req", ids.uuid7()) for _ in range(51)]
     assert "Choose at most 50 at once. Nothing was done." in choose(rita, "watch", *many).main
     form = rita.get("/?view=all").tree.one("form", id="chosen")
-    token = form.one("input", name="csrfmiddlewaretoken").attributes["value"]
+    here = hidden(form)
     for place in ("https://evil.example/", "//evil.example", "javascript:alert(1)", ""):
-        sent = {"csrfmiddlewaretoken": token, "back": place, "chosen": asked, "do": "watch"}
+        sent = here | {"back": place, "chosen": asked, "do": "watch"}
         answer = rita.post("/chosen", sent, allow_redirects=False)
         assert (answer.status, answer.answer.headers["Location"]) == (303, "/")
-    sent = {"csrfmiddlewaretoken": token, "back": "/", "chosen": "req_nonsense", "do": "claim"}
-    assert rita.post("/chosen", sent).status == 404
+    assert rita.post("/chosen", here | {"chosen": "req_nonsense", "do": "claim"}).status == 404
+
+
+def test_a_form_counts_in_the_workspace_that_it_was_shown_for(office: Office) -> None:
+    other = Office(office.server)
+    create_person(actor=ACTOR, workspace=other.workspace, email=office.rita.user.email)
+    asked = office.ask()
+    rita = office.browser(office.rita)
+
+    def look_at(one: Office) -> None:
+        form = rita.get("/").form("/workspace")
+        assert rita.submit(form, workspace=one.workspace.slug).status == 200
+
+    look_at(office)
+    chosen = rita.get("/?view=all").tree.one("form", id="chosen")
+    page = send(rita, chosen, [("chosen", asked), ("do", "together")])
+    decide = page.tree.one("form", id="together-1")
+    look_at(other)
+    page = send(rita, chosen, [("chosen", asked), ("do", "claim")])
+    assert "You look into 1 of 1." in page.main
+    for place, form, typed in (
+        ("/chosen", chosen, {"do": "watch"}),
+        ("/together", decide, {"verdict": "approve"}),
+    ):
+        for slug in ("", Office(office.server).workspace.slug, "no-such"):
+            sent = hidden(form) | {"chosen": asked, "workspace": slug} | typed
+            assert rita.post(place, sent).status == 404, (place, slug)
+    assert (stored(asked).status, votes(asked)) == ("pending", [])
+    assert not Watch.objects.filter(person_id=office.rita.id).exists()
+    look_at(other)
+    page = send(rita, decide, [("chosen", asked), ("verdict", "approve")])
+    assert "You approved 1 of 1." in page.main
+    assert votes(asked) == [("approve", "")]
