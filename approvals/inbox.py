@@ -96,9 +96,9 @@ SELECT {ROLES_OF_PERSON},
        ARRAY(SELECT id FROM agents_agent WHERE workspace_id = %(workspace)s AND owner_id = %(person)s)
 """
 
-#: How many of the last ended are looked at by their order; fewer where words have to be made of each.
-_LOOKED_AT: Final = 20_000
-_LOOKED_AT_WORDS: Final = 4_000
+#: How many of the last ended are looked at by their order: so many, and where that promises a full page, so many.
+_NEAR: Final = 4_000
+_FAR: Final = 20_000
 
 _WORKSPACE: Final = "r.workspace_id = %(workspace)s"
 _FROM: Final = "approvals_request r JOIN agents_agent agent ON agent.id = r.agent_id"
@@ -123,25 +123,27 @@ class _Asked:
             f"ORDER BY {ordered or self.ordered} LIMIT %(limit)s"
         )
 
-    def past(self, chosen: Filters) -> list[tuple[Any, ...]]:
+    def past(self) -> list[tuple[Any, ...]]:
         """Among past ones: first among the last, then among all, until one look fills the page.
 
         How many rows a word begins cannot be estimated, and a wrong guess reads all there are.  So past ones are
         first looked for among the last ended, by their order; where these are too few, and there are more, what is
-        looked for is rare, and is found by its own index, which the second look leaves as the only way: it sorts by
+        looked for is rare, and is found by its own index, which the last look leaves as the only way: it sorts by
         no index's order.
         """
-        most = _LOOKED_AT_WORDS if chosen.words or chosen.action else _LOOKED_AT
         last = f"SELECT {{}} FROM approvals_request r WHERE {self.where} ORDER BY {self.ordered}"
-        found = self._rows(
-            f"SELECT {self.columns} FROM ({last.format('*')} LIMIT {most}) AS r "
-            f"JOIN agents_agent agent ON agent.id = r.agent_id "
-            f"WHERE {self.rest} ORDER BY {self.ordered} LIMIT %(limit)s"
-        )
-        if len(found) == self.values["limit"]:
-            return found
-        if not self._rows(f"{last.format('1')} OFFSET {most} LIMIT 1"):
-            return found
+        for most in (_NEAR, _FAR):
+            found = self._rows(
+                f"SELECT {self.columns} FROM ({last.format('*')} LIMIT {most}) AS r "
+                f"JOIN agents_agent agent ON agent.id = r.agent_id "
+                f"WHERE {self.rest} ORDER BY {self.ordered} LIMIT %(limit)s"
+            )
+            if len(found) == self.values["limit"]:
+                return found
+            if not self._rows(f"{last.format('1')} OFFSET {most} LIMIT 1"):
+                return found
+            if len(found) * _FAR < self.values["limit"] * _NEAR:
+                break
         return self.all(self.ordered.replace("_at ", "_at + interval '0' "))
 
     def _rows(self, statement: str) -> list[tuple[Any, ...]]:
@@ -185,7 +187,7 @@ def find(
         values["limit"] = limit + 1
         ordered = sorting.order_by(backwards=backwards)
         asked = _Asked(conn, ", ".join(sorting.columns), where, rest, ordered, values)
-        found = asked.past(chosen) if chosen.past and not chosen.names_request else asked.all()
+        found = asked.past() if chosen.past and not chosen.names_request else asked.all()
     made = paging.page([(key_of(row), row[-1]) for row in found], limit, order, place)
     return Page(_rows(made.items, chosen), made.next, made.previous)
 

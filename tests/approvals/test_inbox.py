@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import cycle, islice
 from typing import Any
 
 import pytest
@@ -49,9 +50,15 @@ def world() -> World:
     return World({"lead": ["ana"], "others": ["ben"]}, show="Refund of {payload.amount}")
 
 
-def ended(world: World, count: int) -> list[Any]:
-    """So many that ended, the last first."""
-    asked = [world.submit(payload={"amount": number}) for number in range(count)]
+def look_at(monkeypatch: pytest.MonkeyPatch, near: int, far: int) -> None:
+    """How many of the last ended are looked at by their order."""
+    monkeypatch.setattr("approvals.inbox._NEAR", near)
+    monkeypatch.setattr("approvals.inbox._FAR", far)
+
+
+def ended(world: World, count: int, *, amounts: Sequence[int] = (1,)) -> list[Any]:
+    """So many that ended, with these amounts in turns; the last first."""
+    asked = [world.submit(payload={"amount": amount}) for amount in islice(cycle(amounts), count)]
     for one in asked:
         world.decide("ana", one, "approve")
     return [uuid_of(one) for one in reversed(asked)]
@@ -76,12 +83,26 @@ def test_where_every_past_one_was_looked_at_they_are_not_looked_for_again(
 def test_what_lies_beyond_those_that_are_looked_at_is_found(
     world: World, heard: Heard, monkeypatch: pytest.MonkeyPatch, words: dict[str, str]
 ) -> None:
-    monkeypatch.setattr("approvals.inbox._LOOKED_AT", 2)
-    monkeypatch.setattr("approvals.inbox._LOOKED_AT_WORDS", 2)
+    look_at(monkeypatch, 2, 4)
     asked = ended(world, 3)
     assert past(world, **words) == asked
     assert len(heard._said) == 3
     assert past(world, **words, ended="1h") == asked
+
+
+@pytest.mark.parametrize(("limit", "farther"), [(3, True), (4, False)])
+def test_it_looks_farther_only_where_that_promises_a_full_page(
+    world: World, heard: Heard, monkeypatch: pytest.MonkeyPatch, limit: int, *, farther: bool
+) -> None:
+    look_at(monkeypatch, 4, 8)
+    asked = ended(world, 10, amounts=[5, 7])
+    chosen = Filters(state=("past",), q="7")
+    found = inbox.find(reader=world.reader("ana"), chosen=chosen, limit=limit)
+    assert [row.id for row in found.items] == asked[::2][:limit]
+    assert found.next is not None
+    looks = [one for one in heard._said if "agents_agent" in one]
+    assert ["LIMIT 4)" in one for one in looks] == [True, False]
+    assert ("LIMIT 8)" in looks[-1]) == farther
 
 
 def test_whether_there_are_more_is_seen_in_an_index_alone(world: World, heard: Heard) -> None:
