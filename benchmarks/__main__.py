@@ -89,7 +89,7 @@ QUICK: dict[str, Benchmark] = {
     ),
     "slack": lambda product: slack.measure(product, slack.Scale(presses=5, decided=2, burst=4)),
     "schedules": lambda product: schedules.measure(product, schedules.Scale(500, 1)),
-    "pages": lambda product: pages.measure(product, pages.Scale(50, 200, 20, 40, 2, 1)),
+    "pages": lambda product: pages.measure(product, pages.Scale(200, 400, 100, 150, 2, 1)),
 }
 
 

@@ -15,7 +15,6 @@ import psycopg
 RARE: Final = 40_000
 OTHERS: Final = 5
 AGENTS: Final = 40
-_PEOPLE_DECIDE: Final = ("approved", "rejected")
 
 #: The id of row ``n`` in each table; request ids grow with time, as the product's do.
 _ID: Final = "('0190{kind:04x}0000' || '7000' || '8000' || lpad(to_hex(n), 12, '0'))::uuid"
@@ -128,12 +127,12 @@ def _changes(kind: str, *, ended: bool) -> dict[str, str]:
     if kind != "request":
         at = {"revision": "created_at", "decision": "at"}[kind]
         return {"request_id": _ID.format(kind=_KINDS["request"]), at: _AT}
-    outcome = "CASE WHEN n %% 50 = 0 THEN 'rejected' ELSE 'approved' END"
+    outcome = "CASE WHEN n %% 50 = 1 THEN 'rejected' ELSE 'approved' END"
     return {
         "agent_id": _AGENT,
         "title": f"'Publish ' || {_WORDS} || ' ' || n",
         "action": "CASE WHEN n %% 10 = 0 THEN 'records.kind_' || n %% 500 ELSE t.action END",
-        "risk": "(ARRAY['low','medium','high','critical'])[1 + n %% 4]",
+        "risk": "(ARRAY['low','medium','high','critical'])[1 + n / 8 %% 4]",
         "roles": roles,
         "idempotency_key": "NULL",
         "idempotency_digest": "NULL",
@@ -145,8 +144,8 @@ def _changes(kind: str, *, ended: bool) -> dict[str, str]:
         **(
             {
                 "status": outcome,
-                "permit_state": "CASE WHEN n %% 50 = 0 THEN NULL ELSE 'lapsed' END",
-                "use_by": f"CASE WHEN n %% 50 = 0 THEN NULL ELSE {_AT} + interval '1 hour' END",
+                "permit_state": "CASE WHEN n %% 50 = 1 THEN NULL ELSE 'lapsed' END",
+                "use_by": f"CASE WHEN n %% 50 = 1 THEN NULL ELSE {_AT} + interval '1 hour' END",
             }
             if ended
             else {}
