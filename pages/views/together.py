@@ -136,4 +136,6 @@ def _ticked(request: HttpRequest, kinds: Sequence[dict[str, Any]], wrong: str) -
 def _why_not(visitor: Visitor, row: Row) -> str:
     plan = decode(row.plan)
     seen = standing(row, plan, visitor.reader, members_of(row.workspace_id, roles_of(plan)))
+    if seen.may_decide and plan.assurance == "mfa":
+        return "It wants a second factor, which is given for one request: look at it by itself."
     return seen.why_not or seen.why_not_approve or "It does not wait for you."

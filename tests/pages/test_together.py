@@ -37,6 +37,14 @@ def ticked(page: Page) -> dict[str, bool]:
     return {box.attributes["value"]: "checked" in box.attributes for box in boxes}
 
 
+def reasons(page: Page) -> dict[str, str]:
+    """Why each of the others is not there, by its address."""
+    return {
+        one.one("a").attributes["href"]: one.one("span", class_="under").text
+        for one in page.tree.one("ul", class_="rows").all("li")
+    }
+
+
 def test_the_list_offers_each_that_waits(office: Office) -> None:
     asked = office.ask()
     page = office.browser(office.rita).get("/")
@@ -63,11 +71,7 @@ def test_those_that_are_alike_are_decided_each_on_what_stood_there(office: Offic
         "together-1",
         "together-2",
     ]
-    reasons = {
-        one.one("a").attributes["href"]: one.one("span", class_="under").text
-        for one in page.tree.one("ul", class_="rows").all("li")
-    }
-    assert reasons == {
+    assert reasons(page) == {
         f"/requests/{pay}": "It carries critical risk: look at it by itself.",
         f"/requests/{over}": "It has ended: cancelled.",
     }
@@ -89,6 +93,36 @@ def test_those_that_are_alike_are_decided_each_on_what_stood_there(office: Offic
     typed = [*(("chosen", one) for one in notes), ("verdict", "approve"), ("comment", "Read both.")]
     assert "You approved 2 of 2." in send(rita, form, typed).main
     assert [votes(one) for one in notes] == [[("approve", "Read both.")]] * 2
+
+
+def test_of_each_that_is_not_there_it_says_why(office: Office) -> None:
+    asks: dict[str, dict[str, Any]] = {
+        "mail.send": {"stages": [{"any_of": ["reviewers"], "approvals": 2}]},
+        "note.say": {"stages": [{"any_of": ["reviewers"]}], "channels": ["slack"]},
+        "table.drop": {"stages": [{"any_of": ["reviewers"]}], "assurance": "mfa"},
+    }
+    office.apply(
+        [
+            {"name": action, "action": action, "effect": "ask", "ask": ask}
+            for action, ask in asks.items()
+        ]
+    )
+    voted, waits = office.ask(), office.ask()
+    slack, proven = office.ask("note.say", {"text": "x"}), office.ask("table.drop")
+    rita = office.browser(office.rita)
+    page = choose(rita, "together", voted, waits, slack, proven)
+    form = page.tree.one("form", id="together-1")
+    page = send(rita, form, [("chosen", voted), ("verdict", "approve")])
+    assert "You approved 1 of 1." in page.main
+    assert list(ticked(page)) == [waits]
+    assert reasons(page) == {
+        f"/requests/{voted}": "You have decided at this step; it waits for others.",
+        f"/requests/{slack}": "It is decided in Slack, not here.",
+        f"/requests/{proven}": "It wants a second factor, which is given for one request: look at it by itself.",
+    }
+    page = choose(office.browser(office.vera), "together", waits, proven)
+    unheld = "This step asks a role that you do not hold."
+    assert reasons(page) == dict.fromkeys((f"/requests/{one}" for one in (waits, proven)), unheld)
 
 
 def test_a_form_never_decides_what_is_not_alike_or_has_changed(office: Office) -> None:
