@@ -56,7 +56,8 @@ class Shop:
 def main(arguments: list[str]) -> int:
     """Take them all; 1 where one is larger than it may be."""
     options = _options(arguments)
-    program = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
+    browsers = ("chromium", "chromium-browser", "google-chrome")
+    program = next(filter(None, map(shutil.which, browsers)), None)
     if program is None:
         sys.exit("There is no Chromium here: install one.")
     options.into.mkdir(parents=True, exist_ok=True)
