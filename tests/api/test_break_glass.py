@@ -123,20 +123,22 @@ def test_an_administrator_is_told_once_another_has_said_yes(tenant: Emergency) -
     who = Person(tenant.server, other)
     request, unrelated = tenant.submit(), tenant.submit()
 
-    def seen() -> list[str]:
-        return [one["id"] for one in who.call("GET", "/inbox").json()["results"]]
+    def seen(state: str = "waiting") -> list[str]:
+        return [one["id"] for one in who.call("GET", f"/inbox?state={state}").json()["results"]]
 
     assert (seen(), tenant.confirm(other, request).status_code) == ([], 404)
     tenant.confirm(tenant.ada, request)
     assert seen() == [request["id"]]
     assert who.call("GET", f"/requests/{unrelated['id']}").status_code == 404
     assert tenant.confirm(other, request).json()["basis"] == "break_glass"
+    assert (seen(), seen("past")) == ([], [request["id"]])
     found = who.call("GET", "/break_glass?reviewed=false").json()["results"]
     assert [one["id"] for one in found] == [request["id"]]
     revoke_permission(
         actor=ACTOR, workspace=tenant.workspace, person=other, permission="administer"
     )
     assert who.call("GET", f"/requests/{request['id']}").status_code == 404
+    assert seen("past") == []
 
 
 def test_the_same_one_twice_is_one(tenant: Emergency) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from approvals import inbox
 from approvals.filters import Filters
+from approvals.models import Request
 from core import db
 from tests.approvals.world import World, uuid_of
 
@@ -64,9 +65,9 @@ def ended(world: World, count: int, *, amounts: Sequence[int] = (1,)) -> list[An
     return [uuid_of(one) for one in reversed(asked)]
 
 
-def past(world: World, **said: str) -> list[Any]:
+def past(world: World, *, who: str = "ana", **said: str) -> list[Any]:
     chosen = Filters.of({"state": ["past"], **{name: [value] for name, value in said.items()}})
-    found = inbox.find(reader=world.reader("ana"), order="ended", chosen=chosen)
+    found = inbox.find(reader=world.reader(who), order="ended", chosen=chosen)
     return [row.id for row in found.items]
 
 
@@ -103,6 +104,25 @@ def test_it_looks_farther_only_where_that_promises_a_full_page(
     looks = [one for one in heard._said if "agents_agent" in one]
     assert ["LIMIT 4)" in one for one in looks] == [True, False]
     assert ("LIMIT 8)" in looks[-1]) == farther
+
+
+def test_whatever_lets_somebody_see_a_past_request_finds_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ended(world, 4)
+    told, begun = asked[1:3]
+    assert past(world, who="ben") == []
+    ben = world.people["ben"].id
+    Request.objects.filter(id=told).update(told=[world.people["olivia"].id, ben])
+    Request.objects.filter(id=begun).update(initiator_id=ben)
+    for near, far in ((4_000, 20_000), (1, 1)):  # among the last, and by their indexes
+        look_at(monkeypatch, near, far)
+        assert past(world, who="ben") == [told, begun]
+        assert past(world, who="olivia") == past(world) == asked
+    world.away("ana", "ben")
+    for near, far in ((4_000, 20_000), (1, 1)):
+        look_at(monkeypatch, near, far)
+        assert past(world, who="ben") == asked
 
 
 def test_whether_there_are_more_is_seen_in_an_index_alone(world: World, heard: Heard) -> None:

@@ -101,12 +101,11 @@ def test_nothing_sensitive_and_nothing_of_a_payload_is_found(named: Office) -> N
     request_id = named.ask(payload={"to": "Ana", "secret": "swordfish", "body": "marzipan"})
     rita = named.browser(named.rita)
     assert found(rita, q="ana") == [request_id]
-    for word in ("swordfish", "sword", "marzipan", "••••"):
-        assert found(rita, q=word) == [] or word == "••••", word
+    shown, hidden = ("ana", "•••"), ("swordfish", "sword", "marzipan")
+    wanted = {word: [request_id] for word in shown} | {word: [] for word in hidden}
+    assert {word: found(rita, q=word) for word in wanted} == wanted
     decide(rita, request_id, "approve")
-    assert found(rita, state="past", view="all", q="ana") == [request_id]
-    for word in ("swordfish", "marzipan"):
-        assert found(rita, state="past", view="all", q=word) == [], word
+    assert {word: found(rita, state="past", q=word) for word in wanted} == wanted
 
 
 def test_nobody_finds_what_they_may_not_see(named: Office) -> None:
