@@ -154,7 +154,7 @@ def hanging(*, reader: Reader, found: Standing) -> Hanging:
     ]
     return Hanging(
         agents=tuple(agents.exclude(state=Agent.State.RETIRED).order_by("name")),
-        waiting=inbox.count(reader=theirs)["mine"] if entry.acts else 0,
+        waiting=inbox.count(reader=theirs, views=["mine"])["mine"] if entry.acts else 0,
         alone_in=tuple(alone),
     )
 

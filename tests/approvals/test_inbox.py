@@ -125,6 +125,13 @@ def test_whatever_lets_somebody_see_a_past_request_finds_it(
         assert past(world, who="ben") == asked
 
 
+def test_only_the_views_that_are_asked_for_are_counted(world: World, heard: Heard) -> None:
+    world.submit()
+    assert inbox.count(reader=world.reader("ana"), views=["mine"]) == {"mine": 1}
+    assert inbox.count(reader=world.reader("ana"), views=["roles", "all"]) == {"roles": 1, "all": 1}
+    assert [one.count("AS few") for one in heard._said] == [1, 2]
+
+
 def test_whether_there_are_more_is_seen_in_an_index_alone(world: World, heard: Heard) -> None:
     ended(world, 1)
     for said in ({}, {"ended": "7d"}):
