@@ -68,7 +68,12 @@ def changes(before: Document, after: Document) -> Iterator[Change]:
         yield Change("fallback", after.fallback, "changed", text, "depends")
     yield from _parts("role", before.roles, after.roles, phrases.role, _role, leaning.role)
     yield from _parts(
-        "schedule", before.schedules, after.schedules, phrases.schedule, _schedule, _tells_only
+        "schedule",
+        before.schedules,
+        after.schedules,
+        phrases.schedule,
+        _schedule,
+        leaning.schedule,
     )
     fallbacks = (before.fallback, after.fallback)
 
@@ -176,11 +181,6 @@ def _parts(
                 f"{_titled(what, name)} is removed.",
                 lean(before[name], None),
             )
-
-
-def _tells_only(_before: object, _after: object) -> Lean:
-    """Who is on duty is told; nobody may decide because of it."""
-    return "neither"
 
 
 def _titled(what: str, name: str) -> str:

@@ -14,7 +14,7 @@ from typing import Final, Literal, TypeAlias, TypeVar
 from policies import schema
 from policies.assurance import LADDER
 from policies.plan import Effect, PermitTerms, Plan, Stage
-from policies.terms import Action, Ask, EscalationStep, Role, Rule
+from policies.terms import Action, Ask, DeclaredSchedule, EscalationStep, Role, Rule
 
 #: `looser`, `tighter`, `depends` (on the submission), or `neither`: nothing that decides anything.
 Lean: TypeAlias = Literal["looser", "tighter", "depends", "neither"]
@@ -36,12 +36,27 @@ def together(leans: Iterable[Lean]) -> Lean:
 
 
 def role(before: Role | None, after: Role | None) -> Lean:
-    """More people may decide, or fewer.  A role by itself, that no rule names yet, decides nothing."""
+    """More people may decide, or fewer.  A role by itself, that no rule names yet, decides nothing.
+
+    By a role's schedule `of business` counts.
+    """
     if before is None or after is None:
         return "neither"
     if (before.members is None) != (after.members is None) or before.group != after.group:
         return "depends"
-    return _sets(before.emails, after.emails)
+    return together(
+        [
+            _sets(before.emails, after.emails),
+            "depends" if before.schedule != after.schedule else "neither",
+        ]
+    )
+
+
+def schedule(before: DeclaredSchedule | None, after: DeclaredSchedule | None) -> Lean:
+    """Its hours are what `of business` counts, and so move deadlines.  By itself it decides nothing."""
+    if before is None or after is None or before.says == after.says:
+        return "neither"
+    return "depends"
 
 
 def action(before: Action | None, after: Action | None) -> Lean:
@@ -105,7 +120,7 @@ def _asks(before: Ask, after: Ask) -> Lean:
     return together(
         [
             stages(before.stages, after.stages),
-            _ranks(_silence(before), _silence(after)),
+            _silent(before, after),
             _ranks(*comments),
             _sets(before.channels, after.channels),
             _proof(before, after),
@@ -114,6 +129,24 @@ def _asks(before: Ask, after: Ask) -> Lean:
             "depends" if before.escalation != after.escalation else "neither",
         ]
     )
+
+
+def _silent(before: Ask, after: Ask) -> Lean:
+    """What silence means, and after how long.  Sooner is looser where it approves; else who comes in time,
+    and when others are asked, depends."""
+    ranked = _ranks(_silence(before), _silence(after))
+    if ranked != "neither":
+        return ranked
+    if before.on_expiry != after.on_expiry:
+        return "depends"
+    then, now = before.expires_in, after.expires_in
+    if (then, before.business) == (now, after.business):
+        return "neither"
+    if after.on_expiry != "allow" or then is None or now is None:
+        return "depends"
+    if before.business != after.business:
+        return "depends"
+    return _ranks(-then.total_seconds(), -now.total_seconds())
 
 
 def _silence(one: Ask) -> int:

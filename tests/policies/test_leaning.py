@@ -12,6 +12,8 @@ from tests.policies.documents import HEAD
 RULES = """\
 rules:
   - {name: R, action: pay.refund, effect: ask, ask: {stages: [{any_of: [lead], approvals: 2}], assurance: chat, extend: 1h, escalation: up}}
+  - {name: S, action: web.get, effect: ask, ask: {stages: [{any_of: [shift]}], expires_in: 10m, on_expiry: allow}}
+  - {name: E, action: web.get, effect: ask, ask: {stages: [{any_of: [shift]}], expires_in: 8h of business, on_expiry: 'ask:lead'}}
   - {name: A, action: pay.tip, when: payload.n < 5, effect: allow}
   - {name: D, action: pay.tip, when: payload.n > 50, effect: deny}
 escalations:
@@ -19,7 +21,14 @@ escalations:
 tools:
   crm: {labels: [data.pii]}
 """
-WHOLE = HEAD + RULES
+HOURS = """\
+  shift: {members: [ana@example.com], schedule: office}
+schedules:
+  office: {timezone: Europe/Berlin, shifts: [{who: [ana@example.com], hours: "Mo-Fr 08:00-18:00"}]}
+  night: {timezone: UTC, ical: uploaded}
+actions:
+"""
+WHOLE = HEAD.replace("actions:\n", HOURS) + RULES
 
 CASES = [
     ("approvals: 2", "approvals: 1", "looser"),
@@ -37,7 +46,23 @@ CASES = [
     (", extend: 1h", "", "tighter"),
     ("extend: 1h", "extend: 1h, comment: always", "tighter"),
     ("extend: 1h", "extend: 1h, comment: never", "looser"),
-    ("extend: 1h", "extend: 1h, expires_in: 9h", "neither"),
+    ("extend: 1h", "extend: 1h, expires_in: 9h", "depends"),
+    ("expires_in: 10m", "expires_in: 1s", "looser"),
+    ("expires_in: 10m", "expires_in: 1h", "tighter"),
+    ("expires_in: 10m, ", "", "depends"),
+    ("expires_in: 10m", "expires_in: 10m of business", "depends"),
+    ("expires_in: 10m, on_expiry: allow", "expires_in: 10m", "tighter"),
+    ("on_expiry: 'ask:lead'", "on_expiry: 'ask:money'", "depends"),
+    ("8h of business", "8h", "depends"),
+    ("8h of business", "9h of business", "depends"),
+    ("Mo-Fr 08:00-18:00", "Mo-Su 08:00-18:00", "depends"),
+    ("timezone: Europe/Berlin", "timezone: Europe/Paris", "depends"),
+    ("Europe/Berlin, shifts", "Europe/Berlin, holidays: DE, shifts", "depends"),
+    ("ical: uploaded", 'ical: "https://calendar.example.com/"', "depends"),
+    ("  night: {timezone: UTC, ical: uploaded}\n", "", "neither"),
+    ("schedule: office", "schedule: night", "depends"),
+    ("[ana@example.com], schedule: office", "[ana@example.com], schedule: office, title: Turns", "neither"),
+    ("extend: 1h, escalation: up}", "extend: 1h, escalation: up}, reason: Because", "neither"),
     ("extend: 1h", "extend: 1h, on_expiry: 'ask:money'", "looser"),
     ("extend: 1h", "extend: 1h, permit: {valid_for: 20m}", "looser"),
     ("extend: 1h", "extend: 1h, channels: [web]", "tighter"),
