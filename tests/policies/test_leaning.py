@@ -133,11 +133,20 @@ def test_lines_tell_what_differs_with_three_around_and_count_the_rest() -> None:
     assert [one.mark for one in lines("", "a\nb")] == ["out", "in", "in"]
 
 
-def test_lines_of_texts_that_share_nothing_take_no_time() -> None:
+def test_lines_of_large_texts_are_compared_up_to_a_bound_and_told_as_replaced_beyond() -> None:
+    # Lines that repeat in turns are what costs most to compare.
+    old, new = ["a", "b", "a", "c"] * 125, ["c", "b"] * 250
+    at, beyond = (
+        [one.mark for one in lines("\n".join(old), "\n".join(rows))] for rows in (new, ["d", *new])
+    )
+    assert at.count("same") > 0
+    assert at.count("out") == at.count("in")
+    assert sum(mark in ("same", "out") for mark in at) == 500
+    assert beyond == ["out"] * 500 + ["in"] * 501
+
+
+def test_lines_of_texts_that_share_nothing_are_all_told() -> None:
     old = "\n".join(f"# {number % 101}" for number in range(60_000))
     new = "\n".join(f"# {number % 103}" for number in range(60_000, 0, -1))
-    found = lines(old, new)
-    # Nothing is left out: each line of either is told.
-    assert (
-        sum(one.mark == "out" for one in found) + sum(one.mark == "same" for one in found) >= 59_990
-    )
+    found = [one.mark for one in lines(old, new)]
+    assert (found.count("out"), found.count("in")) == (60_000, 60_000)
