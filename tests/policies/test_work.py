@@ -82,6 +82,21 @@ def test_it_takes_the_permission_to_edit_and_saves_nothing(desk: Desk, what: str
     assert kinds_of(desk.workspace.id) == kinds
 
 
+def test_who_may_only_edit_applies_nothing_and_who_may_only_apply_tries_nothing(desk: Desk) -> None:
+    set_policy_permission(
+        actor=ACTOR, workspace=desk.workspace, person=desk.two, permission="approve", held=True
+    )
+    approver, body = desk.person(desk.two), {"json": {"text": desk.text + "# more\n"}}
+    before = PolicyVersion.objects.filter(workspace=desk.workspace).count()
+    kinds = kinds_of(desk.workspace.id)
+    refused = [desk.editor.call("POST", "/policies", **body)]
+    refused += [approver.call("POST", f"/policies/{what}", **body) for what in ("check", "diff", "test")]  # fmt: skip
+    assert [(one.status_code, one.json()["type"][-9:]) for one in refused] == [(403, "forbidden")] * 4  # fmt: skip
+    assert PolicyVersion.objects.filter(workspace=desk.workspace).count() == before
+    assert kinds_of(desk.workspace.id) == kinds
+    assert approver.call("POST", "/policies", **body).status_code == 201
+
+
 def test_check_tells_all_faults_with_their_place(desk: Desk) -> None:
     assert desk.work("check", desk.text) == {"ok": True, "errors": [], "warnings": []}
     stranger = PersonFactory().user.email
