@@ -175,7 +175,13 @@ def test_who_may_not_finds_nothing_and_changes_nothing(desk: Desk) -> None:
     office = desk.office
     before = desk.active.number
     rita = office.browser(office.rita)
-    for path in ("/policy", "/policy/edit", "/policy/versions", "/policy/versions/1"):
+    for path in (
+        "/policy",
+        "/policy/edit",
+        "/policy/versions",
+        "/policy/versions?cursor=none",
+        "/policy/versions/1",
+    ):
         assert rita.get(path).status == 404
     assert "Policy" not in rita.get("/").tree.one("nav", aria_label="Main").text
     desk.may(office.lena, "edit")
@@ -196,6 +202,28 @@ def test_who_may_not_finds_nothing_and_changes_nothing(desk: Desk) -> None:
         )
     assert desk.active.number == before
     assert kinds_of(office.workspace.id).count("policy.applied") == before
+
+
+def test_who_may_only_apply_takes_a_version_up_and_applies_it_and_tries_nothing(desk: Desk) -> None:
+    office = desk.office
+    desk.may(office.lena, "approve")
+    lena = office.browser(office.lena)
+    page = lena.get("/policy/edit")
+    names = {one.attributes.get("name") for one in page.tree.one("form", id="edit").all("button")}
+    assert names == {"apply"}
+    token = page.tree.all("input", name="csrfmiddlewaretoken")[0].attributes["value"]
+    sent = {"csrfmiddlewaretoken": token, "workspace": office.workspace.slug,
+            "base": str(desk.base), "text": desk.text}  # fmt: skip
+    for deed in ("check", "compare", "try"):
+        assert lena.post("/policy/edit", sent | {deed: ""}).status == 403
+    older = f"/policy/edit?from={desk.base}"
+    desk.apply(desk.text + "# more\n")
+    for path in ("/policy/versions", f"/policy/versions/{desk.base}"):
+        assert [one.text for one in lena.get(path).tree.all("a", href=older)] != []
+    page = desk.press(lena, lena.get(older), "apply")
+    assert desk.press(lena, page, "confirm", comment="As it was.").status == 303
+    assert (desk.active.number, desk.active.text) == (desk.base + 2, desk.text)
+    assert desk.active.created_by_id == office.lena.id
 
 
 def test_what_somebody_else_applied_meanwhile_is_shown_and_nothing_is_lost(desk: Desk) -> None:
