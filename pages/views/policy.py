@@ -49,12 +49,13 @@ def policy_page(request: HttpRequest, visitor: Visitor) -> HttpResponse:
 @told
 def versions_page(request: HttpRequest, visitor: Visitor) -> HttpResponse:
     """Every version, the newest first."""
+    may = must_read(visitor)
     found = versions.versions(
         workspace=visitor.reader.workspace_id,
         limit=_LISTED,
         cursor=request.GET.get("cursor"),
     )
-    context = frame(visitor, must_read(visitor)) | {"found": found, "now_on": "versions"}
+    context = frame(visitor, may) | {"found": found, "now_on": "versions"}
     return render(request, "pages/policy_versions.html", context)
 
 
