@@ -46,8 +46,8 @@ class Line:
     text: str
 
 
-class ActiveNotAccepted(Refusal):
-    """Version {number} of the policy was saved by another release, and this one does not accept it."""
+class NotAccepted(Refusal):
+    """Version {number} of the policy was saved by another release, and this one does not accept it.  Compare with a later version, or apply a new document."""
 
 
 def compare(*, workspace: Workspace, text: str) -> Comparison:
@@ -55,7 +55,7 @@ def compare(*, workspace: Workspace, text: str) -> Comparison:
 
     Raises:
         PolicyErrors: it cannot be used.  Cases that fail are not looked at.
-        ActiveNotAccepted: the active version cannot be read by this release.
+        NotAccepted: the active version cannot be read by this release.
     """
     parsed = document.parse(text)
     active = active_version(workspace.id)
@@ -66,7 +66,7 @@ def compare_versions(*, before: PolicyVersion | None, after: PolicyVersion) -> C
     """Compare two saved versions; None: with nothing.
 
     Raises:
-        ActiveNotAccepted: one of them cannot be read by this release.
+        NotAccepted: one of them cannot be read by this release.
     """
     return _compared(None if before is None else _accepted(before), _accepted(after).document)
 
@@ -75,7 +75,7 @@ def _accepted(version: PolicyVersion) -> Compiled:
     try:
         return compiled.compile_policy(version.text, version.number)
     except PolicyErrors as error:
-        raise ActiveNotAccepted(number=version.number) from error
+        raise NotAccepted(number=version.number) from error
 
 
 def _compared(old: Compiled | None, parsed: Document) -> Comparison:

@@ -158,7 +158,7 @@ class PolicyVersionDiff(PeopleDoor):
             raise bad_query("against", "The number of a version.")
         try:
             found = comparing.compare_versions(before=before, after=after)
-        except comparing.ActiveNotAccepted as refused:
+        except comparing.NotAccepted as refused:
             raise conflict("policy_not_accepted", str(refused)) from refused
         return answer(request, compared(found))
 

@@ -71,7 +71,7 @@ class ComparePolicy(PeopleDoor):
             found = comparing.compare(workspace=_workspace(who), text=body.text)
         except PolicyErrors as faulty:
             return answer(request, PolicyCompared(False, _faults(faulty), None, [], []))
-        except comparing.ActiveNotAccepted as refused:
+        except comparing.NotAccepted as refused:
             raise conflict("policy_not_accepted", str(refused)) from refused
         return answer(request, compared(found))
 

@@ -130,6 +130,6 @@ def _compared(before: PolicyVersion, after: PolicyVersion, may: Rights) -> dict[
     lines = comparing.lines(before.text, after.text) if may.opens else []
     try:
         found: Shown = shown(comparing.compare_versions(before=before, after=after), lines)
-    except comparing.ActiveNotAccepted as refused:
+    except comparing.NotAccepted as refused:
         return {"not_compared": str(refused)}
     return {"compared": found}

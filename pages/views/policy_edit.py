@@ -110,8 +110,8 @@ def _compare(
         found = comparing.compare(workspace=visitor.person.workspace, text=typed.text)
     except PolicyErrors as faulty:
         outcome.faulty(typed.text, faulty)
-    except comparing.ActiveNotAccepted as refused:
-        outcome.wrong = f"{refused} Nothing can be compared with it; applying replaces it."
+    except comparing.NotAccepted as refused:
+        outcome.wrong = str(refused)
     else:
         outcome.compared = shown(found, comparing.lines(active.text if active else "", typed.text))
 
@@ -186,7 +186,7 @@ def _since(visitor: Visitor, base: int, active: PolicyVersion) -> Shown | None:
         return None
     try:
         found = comparing.compare_versions(before=before, after=active)
-    except comparing.ActiveNotAccepted:
+    except comparing.NotAccepted:
         return None
     return shown(found, comparing.lines(before.text, active.text))
 

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from django.db import connections
 
 from people.permissions import grant_permission
 from policies.models import PolicyVersion
@@ -56,6 +57,22 @@ def test_documents_are_for_who_edits_and_words_for_who_views_as_well(desk: Desk)
     assert viewer.call("GET", "/policies/2/diff?against=1").status_code == 200
     assert viewer.call("GET", "/policies/2").status_code == 403
     assert viewer.call("GET", "/policies/active").status_code == 403
+
+
+def test_a_version_of_another_release_is_not_compared_and_it_says_what_to_do(desk: Desk) -> None:
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            """ALTER TABLE policies_policyversion DISABLE TRIGGER policy_version_immutable;
+               UPDATE policies_policyversion SET text = 'assentry: 0' WHERE workspace_id = %s AND number = 1;
+               ALTER TABLE policies_policyversion ENABLE ALWAYS TRIGGER policy_version_immutable""",
+            [desk.workspace.id],
+        )
+    refused = desk.editor.call("GET", "/policies/2/diff?against=1")
+    assert (refused.status_code, refused.json()["type"].rpartition(":")[2]) == (409, "policy_not_accepted")  # fmt: skip
+    assert refused.json()["detail"] == (
+        "Version 1 of the policy was saved by another release, and this one does not accept it. "
+        "Compare with a later version, or apply a new document."
+    )
 
 
 def test_what_is_applied_over_another_version_than_expected_is_refused(desk: Desk) -> None:
