@@ -30,7 +30,11 @@ _MOST_NUMBER: Final = 1e15
 #: In the order of the attention that they ask for.
 _GROUPS: Final[tuple[tuple[leaning.Lean, str, str], ...]] = (
     ("looser", "Loosens", "More may come to run, or more people may decide, than before."),
-    ("depends", "Depends", "Which way it goes depends on what is submitted, and on who comes in time."),
+    (
+        "depends",
+        "Depends",
+        "Which way it goes depends on what is submitted, and on who comes in time.",
+    ),
     ("tighter", "Tightens", "Less runs, or fewer people decide."),
     ("neither", "Neither", "Words, and who is told: nothing that decides."),
 )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from decimal import Decimal
 from typing import Annotated
+from uuid import UUID
 
 from msgspec import Meta, Struct
 
@@ -125,7 +127,7 @@ class ToolNumbers(OfPeriod, frozen=True, kw_only=True):
     tools: Annotated[
         list[CallNumbers], Meta(description="Tools and models, the most called first, at most 100")
     ]
-    agents: Annotated[list[RunNumbers], Meta(description="By name, at most 100")]
+    agents: Annotated[list[RunNumbers], Meta(description="Those with most runs first, at most 100")]
     left_out: Annotated[int, Meta(description="Tools, models and agents beyond the hundred")]
 
 
@@ -157,7 +159,11 @@ class AgentVersionNumbers(OfPeriod, frozen=True, kw_only=True):
     """How people decided on what agents asked for, version by version."""
 
     versions: Annotated[
-        list[VersionNumbers], Meta(description="By agent, the newest version first; at most 100")
+        list[VersionNumbers],
+        Meta(
+            description="The agents that asked for most first, of each the newest version first; "
+            "at most 100"
+        ),
     ]
     left_out: Annotated[int, Meta(description="Versions beyond the hundred")]
 
@@ -185,7 +191,7 @@ def tools(wanted: Wanted) -> ToolNumbers:
         _run(agents.get(agent, ""), one, *results.get(agent, (0, None)))
         for agent, one in ran.items()
     ]
-    rows.sort(key=lambda one: one.agent)
+    rows.sort(key=lambda one: (-one.runs, one.agent))
     return ToolNumbers(
         **wanted.period.told(),
         tools=[_call(one) for one in called[:MOST_ROWS]],
@@ -199,8 +205,12 @@ def versions(wanted: Wanted) -> AgentVersionNumbers:
     with counting() as conn:
         found = numbers_agents.versions(conn, wanted.span())
     agents = names(wanted.workspace, (one.agent for one in found))
+    # Whole agents stay next to each other: each version is compared with the one before it.
+    asked: Counter[UUID] = Counter()
+    for one in found:
+        asked[one.agent] += one.submitted
     found.sort(key=lambda one: one.first_at, reverse=True)
-    found.sort(key=lambda one: (agents.get(one.agent, ""), one.agent))
+    found.sort(key=lambda one: (-asked[one.agent], agents.get(one.agent, ""), one.agent))
     return AgentVersionNumbers(
         **wanted.period.told(),
         versions=[_version(agents.get(one.agent, ""), one) for one in found[:MOST_ROWS]],

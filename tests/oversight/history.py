@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db import connections, transaction
 
-from agents.models import Run, Step
+from agents.models import Agent, Run, Step
 from approvals.cancel import cancel_by_agent
 from approvals.ends import EXPIRE
 from approvals.results import report
@@ -183,10 +183,10 @@ def calls(one: World) -> None:
     told_of(second, outside, "delivered", 1, 1)
 
 
-def run(one: World, name: str, version: str, at: datetime) -> Run:
+def run(one: World, name: str, version: str, at: datetime, *, agent: Agent | None = None) -> Run:
     """A run that was declared at an instant."""
     found = Run.objects.create(
-        workspace=one.workspace, agent=one.agent, external_id=name, agent_version=version
+        workspace=one.workspace, agent=agent or one.agent, external_id=name, agent_version=version
     )
     as_owner("UPDATE agents_run SET created_at = %(at)s WHERE id = %(run)s", at=at, run=found.id)
     return found

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from agents.services import create_agent, create_key
 from approvals.status import ENDS, Status
 from core import db
-from oversight.numbers import ends, measures
+from oversight.numbers import agents, ends, measures
 from oversight.numbers import period as periods
 from oversight.numbers.period import Period
 from oversight.numbers.sections import SECTIONS
@@ -256,6 +257,31 @@ def test_versions_are_rejected_and_edited_each_by_itself(server: Live, world: Wo
     newest = found["versions"][0]
     assert newest["first_at"] == SUNDAY.strftime("%Y-%m-%dT%H:%M:%S.000000Z")
     assert (newest["reject_low"], newest["reject_high"]) == (0.6097, 1.0)
+
+
+def test_of_many_agents_those_with_most_stay_and_the_others_are_counted(
+    server: Live, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history.runs(world)  # two runs of Sunday, a tool and a model
+    first = create_agent(
+        actor=ACTOR, workspace=world.workspace, name="aaa", owner=world.people["olivia"]
+    )
+    history.run(world, "first", "9", SUNDAY, agent=first)
+    key = create_key(actor=ACTOR, agent=first).token
+    history.place(world.submit(key=key), SUNDAY)
+    for request in (world.submit(), world.submit()):
+        history.place(request, SUNDAY)
+    who = reader(server, world)
+    assert [(one["agent"], one["runs"]) for one in get(who, "tools")["agents"]] == [
+        ("bot", 2),
+        ("aaa", 1),
+    ]
+    assert [one["agent"] for one in get(who, "versions")["versions"]] == ["bot", "aaa"]
+    monkeypatch.setattr(agents, "MOST_ROWS", 1)
+    found = get(who, "tools")
+    assert ([one["agent"] for one in found["agents"]], found["left_out"]) == (["bot"], 2)
+    found = get(who, "versions")
+    assert ([one["agent"] for one in found["versions"]], found["left_out"]) == (["bot"], 1)
 
 
 @pytest.mark.parametrize(
