@@ -25,6 +25,11 @@ ran AS (
 """
 #: A join: ``run.agent_version`` of the run of something, null where it has none.
 VERSION: Final = "LEFT JOIN agents_run AS run ON run.id = {run}"
+#: A sub-select: when the first run was declared that one version of an agent ever had, by its index.
+FIRST_RUN: Final = """
+SELECT min(first.created_at) FROM agents_run AS first
+ WHERE first.agent_id = {agent} AND first.agent_version = {version}
+"""
 
 _CALLS: Final = f"""
 WITH {RAN}

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from agents.numbers import RAN, VERSION
+from agents.numbers import FIRST_RUN, RAN, VERSION
 from approvals.numbers import SUBMITTED
 
 # Most requests have one revision: only the others are looked at for one that a person wrote.
@@ -24,13 +24,18 @@ WITH submitted AS (
                 WHERE v.workspace_id = r.workspace_id AND v.request_id = r.id AND v.author_id IS NOT NULL)
            ELSE false END AS edited
     {SUBMITTED} AND r.kind = 'request'
+),
+asked AS (
+    SELECT s.agent_id, coalesce(run.agent_version, '') AS version, min(s.created_at), count(*),
+           count(*) FILTER (WHERE s.decided),
+           count(*) FILTER (WHERE s.decided AND s.status = 'rejected'),
+           count(*) FILTER (WHERE s.decided AND s.edited)
+      FROM submitted AS s {VERSION.format(run="s.run_id")}
+     GROUP BY 1, 2
 )
-SELECT s.agent_id, coalesce(run.agent_version, ''), min(s.created_at), count(*),
-       count(*) FILTER (WHERE s.decided),
-       count(*) FILTER (WHERE s.decided AND s.status = 'rejected'),
-       count(*) FILTER (WHERE s.decided AND s.edited)
-  FROM submitted AS s {VERSION.format(run="s.run_id")}
- GROUP BY 1, 2
+SELECT asked.*, CASE WHEN version <> '' THEN (
+           {FIRST_RUN.format(agent="asked.agent_id", version="asked.version")}) END
+  FROM asked
 """
 _RESULTS: Final = f"""
 WITH {RAN}
@@ -44,7 +49,10 @@ SELECT ran.agent_id, count(*) FILTER (WHERE told.status = 'succeeded'), sum(told
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A version of an agent: since when it asked, how often, and how people decided on that."""
+    """A version of an agent: since when it asked, how often, and how people decided on that.
+
+    ``first_run_at`` is of its first run ever; None where none was declared.
+    """
 
     agent: UUID
     version: str
@@ -53,6 +61,7 @@ class Version:
     decided: int
     rejected: int
     edited: int
+    first_run_at: datetime | None
 
 
 def versions(conn: Connection[Any], span: Mapping[str, Any]) -> list[Version]:

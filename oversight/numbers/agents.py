@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
@@ -139,6 +140,10 @@ class VersionNumbers(Struct, frozen=True, kw_only=True):
         str, Meta(title="Version", description="As its run declares it; empty: none did")
     ]
     first_at: Annotated[str, Meta(title="First asked", description="Within the period")]
+    first_run_at: Annotated[
+        str | None,
+        Meta(title="First run", description="Ever, by which versions are newer or older"),
+    ]
     submitted: Annotated[int, Meta(title="Submitted", description="Actions it asked for")]
     decided: Annotated[int, Meta(title="Decided", description="Of them, those that people ended")]
     rejected: Annotated[int, Meta(title="Rejected", description="Of those")]
@@ -209,7 +214,7 @@ def versions(wanted: Wanted) -> AgentVersionNumbers:
     asked: Counter[UUID] = Counter()
     for one in found:
         asked[one.agent] += one.submitted
-    found.sort(key=lambda one: one.first_at, reverse=True)
+    found.sort(key=_age, reverse=True)
     found.sort(key=lambda one: (-asked[one.agent], agents.get(one.agent, ""), one.agent))
     return AgentVersionNumbers(
         **wanted.period.told(),
@@ -271,12 +276,21 @@ def _run(agent: str, one: Runs, successes: int, told: Decimal | None) -> RunNumb
     )
 
 
+def _age(one: Version) -> tuple[bool, datetime]:
+    """What orders an agent's versions: one that went back to an old one did not make it new.
+
+    What no version asked for is no version, and comes before the oldest.
+    """
+    return one.first_run_at is not None, one.first_run_at or one.first_at
+
+
 def _version(agent: str, one: Version) -> VersionNumbers:
     low, high = interval(one.rejected, one.decided)
     return VersionNumbers(
         agent=agent,
         version=one.version,
         first_at=rfc3339(one.first_at),
+        first_run_at=rfc3339(one.first_run_at) if one.first_run_at else None,
         submitted=one.submitted,
         decided=one.decided,
         rejected=one.rejected,

@@ -228,7 +228,7 @@ def versions(one: World) -> None:
 
     The second has one more that waits, and the agent one without a run that was rejected.
     """
-    old, new = run(one, "old", "1", BEGIN), run(one, "new", "2", BEGIN)
+    old, new = run(one, "old", "1", BEGIN), run(one, "new", "2", SATURDAY)
     for number in range(9):
         request = one.submit(run=ids.encode("run", old.id))
         if number:

@@ -12,7 +12,8 @@ from django.core.management import CommandError, call_command
 
 from agents.services import create_agent, create_key
 from approvals.status import ENDS, Status
-from core import db
+from audit.log import rfc3339
+from core import db, ids
 from oversight.numbers import agents, ends, measures
 from oversight.numbers import period as periods
 from oversight.numbers.period import Period
@@ -22,7 +23,7 @@ from tests.api.tenant import Person
 from tests.approvals.world import World
 from tests.factories import ACTOR
 from tests.oversight import history
-from tests.oversight.history import BEGIN, BERLIN, END, SUNDAY
+from tests.oversight.history import BEGIN, BERLIN, END, SATURDAY, SUNDAY
 from tests.oversight.test_numbers import took
 from tests.server import Live
 
@@ -252,11 +253,25 @@ def test_versions_are_rejected_and_edited_each_by_itself(server: Live, world: Wo
         "1": (9, 9, 0, 0.0, 1, 0.1111),
         "": (1, 1, 1, 1.0, 0, 0.0),
     }
-    # The newest first: what asked first without a run was no sooner than the first version.
-    assert found["versions"][0]["version"] == "2"
+    # The newest first; what asked without a run is no version.
+    assert [one["version"] for one in found["versions"]] == ["2", "1", ""]
+    assert found["versions"][2]["first_run_at"] is None
     newest = found["versions"][0]
     assert newest["first_at"] == SUNDAY.strftime("%Y-%m-%dT%H:%M:%S.000000Z")
     assert (newest["reject_low"], newest["reject_high"]) == (0.6097, 1.0)
+
+
+def test_a_version_that_is_gone_back_to_is_no_newer_for_that(server: Live, world: World) -> None:
+    long_ago = BEGIN - timedelta(days=90)
+    history.run(world, "old", "1", long_ago)
+    new, back = history.run(world, "new", "2", BEGIN), history.run(world, "back", "1", SUNDAY)
+    for run, at in ((new, SATURDAY), (back, SUNDAY)):
+        history.place(world.submit(run=ids.encode("run", run.id)), at)
+    rows = get(reader(server, world), "versions")["versions"]
+    assert [(one["version"], one["first_at"], one["first_run_at"]) for one in rows] == [
+        ("2", rfc3339(SATURDAY), rfc3339(BEGIN)),
+        ("1", rfc3339(SUNDAY), rfc3339(long_ago)),
+    ]
 
 
 def test_of_many_agents_those_with_most_stay_and_the_others_are_counted(

@@ -192,6 +192,7 @@ def test_few_decisions_make_no_version_worse() -> None:
             agent="bot",
             version=name,
             first_at="",
+            first_run_at=None,
             submitted=decided,
             decided=decided,
             rejected=rejected,
