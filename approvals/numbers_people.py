@@ -22,7 +22,7 @@ PAGES: Final = ("web", "email")
 
 # A vote that was taken back was work all the same, but says nothing of whether people agree.
 _VOTES: Final = f"""
-submitted AS (SELECT r.id, r.workspace_id {SUBMITTED}),
+submitted AS (SELECT r.id, r.workspace_id {SUBMITTED} {{voted}}),
 votes AS MATERIALIZED (
     SELECT d.id, d.person_id, d.request_id, d.revision, d.stage, d.verdict, d.channel, d.at,
            d.void_at IS NULL AS counts, d.at - s.opened_at AS took
@@ -36,7 +36,7 @@ votes AS MATERIALIZED (
 # All of it in one statement, so that the votes are read once: (what, person, counts, quantiles).
 _COUNTED: Final = f"""
 WITH {_VOTES},
-own AS (SELECT * FROM votes WHERE %(person)s::uuid IS NULL OR person_id = %(person)s::uuid),
+own AS (SELECT * FROM votes WHERE {{mine}}),
 placed AS (
     SELECT person_id, verdict,
            row_number() OVER (PARTITION BY person_id ORDER BY at, id)
@@ -74,12 +74,21 @@ UNION ALL
 SELECT 'agreeing', person_id,
        ARRAY[count(*), count(*) FILTER (WHERE CASE WHEN yes THEN said_yes < several ELSE said_yes > 0 END)], NULL
   FROM sides
- WHERE several > 1 AND (%(person)s::uuid IS NULL OR person_id = %(person)s::uuid)
+ WHERE several > 1 AND {{mine}}
  GROUP BY person_id
 UNION ALL
 SELECT 'hour', person_id, ARRAY[EXTRACT(HOUR FROM at AT TIME ZONE %(zone)s)::bigint, count(*)], NULL
   FROM own GROUP BY person_id, EXTRACT(HOUR FROM at AT TIME ZONE %(zone)s)
 """
+#: The work of everybody.
+OF_ALL: Final = _COUNTED.format(voted="", mine="true")
+#: The work of ``person``: of the requests that they voted on, so that looking at it costs what they did.
+OF_ONE: Final = _COUNTED.format(
+    voted="""AND r.id IN (
+        SELECT of_person.request_id FROM approvals_decision AS of_person
+         WHERE of_person.person_id = %(person)s)""",
+    mine="person_id = %(person)s",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +123,8 @@ def people(conn: Connection[Any], span: Mapping[str, Any], person: UUID | None) 
     """The work of everybody, or of one person."""
     values = {**span, "person": person, "fast": FAST_S, "pages": list(PAGES)}
     found = People({}, {}, {}, {}, {})
-    for what, who, counts, quantiles in conn.execute(_COUNTED, values).fetchall():
+    statement = OF_ALL if person is None else OF_ONE
+    for what, who, counts, quantiles in conn.execute(statement, values).fetchall():
         match what:
             case "work":
                 found.work[who] = Work(*[*counts, quantiles])

@@ -11,12 +11,13 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from agents.services import create_agent, create_key
+from approvals import numbers_people
 from approvals.status import ENDS, Status
 from audit.log import rfc3339
 from core import db, ids
 from oversight.numbers import agents, ends, measures
 from oversight.numbers import period as periods
-from oversight.numbers.period import Period
+from oversight.numbers.period import Period, Wanted
 from oversight.numbers.sections import SECTIONS
 from people.permissions import Permission, grant_permission
 from tests.api.tenant import Person
@@ -25,6 +26,7 @@ from tests.factories import ACTOR
 from tests.oversight import history
 from tests.oversight.history import BEGIN, BERLIN, END, SATURDAY, SUNDAY
 from tests.oversight.test_numbers import took
+from tests.oversight.watching.test_costs import nodes
 from tests.server import Live
 
 
@@ -376,6 +378,20 @@ def test_who_neither_audits_nor_administers_sees_their_own_work_alone(
     assert "Ana" not in answer.text
     nobody = get(reader(server, world, permission, "olivia"), "reviewers")
     assert nobody["reviewers"] == []
+
+
+def test_ones_own_work_is_counted_of_the_requests_one_voted_on_alone(world: World) -> None:
+    history.fill(world)
+    of = Wanted(world.workspace.id, Period(BEGIN, END, "UTC"), world.people["ben"].id)
+    values = of.span() | {"person": of.person, "fast": 2, "pages": ["web"]}
+    read = {}
+    with db.connect() as conn:
+        for statement in (numbers_people.OF_ALL, numbers_people.OF_ONE):
+            plan = nodes(conn, statement, values)
+            [votes] = [node for node in plan if node.get("Subplan Name") == "CTE votes"]
+            read[statement] = votes["Actual Rows"] * votes["Actual Loops"]
+    # Ben voted on the second, and on the fourth with Ana; she and Fay have four votes more.
+    assert list(read.values()) == [7, 3]
 
 
 @pytest.mark.parametrize("section", [name for name in SECTIONS if name != "reviewers"])
