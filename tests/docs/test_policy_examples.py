@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import fields
 from datetime import UTC, datetime
 
 import pytest
@@ -12,6 +14,7 @@ from policies import cel
 from policies.assurance import CHANNELS, PROVES
 from policies.cases import faults
 from policies.compiled import compile_policy
+from policies.differences import Change
 from policies.document import DEADLINES
 from policies.run_reads import RunFacts
 from policies.schema import POLICY_SCHEMA
@@ -97,6 +100,23 @@ def test_every_key_of_the_format_is_described() -> None:
     keys = {key for shape in shapes for key in shape["properties"]}
     text = POLICY.read_text(encoding="utf-8")
     assert {key for key in keys if f"`{key}`" not in text and f"`{key}:" not in text} == set()
+
+
+@pytest.mark.parametrize(
+    ("shape", "heading"),
+    [("", "## The document"), ("action", "## Actions"), ("rule", "## Rules"), ("ask", "## Asking")],
+)
+def test_every_key_has_a_row_where_it_is_looked_for(shape: str, heading: str) -> None:
+    keys = POLICY_SCHEMA["$defs"][shape] if shape else POLICY_SCHEMA
+    rows = re.findall(r"^\| `(\w+)[`:]", section(POLICY, heading), re.MULTILINE)
+    assert set(keys["properties"]) - set(rows) == set()
+
+
+def test_what_a_difference_can_be_of_is_told() -> None:
+    (kinds,) = (field.type for field in fields(Change) if field.name == "what")
+    told = section(POLICY, "## Before it is active").partition("; and where")[0]
+    for kind in re.findall(r'"(\w+)"', str(kinds)):
+        assert kind in told
 
 
 def test_default_deadlines_are_those_of_the_code() -> None:
