@@ -15,6 +15,7 @@ from policies import leaning
 from policies.cases import CaseResult, in_words
 from policies.comparing import Comparison, Line
 from policies.errors import PolicyError, PolicyErrors
+from policies.source import with_file_ends
 from policies.trying import Given, Tried
 
 #: What the buttons of the form ask for; `confirm` is the second press of applying.
@@ -55,7 +56,7 @@ class Typed:
     @classmethod
     def of(cls, form: QueryDict) -> Typed:
         """The fields as they came; browsers send line ends of their own."""
-        said = {name: form.get(name, "").replace("\r\n", "\n") for name in ("text", "comment")}
+        said = {name: with_file_ends(form.get(name, "")) for name in ("text", "comment")}
         base = form.get("base", "")
         return cls(
             said["text"],

@@ -15,6 +15,7 @@ from policies.compiled import Compiled, compile_document
 from policies.differences import Change, EffectChange, changes, effect_changes
 from policies.errors import PolicyErrors
 from policies.models import PolicyVersion
+from policies.source import with_file_ends
 from policies.terms import Document
 
 #: So many pairs of lines are looked at for what stayed; what is larger is told as replaced.  Lines that
@@ -101,7 +102,7 @@ def _nothing(parsed: Document) -> Document:
 def lines(before: str, after: str) -> list[Line]:
     """What differs line by line, each with three lines around it; empty where nothing does."""
     # As an editor counts them: YAML knows more line breaks than that.
-    old, new = (text.replace("\r\n", "\n").split("\n") for text in (before, after))
+    old, new = (with_file_ends(text).split("\n") for text in (before, after))
     head = _shared(old, new)
     tail = _shared(old[head:][::-1], new[head:][::-1])
     spans = [

@@ -21,6 +21,7 @@ def parse(text: str) -> Document:
 
     Pure: whether the members are people of the workspace is for the caller to check.
     """
+    text = source.with_file_ends(text)
     root = source.load(text)
     reader = Reader(text)
     document = reader.document(root)

@@ -26,6 +26,7 @@ from policies.cases import CaseResult
 from policies.compiled import compile_document
 from policies.errors import PolicyError, PolicyErrors, quoted
 from policies.models import Policy, PolicyVersion
+from policies.source import with_file_ends
 from policies.terms import Document, Member
 
 #: How long what is said about a version may be.
@@ -69,7 +70,7 @@ def apply(
     """Check a document, save it as the next version, make it active, and reconcile its roles
     and schedules.
 
-    All of it or nothing.  Requests that are pending keep the plan they have.
+    All of it or nothing.  It is saved with the line ends of files, whoever sent it with which.  Requests that are pending keep the plan they have.
 
     Args:
         comment: why, for whoever looks at the version later.
@@ -81,6 +82,7 @@ def apply(
         BadComment: too long, or it has control characters.
         Changed: another version is active than the one expected.
     """
+    text, comment = with_file_ends(text), with_file_ends(comment)
     if len(comment) > MAX_COMMENT or _CONTROLS.search(comment):
         raise BadComment(most=MAX_COMMENT)
     parsed = document.parse(text)
@@ -90,7 +92,7 @@ def apply(
         Workspace.objects.select_for_update(no_key=True).get(id=workspace.id)
         before = active_version(workspace.id)
         digest = canonical.digest(text.encode())
-        same = before if before is not None and bytes(before.digest) == digest else None
+        same = before if before is not None and _is_text_of(before, text) else None
         active = before.number if before else 0
         if same is None and expected is not None and expected != active:
             raise Changed(active=active, expected=expected)
@@ -176,6 +178,12 @@ def _strangers(members: list[Member], known: set[str], active: set[str]) -> Iter
         )
         detail = f"{quoted(member.email)} {said}"
         yield PolicyError(place.line, place.column, place.path, detail)
+
+
+def _is_text_of(version: PolicyVersion, text: str) -> bool:
+    """Whether a version has this text; older releases saved the line ends that it came with."""
+    either = (text, text.replace("\n", "\r\n"))
+    return bytes(version.digest) in {canonical.digest(one.encode()) for one in either}
 
 
 def _save(

@@ -30,6 +30,7 @@ _WORDS: Final[dict[str, Scalar]] = {
 _INTEGER: Final = re.compile(r"[-+]?[0-9]{1,20}")
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _BROKEN: Final = re.compile("[\ud800-\udfff]")
+_ENDS: Final = re.compile("\r\n?")
 
 
 @dataclass(slots=True)
@@ -64,6 +65,11 @@ class Node:
             else:
                 break
         return node
+
+
+def with_file_ends(text: str) -> str:
+    """A text with the line ends of files; forms post others, and which they are means nothing."""
+    return _ENDS.sub("\n", text)
 
 
 def load(text: str) -> Node:

@@ -136,11 +136,15 @@ def test_a_newcomer_edits_is_told_the_line_mends_compares_tries_and_applies(desk
     assert PolicyVersion.objects.filter(workspace=office.workspace).count() == desk.base
     page = desk.press(ned, page, "confirm")
     assert (page.status, "Say why" in page.main, typed_in(page)) == (422, True, mended)
-    done = desk.press(ned, page, "confirm", comment="Notes grew longer.")
+    done = desk.press(ned, page, "confirm", comment="Notes grew\r\nlonger.", text=mended.replace("\n", "\r\n"))  # fmt: skip
     assert (done.status, done.answer.headers["Location"]) == (303, "/policy")
 
     assert (desk.active.number, desk.active.text) == (desk.base + 1, mended)
-    assert (desk.active.created_by_id, desk.active.comment) == (office.ned.id, "Notes grew longer.")
+    assert (desk.active.created_by_id, desk.active.comment) == (
+        office.ned.id,
+        "Notes grew\nlonger.",
+    )
+    assert desk.apply(mended) == desk.base + 1  # as a file: no other version
     event = events_of(office.workspace.id, "policy.applied")[-1]
     assert event["data"]["number"] == desk.base + 1
     assert event["actor"]["id"].startswith("per_")

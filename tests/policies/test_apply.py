@@ -9,6 +9,7 @@ from audit.actor import Actor
 from core import canonical
 from people.models import Membership, Role
 from people.services import deactivate_person
+from policies import comparing
 from policies.active import active_version
 from policies.errors import PolicyErrors
 from policies.models import Policy, PolicyVersion
@@ -69,6 +70,27 @@ def test_the_same_text_again_is_no_new_version(person, workspace):
     assert not again.is_new
     assert again.version.id == first.version.id
     assert kinds_of(workspace.id).count("policy.applied") == 1
+
+
+def test_which_line_ends_a_text_came_with_makes_no_difference(person, workspace):
+    text = policy(person.user.email)
+    forms = text.replace("\n", "\r\n")
+    first = apply(actor=ACTOR, workspace=workspace, text=forms, comment="One.\r\nTwo.")
+    assert (first.version.text, first.version.comment) == (text, "One.\nTwo.")
+    assert bytes(first.version.digest) == canonical.digest(text.encode())
+    for same in (text, forms, text.replace("\n", "\r")):
+        again = apply(actor=ACTOR, workspace=workspace, text=same, expected=0)
+        assert (again.is_new, again.version.number) == (False, 1)
+    # An older release saved them as they came.
+    older = PolicyVersion.objects.create(
+        workspace=workspace, number=2, text=forms, digest=canonical.digest(forms.encode())
+    )
+    Policy.objects.filter(workspace=workspace).update(active=older)
+    for same in (text, forms):
+        assert not apply(actor=ACTOR, workspace=workspace, text=same).is_new
+    found = comparing.compare(workspace=workspace, text=text)
+    assert (found.changes, found.effects) == ((), ())
+    assert comparing.lines(older.text, text) == []
 
 
 def test_going_back_to_an_older_text_is_a_new_version(person, workspace):

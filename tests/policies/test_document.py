@@ -18,6 +18,7 @@ from policies.document import Ask, PolicyErrors, parse
 from policies.payloads import PayloadSchema, SchemaError
 from policies.plan import PermitTerms
 from policies.schema import PERMIT, POLICY_SCHEMA
+from policies.source import MAX_BYTES
 from tests.policies.documents import HEAD, policy
 
 EXAMPLES = sorted(Path("docs/examples/policies").iterdir())
@@ -402,6 +403,16 @@ def test_a_hostile_document_is_one_clear_error(text, says):
     began = time.process_time()
     assert any(says in error[3] for error in errors(text))
     assert time.process_time() - began < 2
+
+
+def test_line_ends_take_no_room_and_move_no_place():
+    text = HEAD + "rules:\n  - {name: a, action: pay.refund, effect: allow}\n"
+    whole = text + "#\n" * 120_000
+    assert len(whole.encode()) < MAX_BYTES < len(whole.replace("\n", "\r\n").encode())
+    parse(whole.replace("\n", "\r\n"))
+    broken = text.replace("allow", "alow")
+    for ends in ("\r\n", "\r"):
+        assert errors(broken.replace("\n", ends)) == errors(broken)
 
 
 @given(st.text(max_size=300))
