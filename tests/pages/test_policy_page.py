@@ -175,6 +175,24 @@ def test_reading_says_in_words_what_holds_and_keeps_what_the_words_leave_out(des
     assert "secret-4711" in desk.office.browser(desk.office.ned).get(f"/policy/versions/{desk.base}").answer.text  # fmt: skip
 
 
+@pytest.mark.parametrize("held", ["view", "approve"])
+def test_no_link_leads_to_what_may_not_be_seen(desk: Desk, held: Any) -> None:
+    office = desk.office
+    desk.apply(desk.text + "# more\n", "More.")
+    if held == "view":
+        grant_permission(actor=ACTOR, workspace=office.workspace, person=office.lena, permission=held)  # fmt: skip
+    else:
+        desk.may(office.lena, held)
+    lena = office.browser(office.lena)
+    ways = {"/policy", "/policy/versions", f"/policy/versions/{desk.base}", f"/policy/versions/{desk.base + 1}"}  # fmt: skip
+    for path in sorted(ways):
+        ways |= {one.attributes["href"] for one in lena.get(path).tree.one("main").all("a")}
+    ways = {path for path in ways if path.startswith("/")}
+    assert {path: status for path in ways if (status := lena.get(path).status) != 200} == {}
+    opens = {path for path in ways if path.startswith("/policy/edit")}
+    assert (opens != set()) == (held == "approve")
+
+
 def test_who_may_not_finds_nothing_and_changes_nothing(desk: Desk) -> None:
     office = desk.office
     before = desk.active.number
