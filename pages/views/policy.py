@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from core import ids
 from core.canonical import show_digest
 from core.problems import not_found
 from oversight.policy import Rights, rights
@@ -22,6 +23,8 @@ from policies.errors import PolicyErrors
 from policies.models import PolicyVersion
 
 _LISTED: Final = 50
+#: In the session: the id of the person who just applied a version.
+APPLIED: Final = "policy_applied"
 
 
 @require_safe
@@ -31,7 +34,13 @@ def policy_page(request: HttpRequest, visitor: Visitor) -> HttpResponse:
     """The active version in words."""
     may = must_read(visitor)
     active = active_version(visitor.reader.workspace_id)
-    context = frame(visitor, may) | {"flash": flash.take(request), "now_on": "policy"}
+    context = frame(visitor, may) | {
+        "flash": flash.take(request),
+        # What they typed is no longer kept in their browser (static/assentry/draft.js).
+        "applied": request.session.pop(APPLIED, None) == str(visitor.person.id),
+        "draft_of": draft_of(visitor),
+        "now_on": "policy",
+    }
     if active is None:
         return render(request, "pages/policy.html", context)
     [version] = versions.described(active.workspace_id, [active])
@@ -97,6 +106,11 @@ def must_read(visitor: Visitor) -> Rights:
 def frame(visitor: Visitor, may: Rights) -> dict[str, Any]:
     """What every page about the policy is written with."""
     return {"shell": visitor.shell, "here": "policy", "may": may}
+
+
+def draft_of(visitor: Visitor) -> str:
+    """Whose draft a browser may keep: of this person, in this workspace."""
+    return f"{visitor.shell.workspace}/{ids.encode('per', visitor.person.id)}"
 
 
 def found_version(visitor: Visitor, number: int) -> PolicyVersion:

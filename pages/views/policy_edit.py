@@ -16,7 +16,7 @@ from core.problems import forbidden
 from oversight.policy import Rights
 from pages import flash, policy_help
 from pages.policy_editor import DEEDS, Outcome, Shown, Typed, cases, hiding, shown, starter
-from pages.views.policy import found_version, frame, must_read
+from pages.views.policy import APPLIED, draft_of, found_version, frame, must_read
 from pages.views.problems import told
 from pages.views.settings import named
 from pages.views.showing import SeeOther
@@ -161,6 +161,7 @@ def _confirm(
             else f"Nothing changed: version {number} has this very text."
         )
         flash.leave(request, "ok", said)
+        request.session[APPLIED] = str(visitor.person.id)
         return SeeOther(reverse("policy"))
     return None
 
@@ -207,6 +208,7 @@ def _page(
         "sections": policy_help.sections(),
         "next_number": typed.base + 1,
         "most_comment": services.MAX_COMMENT,
+        "draft_of": draft_of(visitor),
         "now_on": "edit",
     }
     return render(request, "pages/policy_edit.html", context, status=outcome.status)

@@ -282,19 +282,6 @@ search.addEventListener("input", () => {
 });
 search.addEventListener("keydown", (event) => { if (event.key === "Enter") event.preventDefault(); });
 
-// -- what was typed, should the sign-in have run out meanwhile; of this tab only ----------------------
-
-const KEPT = `policy ${area.dataset.base}`;
-const kept = sessionStorage.getItem(KEPT);
-if (area.hasAttribute("data-fresh") && kept !== null && kept !== area.value) {
-  const back = make("button", { type: "button", textContent: "Bring back what you typed here before" });
-  back.addEventListener("click", () => { area.value = kept; back.remove(); number(); area.focus(); });
-  document.querySelector(".deeds").append(back);
-}
-area.form.addEventListener("submit", () => {
-  try { sessionStorage.setItem(KEPT, area.value); } catch { /* full, or forbidden: nothing is kept */ }
-});
-
 for (const node of document.querySelectorAll("[data-scripted]")) node.hidden = false;
 number();
 const first = document.querySelector(".findings a[data-line]");

@@ -1,10 +1,16 @@
-"""The editor of the policy in a real browser: the cursor goes to a finding, keys are completed, Tab lets go."""
+"""The editor of the policy in a real browser: the cursor goes to a finding, keys are completed, Tab lets go, and
+what was typed outlives a sign-in."""
 
 from __future__ import annotations
 
+import re
+
+from django.conf import settings
 from playwright.sync_api import Page, expect
 
+from policies.active import active_version
 from policies.permissions import set_policy_permission
+from policies.services import apply
 from tests.factories import ACTOR
 from tests.pages.chromium.windows import Windows
 from tests.pages.office import Office
@@ -63,3 +69,51 @@ def test_the_cursor_jumps_keys_are_completed_and_tab_lets_go(
     assert (finding.get_attribute("data-line"), finding.get_attribute("data-column")) == ("5", "5")
     before = box.evaluate("box => box.value.slice(0, box.selectionStart)")
     assert (before.count("\n") + 1, len(before) - before.rfind("\n")) == (5, 5)
+
+
+def test_what_was_typed_is_kept_for_who_typed_it_until_it_is_applied(
+    office: Office, windows: Windows
+) -> None:
+    for person in (office.ned, office.olga):
+        for permission in ("edit", "approve"):
+            set_policy_permission(
+                actor=ACTOR, workspace=office.workspace, person=person, permission=permission, held=True
+            )  # fmt: skip
+    page = windows.open(office.ned, "/policy/edit")
+    box, back = page.locator("#text"), page.get_by_role("button", name="Bring back what you typed")
+    begun, base = box.input_value(), page.locator("[name=base]").input_value()
+    mine = begun + "# mine\n"
+    ours = page.context.cookies()
+    box.fill(mine)
+    page.context.clear_cookies(name=settings.SESSION_COOKIE_NAME)
+    page.locator("[name=check]").click()
+    page.wait_for_url(re.compile("/sign-in"))
+
+    others = windows.open(office.olga).context.cookies()
+    page.context.add_cookies(others)
+    page.goto("/policy/edit")
+    expect(page.locator(".gutter")).to_be_visible()
+    assert box.input_value() == begun
+    expect(back).to_have_count(0)
+
+    # Meanwhile another version is applied: what was typed is bound to the one it was edited from.
+    apply(actor=ACTOR, workspace=office.workspace, text=begun + "# theirs\n")
+    page.context.clear_cookies()
+    page.context.add_cookies(ours)
+    page.goto("/policy/edit")
+    back.click()
+    assert (box.input_value(), page.locator("[name=base]").input_value()) == (mine, base)
+    expect(back).to_have_count(0)
+    page.locator("[name=apply]").click()
+    expect(page.locator("#outcome [role=alert]")).to_contain_text("meanwhile")
+    page.locator("#comment").fill("Mine.")
+    assert page.evaluate("Object.keys(sessionStorage).length") == 1
+    page.locator("[name=confirm]").click()
+    page.wait_for_url(re.compile("/policy(#.*)?$"))
+    page.wait_for_function("sessionStorage.length === 0")
+    active = active_version(office.workspace.id)
+    assert active is not None
+    assert active.text == mine
+    page.goto("/policy/edit")
+    expect(page.locator(".gutter")).to_be_visible()
+    expect(back).to_have_count(0)
