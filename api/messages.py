@@ -84,6 +84,13 @@ class BreakGlassBody(Struct, forbid_unknown_fields=True, frozen=True):
     payload_digest: Annotated[
         str, Meta(description="The request's `payload_digest` as it was shown")
     ]
+    code: Annotated[
+        str,
+        Meta(
+            max_length=20,
+            description="What the authenticator app shows now, where the plan's `assurance` is `mfa`; it counts once",
+        ),
+    ] = ""
 
 
 class ReviewBody(Struct, forbid_unknown_fields=True, frozen=True):

@@ -14,7 +14,7 @@ from approvals.frozen import FrozenPlan
 from core.problems import Problem, forbidden
 from policies.assurance import LADDER, PROVES, enough, usable
 
-__all__ = ["LADDER", "PROVES", "decided_in", "enough", "places", "unproven"]
+__all__ = ["LADDER", "PROVES", "decided_in", "enough", "more", "places", "unproven"]
 
 #: What is said of a place, after “decide it”.
 _PLACES: Final = {"slack": "in Slack", "email": "by e-mail", "web": "on its page"}
@@ -41,7 +41,7 @@ def unproven(plan: FrozenPlan, chosen: Choice) -> Problem | None:
         return forbidden(detail, code="channel_not_allowed")
     if not enough(chosen.assurance, plan.assurance):
         if chosen.channel == "web" and chosen.assurance in LADDER:
-            return _more(plan)
+            return more(plan.assurance)
         detail = (
             f"This takes a surer proof of who decides: decide it {places(plan)}. "
             "Nothing was decided."
@@ -50,10 +50,10 @@ def unproven(plan: FrozenPlan, chosen: Choice) -> Problem | None:
     return None
 
 
-def _more(plan: FrozenPlan) -> Problem:
+def more(needed: str) -> Problem:
     """401: what a session must prove besides."""
     headers = {"WWW-Authenticate": "Session"}
-    if plan.assurance == "mfa":
+    if needed == "mfa":
         detail = (
             "This takes a second factor, given for exactly this: send `code` as well, which your authenticator "
             "app shows now, or decide it on its page. Nothing was decided."

@@ -1,8 +1,8 @@
 """Past the plan in an emergency: two administrators say yes, and a third person looks at it afterwards.
 
 Neither of the two owns the agent or started the run; both are administrators at the moment of the
-second yes, and both said yes to exactly this payload.  It is no way around a refusal: what policy or
-people ended stays ended.
+second yes, and both said yes to exactly this payload, proven as surely as the plan asks of a decision, and
+at least by a session.  It is no way around a refusal: what policy or people ended stays ended.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from psycopg import Connection
 from agents.sql import LOCK_FOR_DECIDING
 from approvals import read
 from approvals.access import Reader
+from approvals.assurance import enough, more
 from approvals.ends import Ending, end_requests, inbox_of, waiters_of
 from approvals.frozen import decode
 from approvals.held import Held, hold
@@ -30,6 +31,8 @@ from core.problems import conflict, forbidden
 from people.sql import ADMINISTRATORS, HOLD_PEOPLE
 
 NEEDED: Final = 2
+#: The least proof of who says so, also where the plan would take less.
+LEAST: Final = "session"
 
 _LOCK_AGENT: Final = LOCK_FOR_DECIDING.format(
     agent="(SELECT agent_id FROM approvals_request WHERE id = %(request)s AND workspace_id = %(workspace)s)"
@@ -59,29 +62,39 @@ _REVIEWED: Final = "SELECT 1 FROM approvals_breakglassreview WHERE request_id = 
 
 
 def confirm(
-    *, actor: Actor, reader: Reader, request_id: UUID, payload_digest: bytes, reason: str
+    *,
+    actor: Actor,
+    reader: Reader,
+    request_id: UUID,
+    payload_digest: bytes,
+    reason: str,
+    assurance: str,
+    revision: int | None = None,
 ) -> bytes:
     """An administrator says yes past the plan; the second one ends it approved.
 
     Args:
         payload_digest: 32 bytes: the payload that was looked at.
         reason: why it cannot wait for those whom the plan asks; not empty.
+        assurance: how surely it is known who says so (`policies.assurance`).
+        revision: the one that a second factor was given for; None: none was.
 
     Returns:
         the request object as it then stands.
 
     Raises:
-        Problem: 404 nothing to see; 403 no administrator, or their own; 409 ended, late, another
-            payload, a question, or confirmed by them before.
+        Problem: 404 nothing to see; 401 it takes a surer proof; 403 no administrator, or their own; 409
+            ended, late, another payload, a question, or confirmed by them before.
     """
     read.for_person(reader=reader, request_id=request_id)
     with pool().connection() as conn:
         with conn.transaction():
             held, owner = _hold(conn, reader, request_id)
-            _check_open(held, payload_digest)
+            _check_open(held, payload_digest, revision)
             _check_not_own(held, owner, reader.person_id)
             earlier = _administrators(conn, reader, request_id, held)
-            _write(conn, actor, reader, request_id, held, reason)
+            _check_proven(held, assurance)
+            _write(conn, actor, reader, request_id, held, reason, assurance)
             if len(earlier) + 1 >= NEEDED:
                 ending = Ending(
                     request_id,
@@ -147,15 +160,22 @@ def _hold(conn: Connection[Any], reader: Reader, request_id: UUID) -> tuple[Held
     return held, owner[0]
 
 
-def _check_open(held: Held, payload_digest: bytes) -> None:
+def _check_open(held: Held, payload_digest: bytes, revision: int | None) -> None:
     if held.kind is not Kind.REQUEST:
         raise conflict("not_for_questions", "A question is not approved past its plan.")
     held.check_pending()
-    if held.digest != payload_digest:
+    if held.digest != payload_digest or revision not in (None, held.revision):
         raise conflict(
             "stale_payload",
             "The payload is not the one you looked at. Nothing was decided: look again.",
         )
+
+
+def _check_proven(held: Held, assurance: str) -> None:
+    asked = decode(held.plan).assurance
+    needed = asked if enough(asked, LEAST) else LEAST
+    if not enough(assurance, needed):
+        raise more(needed)
 
 
 def _check_not_own(held: Held, owner: UUID, person: UUID) -> None:
@@ -195,9 +215,15 @@ def _values(reader: Reader, request_id: UUID, held: Held) -> dict[str, Any]:
 
 
 def _write(
-    conn: Connection[Any], actor: Actor, reader: Reader, request_id: UUID, held: Held, reason: str
+    conn: Connection[Any],
+    actor: Actor,
+    reader: Reader,
+    request_id: UUID,
+    held: Held,
+    reason: str,
+    assurance: str,
 ) -> None:
-    data = BreakGlassConfirmed(revision=held.revision)
+    data = BreakGlassConfirmed(revision=held.revision, assurance=assurance)
     commits = {"reason": Commitment(reason.encode())}
     fact = Fact(reader.workspace_id, actor, ("req", request_id), data, commits)
     values = _values(reader, request_id, held) | {"reason": reason}

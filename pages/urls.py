@@ -19,6 +19,7 @@ from pages.views import (
     endpoints,
     evidence,
     exports,
+    glass,
     inbox,
     installing,
     keys,
@@ -64,7 +65,19 @@ urlpatterns = [
     path("account/<str:token>", accounts.account_page, name="account_link"),
     path("requests/<str:req_id>", requests.request_page, name="request"),
     path("requests/<str:req_id>/decide", requests.decide_view, name="decide"),
-    path("requests/<str:req_id>/prove", proving.ask_decide_view, name="ask_decide"),
+    path(
+        "requests/<str:req_id>/prove",
+        proving.ask_view,
+        {"step": proving.DECIDING},
+        name="ask_decide",
+    ),
+    path("requests/<str:req_id>/break-glass", glass.break_glass_view, name="break_glass"),
+    path(
+        "requests/<str:req_id>/break-glass/prove",
+        proving.ask_view,
+        {"step": proving.PAST_THE_PLAN},
+        name="ask_break_glass",
+    ),
     path("requests/<str:req_id>/reveal", requests.reveal_view, name="reveal"),
     path("requests/<str:req_id>/cancel", requests.cancel_view, name="cancel"),
     *(

@@ -43,6 +43,7 @@ SIGN_IN: Final = "sign_in"  # as the second step
 PASSKEY: Final = "passkey"  # alone, as the whole sign-in
 CONFIRM: Final = "confirm"  # before factors are changed
 DECIDE: Final = "decide"
+PAST_THE_PLAN: Final = "past_the_plan"
 
 LIFETIME: Final = "5 minutes"
 #: Open challenges that one address may have made without being signed in.

@@ -36,6 +36,7 @@ from api.messages import (
     WorkspaceRef,
     WorkspaceSlug,
 )
+from api.proving import proof
 from api.streams import Admission, InboxAdmission, last_event_id
 from approvals import filters, inbox, read
 from approvals.choices import choice
@@ -45,9 +46,8 @@ from approvals.present import render
 from approvals.shown import row_digest
 from core import ids
 from core.clock import ClockTimestamp
-from people.factors import check_code
 from people.models import Role
-from people.own_sessions import confirmed, proves
+from people.own_sessions import proves
 from people.passkeys import DECIDE
 
 #: What a page hears where Django is served without the front: look once, and connect again later.
@@ -161,10 +161,8 @@ class Decisions(PeopleDoor):
             edits=body.edits,
             answer=body.answer,
         )
-        if body.code:  # once all else that was sent can be a decision: a code counts once
-            check_code(who.user, body.code, purpose=DECIDE, recovery=False)
-            confirmed(request._request)
-            chosen = replace(chosen, assurance="mfa", revision=looked_at.revision)
+        shown = proof(request, who, looked_at, body.code, DECIDE)
+        chosen = replace(chosen, assurance=shown.assurance, revision=shown.revision)
         done = decide(actor=who.actor, reader=who.reader, request_id=subject, chosen=chosen)
         return answer(request, done)
 

@@ -23,6 +23,7 @@ from api.messages import (
     ReassignBody,
     ReviewBody,
 )
+from api.proving import proof
 from approvals import break_glass, bulk, extending, handling, lists, read
 from approvals.choices import choice
 from approvals.present import instant, render
@@ -31,6 +32,7 @@ from core.canonical import parse_digest
 from core.problems import FieldError, bad_query, invalid
 from escalations import by_hand, story
 from people.own_sessions import proves
+from people.passkeys import PAST_THE_PLAN
 
 
 class Handling(PeopleDoor):
@@ -156,12 +158,21 @@ class BreakGlass(PeopleDoor):
         except ValueError as error:
             fault = FieldError("/payload_digest", "invalid_digest", str(error))
             raise invalid([fault]) from error
+        shown = proof(
+            request,
+            who,
+            read.for_person(reader=who.reader, request_id=subject),
+            body.code,
+            PAST_THE_PLAN,
+        )
         done = break_glass.confirm(
             actor=who.actor,
             reader=who.reader,
             request_id=subject,
             payload_digest=digest,
             reason=body.reason,
+            assurance=shown.assurance,
+            revision=shown.revision,
         )
         return answer(request, done)
 

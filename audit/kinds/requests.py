@@ -181,11 +181,12 @@ class RequestRevoked(Data, frozen=True, kw_only=True):
     by: str
 
 
-class BreakGlassConfirmed(Data, frozen=True, kw_only=True):
-    """An administrator said yes past the plan.  Commits to ``reason``."""
+class BreakGlassConfirmed(Data, frozen=True, kw_only=True, omit_defaults=True):
+    """An administrator said yes past the plan.  Commits to ``reason``.  Older ones say no ``assurance``."""
 
     KIND = "break_glass.confirmed"
     revision: int
+    assurance: str | None = None
 
 
 class BreakGlassReviewed(Data, frozen=True, kw_only=True):

@@ -20,7 +20,7 @@ class FactorRemoved(Data, frozen=True, kw_only=True):
 
 
 class FactorRefused(Data, frozen=True, kw_only=True):
-    """A second factor was wrong; ``purpose``: ``sign_in``, ``confirm`` or ``decide``."""
+    """A second factor was wrong; ``purpose`` is one of `people.passkeys`."""
 
     KIND = "factor.refused"
     factor: str

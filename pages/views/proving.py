@@ -7,7 +7,7 @@ again.  What was shown is what it is for; an edit or a change meanwhile makes it
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -31,6 +31,23 @@ _ONCE = frozenset({"csrfmiddlewaretoken", "code", "challenge", "credential", "re
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """What a factor is given for: its purpose, the addresses of its form and of its passkeys' challenges."""
+
+    purpose: str
+    address: str
+    ask_address: str
+    #: What the person chose, where their form does not say it.
+    chosen: str = ""
+
+
+DECIDING: Final = Step(passkeys.DECIDE, "decide", "ask_decide")
+PAST_THE_PLAN: Final = Step(
+    passkeys.PAST_THE_PLAN, "break_glass", "ask_break_glass", "approve past the plan"
+)
+
+
+@dataclass(frozen=True, slots=True)
 class Proven:
     """How surely it is known who decides, and the revision that a second factor was given for."""
 
@@ -38,7 +55,7 @@ class Proven:
     revision: int | None = None
 
 
-def proven(request: HttpRequest, visitor: Visitor, row: Row) -> Proven:
+def proven(request: HttpRequest, visitor: Visitor, row: Row, *, step: Step = DECIDING) -> Proven:
     """What the posted form proves: a second factor, where one is in it, else what the session does.
 
     Raises:
@@ -52,13 +69,13 @@ def proven(request: HttpRequest, visitor: Visitor, row: Row) -> Proven:
     if given is not None:
         factors.check_passkey(
             visitor.user,
-            purpose=passkeys.DECIDE,
+            purpose=step.purpose,
             challenge=given.challenge,
             answer=given.answer,
-            about=_about(row),
+            about=_about(row, step),
         )
     else:
-        factors.check_code(visitor.user, code, purpose=passkeys.DECIDE, recovery=False)
+        factors.check_code(visitor.user, code, purpose=step.purpose, recovery=False)
     confirmed(request)
     return Proven("mfa", row.revision)
 
@@ -66,7 +83,7 @@ def proven(request: HttpRequest, visitor: Visitor, row: Row) -> Proven:
 @require_POST
 @signed_in
 @told
-def ask_decide_view(request: HttpRequest, visitor: Visitor, req_id: str) -> HttpResponse:
+def ask_view(request: HttpRequest, visitor: Visitor, req_id: str, step: Step) -> HttpResponse:
     """A challenge for the visitor's passkeys, for what their page shows and nothing else."""
     visitor, row = locate(request, visitor, req_id)
 
@@ -74,16 +91,21 @@ def ask_decide_view(request: HttpRequest, visitor: Visitor, req_id: str) -> Http
         shown = (request.POST.get("payload_digest"), request.POST.get("revision"))
         if shown != (show_digest(row.digest), str(row.revision)):
             raise _changed()
-        return passkeys.ask(visitor.user, passkeys.DECIDE, _about(row))
+        return passkeys.ask(visitor.user, step.purpose, _about(row, step))
 
     return asked(ask)
 
 
 def prove(
-    request: HttpRequest, visitor: Visitor, row: Row, problem: Problem | None = None
+    request: HttpRequest,
+    visitor: Visitor,
+    row: Row,
+    problem: Problem | None = None,
+    *,
+    step: Step = DECIDING,
 ) -> HttpResponse:
-    """The verdict once more, with a place for the factor; nothing was decided."""
-    held, verdict = factors.held(visitor.user), request.POST.get("verdict", "")
+    """What was chosen once more, with a place for the factor; nothing was decided."""
+    held, verdict = factors.held(visitor.user), step.chosen or request.POST.get("verdict", "")
     looked = detail_of(visitor, row, Said())
     request_id = ids.encode("req", row.id)
     here, kept = Choice.of(request.GET), {"whole": "1" if opened(request) else ""}
@@ -94,8 +116,8 @@ def prove(
         "verdict": verdict,
         "fields": [(name, value) for name, value in request.POST.items() if name not in _ONCE],
         "revision": row.revision,
-        "decide_url": here.url("decide", request_id, **kept),
-        "ask_url": here.url("ask_decide", request_id),
+        "decide_url": here.url(step.address, request_id, **kept),
+        "ask_url": here.url(step.ask_address, request_id),
         "back_url": here.url("request", request_id, **kept),
         "totp": held.totp is not None,
         "passkeys": bool(held.passkeys),
@@ -113,8 +135,8 @@ def prove(
     return response
 
 
-def _about(row: Row) -> bytes:
-    return passkeys.digest(passkeys.DECIDE, row.id, row.revision, row.digest.hex())
+def _about(row: Row, step: Step) -> bytes:
+    return passkeys.digest(step.purpose, row.id, row.revision, row.digest.hex())
 
 
 def _changed() -> Problem:

@@ -1,4 +1,4 @@
-"""What people do together about one request: words, who looks into it, following, past the plan.
+"""What people do together about one request: words, who looks into it, following, a review, more time.
 
 Each is a POST of a plain form that leads back to the request; a refusal shows it as it stands now.
 """
@@ -16,8 +16,7 @@ from django.views.decorators.http import require_http_methods
 
 from approvals import break_glass, extending, handling, returning, undo
 from approvals.row import Row
-from core.canonical import parse_digest
-from core.problems import Problem, invalid
+from core.problems import Problem
 from escalations import by_hand
 from pages import flash
 from pages.forms import CancelForm, ExtendForm, ReassignForm, WordsForm
@@ -64,21 +63,6 @@ def _unwatch(visitor: Visitor, request_id: UUID, typed: Mapping[str, Any]) -> st
     return "You follow it no longer."
 
 
-def _break_glass(visitor: Visitor, request_id: UUID, typed: Mapping[str, Any]) -> str:
-    try:
-        digest = parse_digest(typed["payload_digest"])
-    except ValueError as error:
-        raise invalid([], detail=str(error)) from error
-    break_glass.confirm(
-        actor=visitor.actor,
-        reader=visitor.reader,
-        request_id=request_id,
-        payload_digest=digest,
-        reason=typed["text"],
-    )
-    return "You said yes past the plan. It takes two administrators, and a review afterwards."
-
-
 def _review(visitor: Visitor, request_id: UUID, typed: Mapping[str, Any]) -> str:
     break_glass.review(
         actor=visitor.actor, reader=visitor.reader, request_id=request_id, comment=typed["text"]
@@ -110,12 +94,6 @@ def _extend(visitor: Visitor, request_id: UUID, typed: Mapping[str, Any]) -> str
         reason=typed["text"],
     )
     return "It has more time now. That can be done once."
-
-
-class BreakGlassForm(WordsForm):
-    """A reason, and exactly what was looked at."""
-
-    payload_digest = forms.CharField(max_length=100)
 
 
 def _view(name: str, act: Act, form_class: type[forms.Form] | None) -> View:
@@ -172,7 +150,6 @@ VIEWS: Final[dict[str, View]] = {
         ("reassign", _reassign, ReassignForm),
         ("watch", _watch, None),
         ("unwatch", _unwatch, None),
-        ("break_glass", _break_glass, BreakGlassForm),
         ("review", _review, WordsForm),
         ("undo", _undo, CancelForm),
         ("escalate", _escalate, None),

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
 import pytest
 import requests
+import yaml
 from django.db import transaction
 
+from approvals import break_glass
+from approvals.access import Reader
 from approvals.ends import EXPIRE
 from approvals.models import BreakGlass, Request
 from core import due, ids
+from core.canonical import parse_digest
+from core.problems import Problem
 from escalations.expiry import expire_due
 from people.models import Person as PersonRow
 from people.permissions import grant_permission, revoke_permission
 from people.services import deactivate_person
-from tests.api.tenant import Person, Tenant
+from policies.services import apply
+from tests.api.tenant import POLICY, Person, Tenant
 from tests.clock import travel
 from tests.events import events_of
-from tests.factories import ACTOR, PersonFactory
+from tests.factories import ACTOR, PersonFactory, user_of
+from tests.people.steps import App, sessions_older, wrong_codes
 from tests.server import Live
 from tests.together import together, until_waiting
 
@@ -57,6 +65,11 @@ class Emergency(Tenant):
 @pytest.fixture
 def tenant(server: Live) -> Emergency:
     return Emergency(server)
+
+
+def reader_of(person: PersonRow) -> Reader:
+    permissions = frozenset({"view", "administer"})
+    return Reader(person.workspace_id, person.id, person.user_id, person.name, permissions)
 
 
 def code(answer: requests.Response) -> str:
@@ -207,6 +220,67 @@ def test_what_ended_stays_so(tenant: Emergency) -> None:
     assert status_of(rejected) == ("rejected", "people")
     early = tenant.review(tenant.vera, rejected)
     assert (early.status_code, code(early)) == (409, "not_break_glass")
+
+
+def careful(tenant: Emergency) -> dict[str, Any]:
+    """A request that is decided with a second factor."""
+    document = yaml.safe_load(POLICY.format(one=tenant.one.user.email, two=tenant.two.user.email))
+    terms = {"stages": [{"any_of": ["reviewers"]}], "assurance": "mfa"}
+    rule = {"name": "Careful", "action": "mail.send", "effect": "ask", "ask": terms}
+    apply(actor=ACTOR, workspace=tenant.workspace, text=json.dumps(document | {"rules": [rule]}))
+    return tenant.submit()
+
+
+def test_what_is_decided_with_a_second_factor_takes_one_past_the_plan_too(
+    tenant: Emergency,
+) -> None:
+    request = careful(tenant)
+    apps = {person.id: App(user_of(person)).set_up() for person in (tenant.ada, tenant.abe)}
+    for person, status in ((tenant.ada, "pending"), (tenant.abe, "approved")):
+        app = apps[person.id]
+        needed = tenant.confirm(person, request)
+        assert (needed.status_code, code(needed)) == (401, "second_factor_needed")
+        wrong = tenant.confirm(person, request, code=next(wrong_codes(app)))
+        assert (wrong.status_code, code(wrong)) == (401, "second_factor_failed")
+        shown = app.fresh()
+        unsaid = tenant.confirm(person, request, code=shown, payload_digest="sha256:x")
+        assert unsaid.status_code == 422, "which costs no code"
+        done = tenant.confirm(person, request, code=shown)
+        assert (done.status_code, done.json()["status"]) == (200, status), done.text
+    confirmed = events_of(tenant.workspace.id, "break_glass.confirmed")
+    assert [event["data"]["assurance"] for event in confirmed] == ["mfa", "mfa"]
+    refused = events_of(tenant.workspace.id, "factor.refused")
+    assert {event["data"]["purpose"] for event in refused} == {"past_the_plan"}
+
+
+def test_an_old_session_says_no_yes_past_the_plan(tenant: Emergency) -> None:
+    request = tenant.submit()
+    sessions_older(user_of(tenant.ada), hours=12)
+    answer = tenant.confirm(tenant.ada, request)
+    assert (answer.status_code, code(answer)) == (401, "sign_in_again")
+    assert not BreakGlass.objects.filter(workspace=tenant.workspace).exists()
+    tenant.confirm(tenant.abe, request)
+    [event] = events_of(tenant.workspace.id, "break_glass.confirmed")
+    assert event["data"] == {"revision": 1, "assurance": "session"}
+
+
+def test_a_code_that_was_given_for_another_revision_is_void(tenant: Emergency) -> None:
+    request = careful(tenant)
+    held = ids.decode("req", request["id"])
+    path = f"/requests/{request['id']}/revise"
+    for to in ("mallory@example.com", "ana@example.com"):
+        assert tenant.call("POST", path, json={"payload": {"to": to}}).ok
+    with pytest.raises(Problem, match="stale_payload"):
+        break_glass.confirm(
+            actor=ACTOR,
+            reader=reader_of(tenant.ada),
+            request_id=held,
+            payload_digest=parse_digest(request["payload_digest"]),
+            reason="The site is down.",
+            assurance="mfa",
+            revision=1,
+        )
+    assert not BreakGlass.objects.filter(workspace=tenant.workspace).exists()
 
 
 @pytest.mark.parametrize("reason", ["", "   ", None])

@@ -124,6 +124,7 @@ def test_what_people_say_among_themselves_is_not_told(setting, deliverer):
         request_id=uuid_of(request),
         payload_digest=parse_digest(request["payload_digest"]),
         reason="Only this once.",
+        assurance="session",
     )
     world.decide("ana", request, "return", comment="Which order?")
     send(deliverer, setting, 1)

@@ -10,8 +10,17 @@ from approvals.models import BreakGlass, Message, Request
 from core import ids
 from people.models import Person
 from people.permissions import grant_permission
+from tests.events import events_of
 from tests.factories import ACTOR, PersonFactory
 from tests.pages.browser import Browser, Page
+from tests.pages.doorstep import (
+    at_second_step,
+    code_form,
+    passkey_form,
+    use,
+    with_app,
+    with_key,
+)
 from tests.pages.office import Office, stored
 
 AT = "2026-05-04T09:30:00Z"
@@ -156,6 +165,41 @@ def test_past_the_plan_and_its_review(emergency: tuple[Office, Person, Person]) 
     assert "Vera V reviewed it" in page.main
     assert "not reviewed yet" not in browser.get("/").main
     assert "reviewed by Vera V" in browser.get("/break-glass").main
+
+
+def test_a_yes_past_the_plan_takes_the_factor_that_a_decision_takes(
+    emergency: tuple[Office, Person, Person],
+) -> None:
+    office, ada, abe = emergency
+    request_id = office.ask("money.pay")
+    app, key = with_app(ada), with_key(abe)
+    there = f"/requests/{request_id}/break-glass"
+    browser, page = at_second_step(office, ada)
+    browser.submit(code_form(page, "/sign-in/second"), code=app.fresh())
+    page = browser.get(f"/requests/{request_id}")
+    assert "You will be asked for a second factor." in page.tree.one("details", id="glass").text
+    page = press(browser, page, request_id, "break-glass", text="The shop <b>is</b> down.")
+    assert "Nothing is decided yet. You chose approve past the plan for Pay money" in page.main
+    page = browser.submit(code_form(page, there), code="000000")
+    assert (page.status, "Nothing was decided." in page.main) == (422, True)
+    page = browser.submit(code_form(page, there), code=app.fresh())
+    assert "It takes one more administrator." in page.main
+    browser = Browser(office.server.url)
+    use(browser, passkey_form(browser.get("/sign-in"), "/sign-in/passkey"), key)
+    page = browser.get(f"/requests/{request_id}")
+    assert "The shop <b>is</b> down." in page.main
+    page = press(browser, page, request_id, "break-glass", text="It is.")
+    form = passkey_form(page, there)
+    # Signed for a decision on the very same: it is no yes past the plan.
+    data = {one.attributes["name"]: one.attributes.get("value", "") for one in form.all("input")}
+    asked = browser.http.post(f"{browser.url}/requests/{request_id}/prove", data, timeout=10).json()
+    page = browser.submit(form, challenge=asked["id"], credential=key.sign(asked["options"]))
+    assert (page.status, stored(request_id).status) == (422, "pending")
+    page = use(browser, passkey_form(page, there), key)
+    assert "Approved past the plan" in page.main
+    assert stored(request_id).basis == "break_glass"
+    confirmed = events_of(office.workspace.id, "break_glass.confirmed")
+    assert [event["data"]["assurance"] for event in confirmed] == ["mfa", "mfa"]
 
 
 def test_a_yes_past_the_plan_is_to_what_was_shown(emergency: tuple[Office, Person, Person]) -> None:

@@ -214,6 +214,7 @@ NO_PAGES: Final = frozenset(
     [
         "ask_confirm",
         "ask_decide",
+        "ask_break_glass",
         "ask_passkey",
         "ask_passkey_sign_in",
         "ask_second",
