@@ -8,13 +8,18 @@ from typing import Any, Final
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
+from pytest_django import Settings
 
 from core import addresses
 from pages import urls
+from people.permissions import grant_permission
+from tests.factories import ACTOR, PASSWORD, PersonFactory
 from tests.notifications.mail_desk import LINK_RULE, desk_of
 from tests.notifications.postbox import Postbox
 from tests.pages.chromium.house import APART, NO_PAGES, PAGES, POSTED, House
 from tests.pages.chromium.windows import DESK, PHONE, Windows, too_wide
+from tests.pages.doorstep import with_app, with_key
+from tests.people.oidc_provider import providing
 from tests.promises import ask
 from tests.server import Live
 
@@ -130,6 +135,57 @@ def test_nor_where_one_is_not_signed_in(windows: Windows, house: House) -> None:
     page.keyboard.press("Enter")
     page.get_by_role("alert").wait_for()
     assert looked_through(page) == []
+
+
+def test_nor_where_a_second_factor_is_asked_for(windows: Windows, house: House) -> None:
+    office = house.office
+    una = PersonFactory(workspace=office.workspace, name="Una U")
+    for permission in ("view", "administer"):
+        grant_permission(actor=ACTOR, workspace=office.workspace, person=una, permission=permission)
+    app = with_app(una)
+    with_key(una)
+    page = windows.open(path="/sign-in")
+    page.locator("[name=email]").fill(una.user.email)
+    page.locator("[name=password]").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/sign-in/second**")
+    assert looked_through(page) == []
+    page.locator("[name=code]").first.fill("000000")
+    page.keyboard.press("Enter")
+    page.get_by_role("alert").wait_for()
+    assert looked_through(page) == []
+    page.locator("[name=code]").first.fill(app.fresh())
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/")
+    page.goto(f"/requests/{office.ask('money.pay')}")
+    page.locator("#glass > summary").click()
+    assert violations(page, WHOLE) == []
+    page.locator("#glass-text").fill("The shop is down.")
+    page.locator("#glass button").click()
+    page.locator("h1", has_text="One more thing").wait_for()
+    assert looked_through(page) == []
+    page.locator("#code").fill("000000")
+    page.keyboard.press("Enter")
+    page.get_by_role("alert").wait_for()
+    assert looked_through(page) == []
+
+
+def test_nor_on_the_way_to_a_provider(
+    windows: Windows, house: House, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    with providing(monkeypatch) as oidc:
+        settings.OIDC = oidc.as_provider()
+        oidc.person = {"sub": "nobody", "email": "nobody@example.com", "email_verified": True}
+        page = windows.open(path="/sign-in")
+        assert looked_through(page) == []
+        page.get_by_text("Sign in with Example ID").click()
+        page.locator("h1", has_text="Not signed in with Example ID").wait_for()
+        assert looked_through(page) == []
+        page = windows.open(house.office.ron, "/settings")
+        assert looked_through(page) == []
+        page.locator("form[action*='/sign-in/oidc/link'] button").click()
+        page.get_by_text("Continue to Example ID").wait_for()
+        assert looked_through(page) == []
 
 
 def test_nor_on_the_page_of_a_mails_link(windows: Windows, box: Postbox) -> None:
