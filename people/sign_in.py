@@ -45,6 +45,14 @@ ON CONFLICT (session_key) DO UPDATE
 """
 
 
+#: Sessions that are over, so many at each sign-in; whichever others delete meanwhile are theirs.
+_FORGET: Final = """
+DELETE FROM django_session WHERE session_key IN (
+    SELECT session_key FROM django_session WHERE expire_date <= clock_timestamp()
+     ORDER BY expire_date LIMIT 200 FOR UPDATE SKIP LOCKED)
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Proof:
     """How somebody proved who they are: ``by`` what, and with which second factor."""
@@ -128,6 +136,7 @@ def open_session(request: HttpRequest, user: User, proof: Proof, *, address: str
     }
     with connection.cursor() as cursor:
         cursor.execute(_OPEN, values)
+        cursor.execute(_FORGET)
     tell(user, kinds.SignedIn(by=proof.by, factor=proof.factor), from_address(address))
 
 

@@ -13,6 +13,7 @@ from django.contrib.sessions.models import Session
 from django.http import HttpRequest
 
 from config import settings as real_settings
+from core.clock import ClockTimestamp
 from core.problems import Problem
 from people import sign_in as door
 from people import throttle
@@ -143,6 +144,19 @@ def test_a_session_that_is_used_for_ever_ends_after_seven_days(person):
     sessions_older(person.user, hours=1)
     assert user_by(store.session_key) is None
     assert sessions(user=person.user, current=None) == []
+
+
+def test_sessions_that_are_over_are_deleted_when_somebody_signs_in(person):
+    over, going_on = signed_in(person), signed_in(person)
+    unlisted = SessionStore()
+    unlisted.save()
+    keys = [over.session_key, unlisted.session_key]
+    Session.objects.filter(session_key__in=keys).update(expire_date=ClockTimestamp())
+    signed_in(PersonFactory())
+    assert not Session.objects.filter(session_key__in=keys).exists()
+    assert [row.session_key for row in UserSession.objects.filter(user=person.user)] == [
+        going_on.session_key
+    ]
 
 
 def test_signing_out_ends_it(person):
