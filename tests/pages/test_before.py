@@ -148,7 +148,8 @@ def test_what_is_risky_and_opened_wholly_may_be_edited(office: Office) -> None:
     request_id = office.ask("money.pair", large)
     rita, path = office.browser(office.rita), f"/requests/{request_id}"
     form = rita.get(f"{path}?whole=1").form(f"{path}/decide", verdict="edit")
-    page = rita.submit(form, **{"edit:/line 499": "y"})
+    typed: Any = {"edit:/line 499": "y"}
+    page = rita.submit(form, **typed)
     assert (page.status, stored(request_id).revision) == (200, 2), page.main
     assert votes(request_id) == [("edit", "")]
 
