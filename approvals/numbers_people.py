@@ -13,18 +13,15 @@ from uuid import UUID
 from psycopg import Connection
 
 from approvals.numbers import SUBMITTED
-from notifications.numbers import SHOWN_TO
 
-#: An approval so soon after the page was opened was given without reading.
-FAST_S: Final = 2
-#: The channels whose page notes when it was first shown.  A message in Slack is there before anybody looks.
-PAGES: Final = ("web", "email")
+#: An approval so soon after it was opened (`approvals.looks`) was given without reading.
+FAST_MS: Final = 2_000
 
 # A vote that was taken back was work all the same, but says nothing of whether people agree.
 _VOTES: Final = f"""
 submitted AS (SELECT r.id, r.workspace_id {SUBMITTED} {{voted}}),
 votes AS MATERIALIZED (
-    SELECT d.id, d.person_id, d.request_id, d.revision, d.stage, d.verdict, d.channel, d.at,
+    SELECT d.id, d.person_id, d.request_id, d.revision, d.stage, d.verdict, d.dwell_ms, d.at,
            d.void_at IS NULL AS counts, d.at - s.opened_at AS took
       FROM submitted
       JOIN approvals_decision AS d ON d.request_id = submitted.id
@@ -60,14 +57,8 @@ SELECT 'work', person_id,
            ORDER BY greatest(0, EXTRACT(EPOCH FROM took))::float8)
   FROM own GROUP BY person_id
 UNION ALL
-SELECT 'reading', v.person_id,
-       ARRAY[count(*), count(*) FILTER (WHERE v.at - seen.shown_at < make_interval(secs => %(fast)s))], NULL
-  FROM own AS v
- CROSS JOIN LATERAL (
-    {SHOWN_TO.format(person="v.person_id", request="v.request_id", revision="v.revision", stage="v.stage")}
- ) AS seen
- WHERE v.verdict = 'approve' AND v.channel = ANY(%(pages)s) AND seen.shown_at <= v.at
- GROUP BY v.person_id
+SELECT 'reading', person_id, ARRAY[count(*), count(*) FILTER (WHERE dwell_ms < %(fast_ms)s)], NULL
+  FROM own WHERE verdict = 'approve' AND dwell_ms IS NOT NULL GROUP BY person_id
 UNION ALL
 SELECT 'streak', person_id, ARRAY[max(length)], NULL FROM streaks GROUP BY person_id
 UNION ALL
@@ -110,7 +101,7 @@ class People:
     """What was counted, by person."""
 
     work: dict[UUID, Work]
-    #: Approvals whose page was noted when it was shown, and of them those that came too soon to have read it.
+    #: Approvals of who is known to have opened it, and of them those that came too soon to have read it.
     reading: dict[UUID, tuple[int, int]]
     streaks: dict[UUID, int]
     #: Votes at stages where others voted as well, and of them those that another contradicts.
@@ -121,7 +112,7 @@ class People:
 
 def people(conn: Connection[Any], span: Mapping[str, Any], person: UUID | None) -> People:
     """The work of everybody, or of one person."""
-    values = {**span, "person": person, "fast": FAST_S, "pages": list(PAGES)}
+    values = {**span, "person": person, "fast_ms": FAST_MS}
     found = People({}, {}, {}, {}, {})
     statement = OF_ALL if person is None else OF_ONE
     for what, who, counts, quantiles in conn.execute(statement, values).fetchall():

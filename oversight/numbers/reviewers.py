@@ -34,8 +34,8 @@ class ReviewerNumbers(Struct, frozen=True, kw_only=True):
     shown: Annotated[
         int,
         Meta(
-            title="Approvals whose page was timed",
-            description="Approvals on a page that noted when it was first shown",
+            title="Approvals that were opened first",
+            description="Approvals of who is known to have opened the request",
         ),
     ]
     fast: Annotated[

@@ -12,6 +12,7 @@ from django.db import connections, transaction
 from agents.models import Agent, Run, Step
 from approvals.cancel import cancel_by_agent
 from approvals.ends import EXPIRE
+from approvals.models import Decision
 from approvals.results import report
 from approvals.submission import ResultTold
 from callbacks.models import Callback, Endpoint
@@ -20,7 +21,8 @@ from escalations.expiry import expire_due
 from tests.approvals.world import World, uuid_of
 from tests.clock import travel
 from tests.factories import PASSWORD
-from tests.oversight.test_numbers import place, told
+from tests.oversight.test_numbers import place as place
+from tests.oversight.test_numbers import told
 
 RULES: list[dict[str, Any]] = [
     {
@@ -86,6 +88,11 @@ def ended(request: dict[str, Any], at: datetime, after: float) -> UUID:
     return id
 
 
+def opened_before(request: UUID, seconds: float) -> None:
+    """Let whoever voted have opened it so long before."""
+    Decision.objects.filter(request_id=request).update(dwell_ms=int(seconds * 1000))
+
+
 def fill(one: World) -> None:
     """Ten requests of three days in Berlin, and one on either side of them.
 
@@ -104,6 +111,7 @@ def fill(one: World) -> None:
     first = one.submit()
     one.decide("ana", first)
     told(one, ended(first, BEGIN, 60), "ana", BEGIN, 59)
+    opened_before(uuid_of(first), 1)
 
     second = one.submit()
     one.decide("ben", second, "reject", channel="slack")
@@ -132,6 +140,7 @@ def fill(one: World) -> None:
         request = one.submit()
         one.decide("ana", request)
         told(one, ended(request, at, 30), "ana", at, 20)
+        opened_before(uuid_of(request), 10)
 
 
 def expire(one: World, at: datetime) -> UUID:

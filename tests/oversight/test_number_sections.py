@@ -383,7 +383,7 @@ def test_who_neither_audits_nor_administers_sees_their_own_work_alone(
 def test_ones_own_work_is_counted_of_the_requests_one_voted_on_alone(world: World) -> None:
     history.fill(world)
     of = Wanted(world.workspace.id, Period(BEGIN, END, "UTC"), world.people["ben"].id)
-    values = of.span() | {"person": of.person, "fast": 2, "pages": ["web"]}
+    values = of.span() | {"person": of.person, "fast_ms": 2_000}
     read = {}
     with db.connect() as conn:
         for statement in (numbers_people.OF_ALL, numbers_people.OF_ONE):
