@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pages.policy_editor import starter
 from pages.policy_help import sections
 from people.models import Person
 from people.permissions import grant_permission
@@ -166,11 +167,12 @@ def test_reading_says_in_words_what_holds_and_keeps_what_the_words_leave_out(des
     assert "a calendar at https://calendar.example.com:443 in Europe/Berlin" in page.main
     nav = page.tree.one("nav", aria_label="Main").text
     assert "Policy" in nav
-    desk.apply(desk.text.replace("2h", "3h"))
+    desk.apply(desk.text.replace("2h", "3h").replace("secret-4711", "secret-4711-b"))
     for path in ("/policy", "/policy/versions", f"/policy/versions/{desk.base + 1}"):
         page = vera.get(path)
         assert (page.status, "secret-4711" in page.answer.text) == (200, False)
     assert "Rule “Mails are looked at”: time 2h → 3h." in page.main
+    assert "another calendar at the same place" in page.main
     assert vera.get("/policy/edit").status == 403
     assert "secret-4711" in desk.office.browser(desk.office.ned).get(f"/policy/versions/{desk.base}").answer.text  # fmt: skip
 
@@ -299,7 +301,11 @@ def test_versions_are_listed_read_compared_and_taken_up_again(desk: Desk) -> Non
     assert "Six." in page.main
     page = ned.get(f"/policy/versions/{third}?against={desk.base}")
     assert "when payload.n <= 5 → payload.n <= 7" in page.main
+    elsewhere = PersonFactory()
+    apply(actor=ACTOR, workspace=elsewhere.workspace, text=starter(elsewhere.user.email))
     page = ned.get(f"/policy/versions/{third}")
+    offered = [int(one.attributes["value"]) for one in page.tree.one("select", id="against").all("option")]  # fmt: skip
+    assert offered == list(range(second, 0, -1))
     assert "when payload.n <= 6 → payload.n <= 7" in page.main
     again = ned.get(f"/policy/edit?from={desk.base}")
     assert typed_in(again) == desk.text

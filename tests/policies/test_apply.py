@@ -13,7 +13,7 @@ from policies import comparing
 from policies.active import active_version
 from policies.errors import PolicyErrors
 from policies.models import Policy, PolicyVersion
-from policies.services import apply
+from policies.services import BadComment, apply
 from tests.events import events_of, kinds_of
 from tests.factories import ACTOR, PersonFactory, WorkspaceFactory
 from tests.together import together
@@ -91,6 +91,15 @@ def test_which_line_ends_a_text_came_with_makes_no_difference(person, workspace)
     found = comparing.compare(workspace=workspace, text=text)
     assert (found.changes, found.effects) == ((), ())
     assert comparing.lines(older.text, text) == []
+
+
+@pytest.mark.parametrize("comment", ["x" * 1_001, "a\0b", "a\x1b[2Jb"])
+def test_a_comment_that_is_too_long_or_hides_is_refused(person, workspace, comment):
+    text = policy(person.user.email)
+    with pytest.raises(BadComment):
+        apply(actor=ACTOR, workspace=workspace, text=text, comment=comment)
+    assert active_version(workspace.id) is None
+    assert apply(actor=ACTOR, workspace=workspace, text=text, comment="x\n" * 500).is_new
 
 
 def test_going_back_to_an_older_text_is_a_new_version(person, workspace):
