@@ -10,14 +10,14 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from oversight.exports.csv_format import safe, written
+from oversight.exports.csv_format import written
 from oversight.numbers.period import OfPeriod
 from oversight.numbers.sections import Section, Table, Value
 from pages.charts import Chart
 from pages.number_charts import drawn, money
 from pages.numbers import percent, span
+from pages.numbers_csv import RANGE, cell
 
-_RANGE: Final = ("from", "until", "timezone")
 #: What the CSV has and the page does not: ids, and what a chart of hours shows.
 _NOT_SHOWN: Final = frozenset({"endpoint", "person"})
 _HOURS: Final = "hours_"
@@ -52,10 +52,10 @@ def shown(section: Section, found: OfPeriod) -> list[Shown]:
 
 def as_csv(table: Table, found: OfPeriod) -> bytes:
     """A table for a spreadsheet: the range, then its columns, in cells without formulas."""
-    names = [*_RANGE, *(name for name, _ in table.columns())]
+    names = [*RANGE, *(name for name, _ in table.columns())]
     spread: list[Value] = [found.since, found.until, found.timezone]
     rows = ([*spread, *table.cells(row)] for row in table.rows(found))
-    return written([names, *([_cell(value) for value in row] for row in rows)])
+    return written([names, *([cell(value) for value in row] for row in rows)])
 
 
 def said(name: str, value: Value, zone: str) -> str:
@@ -82,7 +82,3 @@ def _is_shown(name: str) -> bool:
 def _at(text: str, zone: str) -> str:
     at = datetime.fromisoformat(text).astimezone(ZoneInfo(zone))
     return f"{at.day} {at:%b %Y, %H:%M}"
-
-
-def _cell(value: Value) -> str:
-    return "" if value is None else safe(str(value))

@@ -17,6 +17,7 @@ from notifications.preferences import zones
 from oversight.numbers.answering import Answering, Numbers, RoleAnswering
 from oversight.numbers.measures import Took
 from oversight.numbers.period import Period
+from pages.charts import width
 
 #: Days that are offered at a click; today is the last of them.
 PRESETS: Final = (7, 30, 90)
@@ -29,8 +30,6 @@ SHADES: Final = 5
 MINUTE: Final = 60
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
-#: The least of a bar that is still seen, in hundredths.
-_SEEN: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +195,7 @@ def _is_day(text: str) -> bool:
 def _line(of: Answering, most: int, viewing: float, deciding: float) -> Line:
     return Line(
         title=of.title if isinstance(of, RoleAnswering) else "",
-        asked=Bar(f"{of.asked:,}", _width(of.asked, most), f"{of.ended:,} ended"),
+        asked=Bar(f"{of.asked:,}", width(of.asked, most), f"{of.ended:,} ended"),
         escalated=_share(of.escalation_rate, f"{of.escalated:,} of {of.asked:,}"),
         expired=_share(of.expired_share, f"{of.expired:,} of {of.ended:,} ended"),
         view=_times(of.first_view, viewing),
@@ -205,7 +204,7 @@ def _line(of: Answering, most: int, viewing: float, deciding: float) -> Line:
 
 
 def _share(share: float | None, note: str) -> Bar:
-    return Bar("", "") if share is None else Bar(percent(share), _width(share, 1), note)
+    return Bar("", "") if share is None else Bar(percent(share), width(share, 1), note)
 
 
 def _times(took: Took, longest: float) -> tuple[Bar, Bar]:
@@ -213,7 +212,7 @@ def _times(took: Took, longest: float) -> tuple[Bar, Bar]:
     if half is None or most is None:
         return Bar("", ""), Bar("", "")
     note = "once" if took.count == 1 else f"{took.count:,} times"
-    return Bar(span(half), _width(half, longest), note), Bar(span(most), _width(most, longest))
+    return Bar(span(half), width(half, longest), note), Bar(span(most), width(most, longest))
 
 
 def _units(seconds: int, size: int, name: str, part: int, small: str) -> str:
@@ -223,13 +222,6 @@ def _units(seconds: int, size: int, name: str, part: int, small: str) -> str:
 
 def _longest(several: Iterator[Took]) -> float:
     return max((took.p95_s or 0 for took in several), default=0)
-
-
-def _width(part: float, whole: float) -> str:
-    """A part as the width of a bar; what is more than nothing is seen."""
-    if not part or not whole:
-        return ""
-    return f"{max(100 * part / whole, _SEEN):.2f}%"
 
 
 def _heat(id: str, title: str, week: Sequence[Sequence[int]]) -> Heat:

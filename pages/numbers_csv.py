@@ -11,18 +11,18 @@ from typing import Final
 from oversight.exports.csv_format import safe, written
 from oversight.numbers.answering import DAYS, HOURS, Answering, Numbers, RoleAnswering
 from oversight.numbers.measures import Took
+from oversight.numbers.sections import Value
 from pages.numbers import WEEKDAYS
 
-_RANGE: Final = ("from", "until", "timezone")
+#: The columns that every CSV begins with.
+RANGE: Final = ("from", "until", "timezone")
 _ROLES: Final = (
-    *(*_RANGE, "role", "title", "asked", "ended", "expired", "expired_share"),
+    *(*RANGE, "role", "title", "asked", "ended", "expired", "expired_share"),
     *("escalated", "escalation_rate", "reminded"),
     *("first_view_count", "first_view_p50_s", "first_view_p95_s"),
     *("decide_count", "decide_p50_s", "decide_p95_s"),
 )
-_HOURS: Final = (*_RANGE, "weekday", "hour", "submitted", "decided")
-
-_Value = str | int | float | None
+_HOURS: Final = (*RANGE, "weekday", "hour", "submitted", "decided")
 
 
 def roles(found: Numbers) -> bytes:
@@ -45,7 +45,7 @@ def hours(found: Numbers) -> bytes:
 TABLES: Final[Mapping[str, Callable[[Numbers], bytes]]] = {"roles": roles, "hours": hours}
 
 
-def _answering(of: Answering) -> Iterator[_Value]:
+def _answering(of: Answering) -> Iterator[Value]:
     name, title = (of.name, of.title) if isinstance(of, RoleAnswering) else ("", "")
     yield from (name, title, of.asked, of.ended, of.expired, of.expired_share)
     yield from (of.escalated, of.escalation_rate, of.reminded)
@@ -53,13 +53,14 @@ def _answering(of: Answering) -> Iterator[_Value]:
         yield from _took(took)
 
 
-def _took(took: Took) -> Iterator[_Value]:
+def _took(took: Took) -> Iterator[Value]:
     yield from (took.count, took.p50_s, took.p95_s)
 
 
-def _cells(found: Numbers, values: Iterator[_Value] | tuple[_Value, ...]) -> list[str]:
-    return [_cell(value) for value in (found.since, found.until, found.timezone, *values)]
+def _cells(found: Numbers, values: Iterator[Value] | tuple[Value, ...]) -> list[str]:
+    return [cell(value) for value in (found.since, found.until, found.timezone, *values)]
 
 
-def _cell(value: _Value) -> str:
+def cell(value: Value) -> str:
+    """A value as a cell: no formula, and empty where there is nothing to say."""
     return "" if value is None else safe(str(value))
