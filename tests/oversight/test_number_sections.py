@@ -25,7 +25,7 @@ from tests.approvals.world import World
 from tests.factories import ACTOR
 from tests.oversight import history
 from tests.oversight.history import BEGIN, BERLIN, END, SATURDAY, SUNDAY
-from tests.oversight.test_numbers import took
+from tests.oversight.test_numbers import place, took
 from tests.oversight.watching.test_costs import nodes
 from tests.server import Live
 
@@ -268,7 +268,7 @@ def test_a_version_that_is_gone_back_to_is_no_newer_for_that(server: Live, world
     history.run(world, "old", "1", long_ago)
     new, back = history.run(world, "new", "2", BEGIN), history.run(world, "back", "1", SUNDAY)
     for run, at in ((new, SATURDAY), (back, SUNDAY)):
-        history.place(world.submit(run=ids.encode("run", run.id)), at)
+        place(world.submit(run=ids.encode("run", run.id)), at)
     rows = get(reader(server, world), "versions")["versions"]
     assert [(one["version"], one["first_at"], one["first_run_at"]) for one in rows] == [
         ("2", rfc3339(SATURDAY), rfc3339(BEGIN)),
@@ -285,9 +285,9 @@ def test_of_many_agents_those_with_most_stay_and_the_others_are_counted(
     )
     history.run(world, "first", "9", SUNDAY, agent=first)
     key = create_key(actor=ACTOR, agent=first).token
-    history.place(world.submit(key=key), SUNDAY)
+    place(world.submit(key=key), SUNDAY)
     for request in (world.submit(), world.submit()):
-        history.place(request, SUNDAY)
+        place(request, SUNDAY)
     who = reader(server, world)
     assert [(one["agent"], one["runs"]) for one in get(who, "tools")["agents"]] == [
         ("bot", 2),

@@ -4,9 +4,10 @@ what was typed outlives a sign-in."""
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from django.conf import settings
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Cookie, Page, expect
 
 from policies.active import active_version
 from policies.permissions import set_policy_permission
@@ -71,6 +72,13 @@ def test_the_cursor_jumps_keys_are_completed_and_tab_lets_go(
     assert (before.count("\n") + 1, len(before) - before.rfind("\n")) == (5, 5)
 
 
+def wear(page: Page, cookies: Sequence[Cookie]) -> None:
+    """Let a window have these cookies, too."""
+    page.context.add_cookies(
+        [{"name": one["name"], "value": one["value"], "domain": one["domain"], "path": "/"} for one in cookies]
+    )  # fmt: skip
+
+
 def test_what_was_typed_is_kept_for_who_typed_it_until_it_is_applied(
     office: Office, windows: Windows
 ) -> None:
@@ -90,7 +98,7 @@ def test_what_was_typed_is_kept_for_who_typed_it_until_it_is_applied(
     page.wait_for_url(re.compile("/sign-in"))
 
     others = windows.open(office.olga).context.cookies()
-    page.context.add_cookies(others)
+    wear(page, others)
     page.goto("/policy/edit")
     expect(page.locator(".gutter")).to_be_visible()
     assert box.input_value() == begun
@@ -99,7 +107,7 @@ def test_what_was_typed_is_kept_for_who_typed_it_until_it_is_applied(
     # Meanwhile another version is applied: what was typed is bound to the one it was edited from.
     apply(actor=ACTOR, workspace=office.workspace, text=begun + "# theirs\n")
     page.context.clear_cookies()
-    page.context.add_cookies(ours)
+    wear(page, ours)
     page.goto("/policy/edit")
     back.click()
     assert (box.input_value(), page.locator("[name=base]").input_value()) == (mine, base)
