@@ -75,7 +75,9 @@ def set_days(*, actor: Actor, workspace: UUID, days: int | None) -> bool:
         Problem: 422 for days out of range.
     """
     if days is not None and not 1 <= days <= MAX_DAYS:
-        raise invalid([FieldError("/days", "out_of_range", f"From 1 to {MAX_DAYS} days.")])
+        raise invalid(
+            [FieldError("/retention_days", "out_of_range", f"From 1 to {MAX_DAYS} days.")]
+        )
     values: dict[str, Any] = {"workspace": workspace, "days": days}
     with pool().connection() as conn, conn.transaction():
         conn.execute(erasing.ALONE, values)

@@ -29,7 +29,7 @@ from api.person_messages import (
 from approvals.present import instant
 from approvals.shape import AgentOwner
 from core import ids
-from core.problems import bad_query, conflict, not_found
+from core.problems import FieldError, bad_query, conflict, invalid, not_found
 from oversight import people as access
 from oversight.access import may_administer, must_administer
 from oversight.invitations import invite
@@ -68,15 +68,18 @@ class People(PeopleDoor):
         """Invite somebody."""
         who = _administrator(request)
         body = body_of(request, InviteBody)
-        invited = invite(
-            actor=who.actor,
-            workspace=Workspace.objects.get(id=who.here.workspace_id),
-            email=body.email,
-            name=body.name,
-            roles=body.roles,
-            permissions=body.permissions,
-            show=body.show_link,
-        )
+        try:
+            invited = invite(
+                actor=who.actor,
+                workspace=Workspace.objects.get(id=who.here.workspace_id),
+                email=body.email,
+                name=body.name,
+                roles=body.roles,
+                permissions=body.permissions,
+                show=body.show_link,
+            )
+        except errors.NoSuchRole as error:
+            raise invalid([FieldError("/roles", error.code, str(error))]) from error
         shown = _shown(who, invited.person.id)
         made = PersonInvited(**shown, notice=invited.notice, link=_link(invited.made))
         return answer(request, made, 201, **{"Cache-Control": "no-store"})

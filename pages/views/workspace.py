@@ -39,7 +39,7 @@ COVERS: Final[Mapping[str, str]] = {
     "request": "One request",
     "person": "One person, and every request they took part in",
 }
-_FIELDS: Final = frozenset({"name", "days", "target", "reason"})
+_FIELDS: Final = frozenset({"name", "retention_days", "target", "reason"})
 View = Callable[..., HttpResponseBase]
 #: Does it; what was done, empty where it was so already.
 Act = Callable[[QueryDict, Visitor], str]
@@ -119,7 +119,7 @@ def _retention(form: QueryDict, visitor: Visitor) -> str:
         return _set(visitor, Wanted(retention_days=None), "Nothing is erased by its age any more.")
     text = form.get("days", "").strip()
     if not (text.isascii() and text.isdecimal() and len(text) < 10):
-        raise invalid([FieldError("/days", "out_of_range", "Write a number of days.")])
+        raise invalid([FieldError("/retention_days", "out_of_range", "Write a number of days.")])
     said = f"What requests say is erased {int(text)} days after they ended; the first look is now."
     return _set(visitor, Wanted(retention_days=int(text)), said)
 

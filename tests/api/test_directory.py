@@ -88,7 +88,7 @@ def test_somebody_is_invited_with_a_link_to_hand_over(tenant: Tenant, boss: Pers
     ]
     assert faults(call(boss, "POST", "/people", json={"email": "no"})) == [("/email", "bad_email")]
     body = {"email": address(), "roles": ["nothing"]}
-    assert faults(call(boss, "POST", "/people", json=body)) == [("/role", "no_such_role")]
+    assert faults(call(boss, "POST", "/people", json=body)) == [("/roles", "no_such_role")]
     assert not User.objects.filter(email=body["email"]).exists(), "all of it, or nothing"
 
 

@@ -202,7 +202,7 @@ class TestApi:
         assert kept == found | body | {"retention_days": None}
         before = kinds(office)
         for wrong, said in (
-            ({"name": "x", "retention_days": 0}, ("/days", "out_of_range")),
+            ({"name": "x", "retention_days": 0}, ("/retention_days", "out_of_range")),
             ({"name": "", "retention_days": 5}, ("/name", "bad_text")),
             ({"name": None}, ("/name", "wrong_shape")),
             ({"slug": "other"}, ("", "wrong_shape")),
