@@ -31,6 +31,7 @@ from audit.log import Commitment
 from core.clock import ClockTimestamp
 from core.problems import Problem, conflict, not_found
 from people import code_throttle, passkeys
+from people.links import About, warn
 from people.mfa_adapter import Adapter, secrets_of
 from people.models import User
 from people.services import visible_text
@@ -139,6 +140,7 @@ def add_totp(*, actor: Actor | None = None, user: User, secret: str, code: str) 
     made.data["counter"] = counter
     made.save(update_fields=["data"])
     tell(user, kinds.FactorAdded(factor="totp"), actor=actor)
+    warn(user, About.TOTP)
     return _first_codes(user, actor)
 
 
@@ -168,6 +170,7 @@ def add_passkey(
         WebAuthn.add(user, called, made)
         commits = {"name": Commitment(called.encode())}
         tell(user, kinds.FactorAdded(factor="passkey"), commits, actor=actor)
+        warn(user, About.PASSKEY)
         return _first_codes(user, actor)
 
 
@@ -184,6 +187,7 @@ def new_codes(*, actor: Actor | None = None, user: User) -> list[str]:
             "no_factor", "Recovery codes stand in for a second factor: set one up first."
         )
     Authenticator.objects.filter(user=user, type=Kind.RECOVERY_CODES).delete()
+    warn(user, About.CODES)
     return _codes(user, actor)
 
 
@@ -215,6 +219,7 @@ def remove(*, actor: Actor | None = None, user: User, factor: int) -> None:
     found.delete()
     commits = {"name": Commitment(found.data["name"].encode())} if "name" in found.data else {}
     tell(user, kinds.FactorRemoved(factor=NAMES[found.type]), commits, actor=actor)
+    warn(user, About.FACTOR_GONE)
     if not has_any(user.id):
         Authenticator.objects.filter(user=user).delete()
 
@@ -230,6 +235,8 @@ def remove_all(*, actor: Actor, user: User) -> list[str]:
     for one in found:
         tell(user, kinds.FactorRemoved(factor=NAMES[one.type]), actor=actor)
     Authenticator.objects.filter(user=user).delete()
+    if found:
+        warn(user, About.FACTORS_GONE)
     end_sessions(user=user)
     return [NAMES[one.type] for one in found]
 
@@ -330,6 +337,7 @@ def _use(user: User, typed: str, *, recovery: bool) -> str | None:
             left = len(RecoveryCodes(codes).get_unused_codes())
             Authenticator.objects.filter(id=codes.id).update(last_used_at=ClockTimestamp())
             tell(user, kinds.RecoveryCodeUsed(left=left))
+            warn(user, About.CODE_USED)
             return NAMES[Kind.RECOVERY_CODES]
     return None
 

@@ -40,10 +40,11 @@ INVITATION_LIVES: Final = timedelta(days=7)
 RESET_LIVES: Final = timedelta(hours=1)
 #: The due kind that mails one (`notifications.mail.accounts`); the subject is the link.
 MAIL: Final = "account.mail"
-#: Resets that nobody used are forgotten so long after they ended.
+#: Resets that nobody used are forgotten so long after they ended; warnings so long after they were made.
 FORGOTTEN_AFTER: Final = timedelta(days=30)
 
 Kind = AccountLink.Kind
+About = AccountLink.About
 Handed = AccountLink.Handed
 Mailed = AccountLink.Mailed
 
@@ -126,13 +127,33 @@ def make(
         link.token_hash = hashed(token)
         link.expires_at = now + durations.scaled(lives)
     link.save(force_insert=True)
-    AccountLink.objects.filter(
-        kind=Kind.RESET, used_at=None, expires_at__lt=now - FORGOTTEN_AFTER
-    ).delete()
+    _forget(now)
     if mails:
         _promise(link, now)
     shown = url(token) if token and handed_to else None
     return Made(link.id, shown, mails, link.expires_at)
+
+
+def warn(user: User, about: About) -> None:
+    """Mail a user what was changed of how they sign in, in the caller's transaction: it may not have been them.
+
+    Nothing where the server sends no mail.
+    """
+    if not sends_mail():
+        return
+    now = _now()
+    _forget(now)
+    warning = AccountLink(kind=Kind.WARNING, about=about, user=user, mailed=Mailed.PENDING)
+    warning.save(force_insert=True)
+    _promise(warning, now)
+
+
+def _forget(now: datetime) -> None:
+    """Resets that nobody used, and warnings, of long ago."""
+    AccountLink.objects.filter(
+        Q(kind=Kind.RESET, used_at=None, expires_at__lt=now - FORGOTTEN_AFTER)
+        | Q(kind=Kind.WARNING, created_at__lt=now - FORGOTTEN_AFTER)
+    ).delete()
 
 
 def _promise(link: AccountLink, now: datetime) -> None:
@@ -194,6 +215,8 @@ def use(*, token: str, password: str, address: str) -> User:
     user.set_password(password)
     user.save(update_fields=["password"])
     end_sessions(user=user)
+    if link.kind == Kind.RESET:
+        warn(user, About.PASSWORD)
     AccountLink.objects.filter(id=link.id).update(used_at=ClockTimestamp())
     data = kinds.InvitationAccepted() if link.kind == Kind.INVITATION else kinds.PasswordReset()
     tell(user, data, from_address(address), actor=Actor.system("account_link"))
@@ -202,7 +225,7 @@ def use(*, token: str, password: str, address: str) -> User:
 
 def _live(link: AccountLink, user: User, token: str, now: datetime) -> bool:
     """Whether the link can be used, by its user as they stand."""
-    if link.used_at is not None or link.ended_at is not None or link.kind == Kind.NOTICE:
+    if link.used_at is not None or link.ended_at is not None or link.token_hash is None:
         return False
     if link.kind == Kind.INVITATION and user.last_login is not None:
         return False  # they came by other means meanwhile

@@ -283,13 +283,28 @@ class KnownAddress(models.Model):
 class AccountLink(models.Model):
     """A mail about somebody's account, and the one link that it carries; only its hash is kept.
 
-    A notice carries none: it tells a user of this server that they are in another workspace now.
+    A notice carries none: it tells a user of this server that they are in another workspace now.  Nor does
+    a warning: it tells a user what was changed of how they sign in, since it may not have been them.
     """
 
     class Kind(models.TextChoices):
         INVITATION = "invitation"
         RESET = "reset"
         NOTICE = "notice"
+        WARNING = "warning"
+
+    class About(models.TextChoices):
+        """What a warning is about."""
+
+        PASSWORD = "password"
+        TOTP = "totp"
+        PASSKEY = "passkey"
+        FACTOR_GONE = "factor_gone"
+        FACTORS_GONE = "factors_gone"
+        CODES = "codes"
+        CODE_USED = "code_used"
+        LINKED = "linked"
+        UNLINKED = "unlinked"
 
     class Handed(models.TextChoices):
         """Whom the link was shown to; nobody: it went by mail alone, so it proves the mailbox."""
@@ -306,6 +321,7 @@ class AccountLink(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7)
     kind = models.CharField(max_length=10, choices=Kind)
+    about = models.CharField(max_length=12, choices=About, blank=True, default="", db_default="")
     user = models.ForeignKey(User, on_delete=models.CASCADE)
     #: In which workspace it was made; none: the user asked for it at the door, or an operator did.
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, null=True, db_index=False)
@@ -336,13 +352,17 @@ class AccountLink(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(kind="notice", token_hash=None, expires_at=None)
+                condition=models.Q(kind__in=["notice", "warning"], token_hash=None, expires_at=None)
                 | models.Q(
                     kind__in=["invitation", "reset"],
                     token_hash__isnull=False,
                     expires_at__isnull=False,
                 ),
                 name="account_link_ends",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind="warning") ^ models.Q(about=""),
+                name="account_link_warns_of_something",
             ),
             models.CheckConstraint(
                 condition=models.Q(person=None) | models.Q(workspace__isnull=False),

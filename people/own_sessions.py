@@ -25,6 +25,7 @@ from core.nudge import nudger
 from core.problems import FieldError, invalid, not_found
 from people import passwords
 from people.errors import WeakPassword
+from people.links import About, warn
 from people.models import Person, User, UserSession
 from people.services import topic
 from people.sessions import LONGEST, Standing
@@ -153,6 +154,7 @@ def change_password(request: HttpRequest, *, user: User, old: str, new: str, add
         user.set_password(new)
         user.save(update_fields=["password"])
         tell(user, kinds.PasswordChanged())
+        warn(user, About.PASSWORD)
         update_session_auth_hash(request, user)
         _proved(request)
 

@@ -29,7 +29,7 @@ from people.models import User
 LONGEST: Final = timedelta(days=1)
 
 _READ: Final = """
-SELECT l.id, l.kind, l.user_id, u.email, u.name, u.password, u.session_generation, l.created_at, l.expires_at,
+SELECT l.id, l.kind, l.about, l.user_id, u.email, u.name, u.password, u.session_generation, l.created_at, l.expires_at,
        l.token_hash, l.tries, clock_timestamp(), coalesce(w.name, ''),
        coalesce((SELECT coalesce(nullif(bu.name, ''), bu.email)
                    FROM people_person b JOIN people_user bu ON bu.id = b.user_id WHERE b.id = l.created_by_id), '')
@@ -56,6 +56,7 @@ class _Letter:
 
     id: UUID
     kind: str
+    about: str
     user: UUID
     email: str
     name: str
@@ -94,14 +95,17 @@ def _send(letter: _Letter) -> Came:
         if links.hashed(token) != bytes(letter.token_hash):
             return Needless()
         link = links.url(token)
-    rendered = render.account(
-        letter.kind,
-        workspace=letter.workspace,
-        by=letter.by,
-        email=letter.email,
-        link=link,
-        until=letter.expires_at,
-    )
+    if letter.kind == links.Kind.WARNING:
+        rendered = render.warning(letter.about, email=letter.email, at=letter.created_at)
+    else:
+        rendered = render.account(
+            letter.kind,
+            workspace=letter.workspace,
+            by=letter.by,
+            email=letter.email,
+            link=link,
+            until=letter.expires_at,
+        )
     to = Recipient(letter.email, letter.name, letter.password, letter.generation, letter.created_at)
     return deliver(to, rendered, key=f"account.{letter.id.hex}", thread=None)
 

@@ -7,7 +7,7 @@ begins with a mark of ours, so that none of them passes for a line of the mail.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
@@ -188,6 +188,37 @@ def account(
         email=_line(email, MOST_TITLE),
         link=link,
         until="" if until is None else instant(until),
+    )
+
+
+#: What a warning says, by what it is about (`people.models.AccountLink.About`).
+WARNINGS: Final[Mapping[str, str]] = {
+    "password": "The password was changed.",
+    "totp": "An authenticator app was set up as a second factor.",
+    "passkey": "A passkey was added.",
+    "factor_gone": "A second factor was taken away.",
+    "factors_gone": "Whoever runs this server took all second factors away.",
+    "codes": "New recovery codes were made. Those of before are worth nothing any more.",
+    "code_used": "A recovery code was used in place of a second factor.",
+    "linked": "The account was linked with somebody at the identity provider.",
+    "unlinked": "The account is no longer linked with anybody at the identity provider.",
+}
+
+
+def warning(about: str, *, email: str, at: datetime) -> Rendered:
+    """That something of how somebody signs in was changed (`people.models.AccountLink.About`).
+
+    Args:
+        at: when it was changed.
+    """
+    return _mail(
+        "warning",
+        "Your sign-in to Assentry was changed",
+        what=WARNINGS[about],
+        email=_line(email, MOST_TITLE),
+        at=instant(at),
+        link=f"{settings.BASE_URL}/settings/security",
+        reset=f"{settings.BASE_URL}/forgot-password",
     )
 
 

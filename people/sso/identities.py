@@ -16,6 +16,7 @@ from audit.log import Commitment
 from core.clock import ClockTimestamp
 from core.emails import normal_email
 from people import errors, groups
+from people.links import About, warn
 from people.models import Identity, Person, User
 from people.services import NAME_LIMIT, create_person, visible_text, workspace_by_slug
 from people.sso.settings import Provider
@@ -73,6 +74,7 @@ def unlink(*, actor: Actor, user: User) -> None:
         raise errors.NotLinked(email=user.email)
     groups.reconcile_user(actor=actor, user=user)
     _tell(actor, user, kinds.IdentityUnlinked())
+    warn(user, About.UNLINKED)
 
 
 def of_user(user: User) -> Identity | None:
@@ -142,6 +144,7 @@ def _link(user: User, claims: Claims) -> Identity:
     except IntegrityError as error:
         raise Trouble("linked", "the subject was linked at this instant", user) from error
     _tell(_ACTOR, user, kinds.IdentityLinked(), claims)
+    warn(user, About.LINKED)
     return identity
 
 
