@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
 from agents.services import create_tool_key
+from people.services import create_person, deactivate_person
 from tests.factories import ACTOR, PASSWORD, bearer
 from tests.pages.chromium.windows import DESK, PHONE, Windows, path_of, too_wide
 from tests.pages.office import Office, stored, votes
@@ -233,3 +234,25 @@ def test_what_is_no_more_ones_own_to_see_vanishes_and_is_not_decided(
     assert posted.value.status == 404
     assert votes(request_id) == []
     assert "ana@example.com" not in page.content()
+
+
+def test_a_tab_stays_in_its_workspace_until_one_is_nobody_there(
+    office: Office, windows: Windows
+) -> None:
+    other = Office(office.server)
+    create_person(actor=ACTOR, workspace=other.workspace, email=office.rita.user.email)
+    first, second = office.ask(), office.ask(payload={"to": "ben@example.com"})
+    tab = office.browser(office.rita)
+    page = windows.open(tab, f"/requests/{first}")
+    tab.submit(tab.get("/").form("/workspace"), workspace=other.workspace.slug)
+    page.locator("#approve").click()
+    expect(page.locator("#end-title")).to_have_text("Approved")
+    assert votes(first) == [("approve", "")]
+    stale = tab.get(f"/requests/{second}").form(f"/requests/{second}/decide", verdict="approve")
+    deactivate_person(actor=ACTOR, person=office.rita)
+    refused = tab.submit(stale)
+    assert (refused.status, votes(second)) == (404, [])
+    assert "ben@example.com" not in refused.answer.text
+    inbox = tab.get("/")
+    assert (inbox.status, inbox.title) == (200, "Inbox · Assentry")
+    assert first not in inbox.answer.text
