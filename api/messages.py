@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
@@ -29,6 +29,15 @@ class Credentials(Struct, forbid_unknown_fields=True, frozen=True):
     ] = ""
 
 
+Code: TypeAlias = Annotated[
+    str,
+    Meta(
+        max_length=20,
+        description="What the authenticator app shows now, where the plan's `assurance` is `mfa`; it counts once",
+    ),
+]
+
+
 class DecisionBody(Struct, forbid_unknown_fields=True, frozen=True):
     """The body of ``POST /requests/{id}/decisions``: a verdict on exactly what was looked at."""
 
@@ -50,13 +59,7 @@ class DecisionBody(Struct, forbid_unknown_fields=True, frozen=True):
     answer: Annotated[
         Any, Meta(description="With `answer`: what the question is answered with")
     ] = None
-    code: Annotated[
-        str,
-        Meta(
-            max_length=20,
-            description="What the authenticator app shows now, where the plan's `assurance` is `mfa`; it counts once",
-        ),
-    ] = ""
+    code: Code = ""
 
 
 class RevokeBody(Struct, forbid_unknown_fields=True, frozen=True):
@@ -84,13 +87,7 @@ class BreakGlassBody(Struct, forbid_unknown_fields=True, frozen=True):
     payload_digest: Annotated[
         str, Meta(description="The request's `payload_digest` as it was shown")
     ]
-    code: Annotated[
-        str,
-        Meta(
-            max_length=20,
-            description="What the authenticator app shows now, where the plan's `assurance` is `mfa`; it counts once",
-        ),
-    ] = ""
+    code: Code = ""
 
 
 class ReviewBody(Struct, forbid_unknown_fields=True, frozen=True):
