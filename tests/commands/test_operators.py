@@ -182,6 +182,9 @@ class TestKill:
             {"id": ids.encode("agt", world.agent.id), "name": "bot", "state": "suspended"}
         ]
         assert self.state(world) == "suspended"
+        failed, text = refuse("agent_state", world.slug, "bot", "active")
+        assert (failed["code"], self.state(world)) == ("agent_stopped", "suspended")
+        assert text == "The kill switch stopped it: undo that use, and it acts again."
         rows = Request.objects.filter(workspace_id=world.workspace.id)
         assert {(row.status, row.basis) for row in rows} == {("cancelled", "kill_switch")}
         assert len(rows) == len(pending)

@@ -5,13 +5,15 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from agents.models import Agent
-from agents.services import agent_by_name, set_state
+from agents.services import agent_by_name
 from core import ids
+from core.problems import Problem
+from oversight.agents import set_state
 from people.management import base
 
 
 class Command(base.Command):
-    help = "Suspends, resumes or retires an agent. Retiring is final."
+    help = "Suspends, resumes or retires an agent. Retiring is final; what the kill switch holds, undoing its use gives back."
 
     def arguments(self, parser: CommandParser) -> None:
         base.add_workspace(parser)
@@ -20,7 +22,10 @@ class Command(base.Command):
 
     def run(self, **options: Any) -> base.Said:
         agent = agent_by_name(base.workspace_of(options), options["agent"])
-        changed = set_state(actor=self.actor, agent=agent, state=Agent.State(options["state"]))
+        try:
+            changed = set_state(actor=self.actor, agent=agent, state=Agent.State(options["state"]))
+        except Problem as problem:
+            raise base.refused(problem, {}) from problem
         return base.Said(
             f"{agent.name} is {options['state']}{'' if changed else ' already'}.",
             {"id": ids.encode("agt", agent.id), "state": options["state"], "changed": changed},
