@@ -80,7 +80,7 @@ def test_the_first_hint_is_sent_at_once(nudger):
         begun = time.monotonic()
         nudger.wake("w:quick")
         heard(conn, until="w:quick")
-        assert time.monotonic() - begun < 0.1
+        assert time.monotonic() - begun < 0.5
 
 
 def test_a_killed_connection_costs_no_hint(nudger):
