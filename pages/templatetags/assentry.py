@@ -122,10 +122,11 @@ def _iso(at: datetime) -> str:
 
 
 def _visible(text: str, *, one_line: bool) -> SafeString:
-    pieces = format_html_join(
-        "", "{}", ((_piece(piece),) for piece in seeing.segments(text, one_line=one_line))
-    )
-    return format_html('<bdi dir="auto">{}</bdi>', pieces)
+    pieces = seeing.segments(text, one_line=one_line)
+    if len(pieces) == 1 and pieces[0].mark is None:  # nearly always, hundreds of times a page
+        return format_html('<bdi dir="auto">{}</bdi>', text)
+    shown = format_html_join("", "{}", ((_piece(piece),) for piece in pieces))
+    return format_html('<bdi dir="auto">{}</bdi>', shown)
 
 
 def _piece(piece: seeing.Segment) -> str | SafeString:
