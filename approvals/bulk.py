@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
+import msgspec
+
 from approvals import inbox, read
 from approvals.access import Reader
-from approvals.assurance import decided_in
 from approvals.choices import Choice
 from approvals.decide import decide
-from approvals.frozen import decode
 from approvals.row import Row
 from approvals.shown import row_digest
 from approvals.status import Kind, Status
@@ -20,9 +20,30 @@ from audit.actor import Actor
 from core import paging
 from core.db import pool
 from core.problems import FieldError, Problem, invalid, not_found
+from policies.assurance import CHANNELS, usable
 
 MOST: Final = 50
 RISKS: Final = ("low", "medium")
+
+
+_PLANS: Final = """
+SELECT v.plan FROM approvals_request r
+  JOIN approvals_revision v ON v.workspace_id = r.workspace_id AND v.request_id = r.id AND v.number = r.revision
+ WHERE r.id = ANY(%(ids)s::uuid[])
+"""
+
+
+class _Terms(msgspec.Struct, frozen=True):
+    """Of a plan, the rule that made it, and where it is decided (`approvals.frozen.FrozenPlan`)."""
+
+    rule: str | None
+    version: int
+    channels: tuple[str, ...] = CHANNELS
+    assurance: str = "session"
+    dwell_s: int = 0
+
+
+_TERMS: Final = msgspec.json.Decoder(_Terms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +63,30 @@ def alike(*, reader: Reader, row: Row) -> list[Row]:
     """
     if row.kind != Kind.REQUEST or row.risk not in RISKS:
         return []
-    found = inbox.mine_of_action(
+    with pool().connection() as conn:
+        rows = read.rows(conn, _of_action(reader, row))
+    return [one for one in rows if _kind(one) == _kind(row) and _here(one)][:MOST]
+
+
+def count_alike(*, reader: Reader, row: Row) -> int:
+    """How many others `alike` has beside this one; none where it is not among them."""
+    mine = _TERMS.decode(row.plan)
+    if row.kind != Kind.REQUEST or row.risk not in RISKS or not _decided_here(mine):
+        return 0
+    found = _of_action(reader, row)
+    if row.id not in found:
+        return 0
+    with pool().connection() as conn:
+        plans = conn.execute(_PLANS, {"ids": found}, prepare=True).fetchall()
+    terms = [_TERMS.decode(plan) for (plan,) in plans]
+    same = [one for one in terms if (one.rule, one.version) == (mine.rule, mine.version)]
+    return min(MOST, sum(map(_decided_here, same))) - 1
+
+
+def _of_action(reader: Reader, row: Row) -> list[UUID]:
+    return inbox.mine_of_action(
         reader=reader, action=row.action, risks=RISKS, limit=paging.MAX_LIMIT
     )
-    with pool().connection() as conn:
-        rows = read.rows(conn, found)
-    return [one for one in rows if _kind(one) == _kind(row) and _here(one)][:MOST]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +189,15 @@ def _apart(row: Row) -> tuple[str, str] | None:
 
 
 def _here(row: Row) -> bool:
-    plan = decode(row.plan)
+    return _decided_here(_TERMS.decode(row.plan))
+
+
+def _decided_here(terms: _Terms) -> bool:
     # A second factor is given for one request, and each has to be open for a while.
-    return decided_in(plan, "web") and plan.assurance != "mfa" and not plan.dwell_s
+    at_all = "web" in usable(terms.channels, terms.assurance)
+    return at_all and terms.assurance != "mfa" and not terms.dwell_s
 
 
 def _kind(row: Row) -> tuple[Any, ...]:
-    plan = decode(row.plan)
+    plan = _TERMS.decode(row.plan)
     return row.action, plan.rule, plan.version

@@ -195,12 +195,13 @@ def find(
 def mine_of_action(*, reader: Reader, action: str, risks: Sequence[str], limit: int) -> list[UUID]:
     """The ids of requests of one action that a person could decide on now, the most urgent first."""
     order = SORTINGS["urgency"].order_by(backwards=False)
-    with looking() as conn:
+    with pool().connection() as conn:
         found = conn.execute(
             f"SELECT r.id FROM {_FROM} WHERE r.workspace_id = %(workspace)s AND r.status = 'pending' "
             f"AND r.kind = 'request' AND r.action = %(action)s AND r.risk = ANY(%(risks)s::text[]) "
             f"AND {MAY_SEE} AND {MINE} ORDER BY {order} LIMIT %(limit)s",
             {**reader.values(), "action": action, "risks": list(risks), "limit": limit},
+            prepare=True,
         ).fetchall()
     return [row[0] for row in found]
 
@@ -223,8 +224,9 @@ def count(*, reader: Reader, views: Sequence[str] = tuple(VIEWS)) -> dict[str, i
         f"AND r.status = 'pending' AND {MAY_SEE} AND {VIEWS[view]} LIMIT {MOST_COUNTED + 1}) AS few)"
         for view in views
     )
-    with looking() as conn:
-        found = conn.execute(f"SELECT {columns}", reader.values()).fetchone()
+    # Always the same way, by the index of what waits: planned anew, it took longer than to count.
+    with pool().connection() as conn:
+        found = conn.execute(f"SELECT {columns}", reader.values(), prepare=True).fetchone()
     assert found is not None  # noqa: S101  # an aggregate always answers
     return dict(zip(views, found, strict=True))
 

@@ -136,8 +136,7 @@ def _alike(row: Row, visitor: Visitor) -> int:
     """Others like it that wait for this visitor; none where this one does not."""
     if row.status != Status.PENDING:
         return 0
-    found = {one.id for one in bulk.alike(reader=visitor.reader, row=row)}
-    return len(found) - 1 if row.id in found else 0
+    return bulk.count_alike(reader=visitor.reader, row=row)
 
 
 def step_line(row: StepRow) -> StepLine:

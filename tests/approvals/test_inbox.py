@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import cycle, islice
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -125,7 +126,15 @@ def test_whatever_lets_somebody_see_a_past_request_finds_it(
         assert past(world, who="ben") == asked
 
 
-def test_only_the_views_that_are_asked_for_are_counted(world: World, heard: Heard) -> None:
+def test_only_the_views_that_are_asked_for_are_counted(
+    world: World, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def lent() -> Iterator[Heard]:
+        with db.pool().connection() as conn:
+            yield Heard(conn, heard._said, heard._plans)
+
+    monkeypatch.setattr("approvals.inbox.pool", lambda: SimpleNamespace(connection=lent))
     world.submit()
     assert inbox.count(reader=world.reader("ana"), views=["mine"]) == {"mine": 1}
     assert inbox.count(reader=world.reader("ana"), views=["roles", "all"]) == {"roles": 1, "all": 1}

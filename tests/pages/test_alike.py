@@ -14,8 +14,10 @@ def together(office: Office, person: Person, request_id: str) -> tuple[Browser, 
     browser = office.browser(person)
     page = browser.get(f"/requests/{request_id}")
     [link] = page.tree.all("a", href=f"/alike/{request_id}")
-    assert "more like this" in link.text
-    return browser, browser.get(f"/alike/{request_id}")
+    alike = browser.get(f"/alike/{request_id}")
+    others = len(alike.tree.all("input", name="chosen")) - 1
+    assert link.text.startswith(f"{others} more like this wait"), link.text
+    return browser, alike
 
 
 def press(browser: Browser, page: Page, verdict: str, *chosen: str, **typed: Any) -> Page:
