@@ -52,7 +52,7 @@ def too_soon(ballot: Ballot, chosen: Choice) -> Problem | None:
     seconds = -(-left // timedelta(seconds=1))
     return conflict(
         "too_soon",
-        f"Policy asks to read it for {needed.total_seconds():g} s before a yes. Nothing was decided: "
-        f"say it again in {seconds} s.",
+        f"Policy asks to read it for {needed.total_seconds():g} s before a yes: say it again in "
+        f"{seconds} s. Nothing was decided.",
         retry_after_s=seconds,
     )

@@ -88,7 +88,9 @@ def test_a_yes_takes_as_long_a_look_as_policy_asks_for(verdict: str) -> None:
     problem = refused(here, request, verdict, **edits)
     assert (problem.status, problem.code) == (409, "too_soon")
     assert 0 < int(problem.headers["Retry-After"]) <= 40
-    assert problem.detail.startswith("Policy asks to read it for 40 s before a yes.")
+    assert problem.detail.startswith(
+        "Policy asks to read it for 40 s before a yes: say it again in "
+    )
     travel(request["id"], seconds=20)
     assert refused(here, request, verdict, **edits).code == "too_soon"
     assert dwells(request) == []

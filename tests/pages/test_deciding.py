@@ -251,7 +251,9 @@ def test_a_yes_that_comes_too_soon_counts_nothing_and_keeps_what_was_typed(offic
     form = page.form(f"/requests/{request_id}/decide", verdict="approve")
     page = browser.submit(form, comment="At once")
     assert page.status == 409
-    assert "Policy asks to read it for 20 s before a yes. Nothing was decided" in page.main
+    alert = page.tree.one("div", role="alert").text
+    assert "Policy asks to read it for 20 s before a yes: say it again in" in alert
+    assert alert.count("Nothing was decided") == 1
     assert "At once" in page.main
     assert votes(request_id) == []
     looks_older(ids.decode("req", request_id), seconds=20)
