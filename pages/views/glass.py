@@ -45,6 +45,8 @@ def break_glass_view(request: HttpRequest, visitor: Visitor, req_id: str) -> Htt
     form = BreakGlassForm(request.POST)
     if not form.is_valid():
         wrong = "Say why, in at most 3,900 characters. Nothing was decided."
+        if "text" not in form.errors:
+            wrong = "What was looked at is not named: load the page again. Nothing was decided."
         return page(request, visitor, row, Said(422, wrong=wrong, kept=kept))
     try:
         _confirm(request, visitor, row, form)

@@ -147,6 +147,7 @@ def test_past_the_plan_and_its_review(emergency: tuple[Office, Person, Person]) 
     browser, page = open_page(office, ada, request_id)
     empty = press(browser, page, request_id, "break-glass", text=" ")
     assert (empty.status, BreakGlass.objects.filter(workspace=office.workspace).count()) == (422, 0)
+    assert empty.tree.one("div", role="alert").text.startswith("Say why, in at most 3,900")
     page = press(browser, page, request_id, "break-glass", text="The shop is down.")
     assert "It takes one more administrator." in page.main
     assert not page.tree.all("details", id="glass"), "one yes each"
@@ -209,6 +210,8 @@ def test_a_yes_past_the_plan_is_to_what_was_shown(emergency: tuple[Office, Perso
     agent(office, f"/requests/{request_id}/revise", payload={"to": "mallory@example.com"})
     answer = press(browser, page, request_id, "break-glass", text="The shop is down.")
     assert answer.status == 409
+    forged = press(browser, answer, request_id, "break-glass", text="Now.", payload_digest="x")
+    assert (forged.status, "load the page again" in forged.main) == (422, True)
     assert not BreakGlass.objects.filter(workspace=office.workspace).exists()
 
 
