@@ -13,6 +13,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.auth.hashers import is_password_usable
 from psycopg import Connection
 
 from core import durations, failpoints
@@ -96,7 +97,12 @@ def _send(letter: _Letter) -> Came:
             return Needless()
         link = links.url(token)
     if letter.kind == links.Kind.WARNING:
-        rendered = render.warning(letter.about, email=letter.email, at=letter.created_at)
+        rendered = render.warning(
+            letter.about,
+            email=letter.email,
+            at=letter.created_at,
+            password=is_password_usable(letter.password),
+        )
     else:
         rendered = render.account(
             letter.kind,

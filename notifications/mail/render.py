@@ -205,11 +205,12 @@ WARNINGS: Final[Mapping[str, str]] = {
 }
 
 
-def warning(about: str, *, email: str, at: datetime) -> Rendered:
+def warning(about: str, *, email: str, at: datetime, password: bool) -> Rendered:
     """That something of how somebody signs in was changed (`people.models.AccountLink.About`).
 
     Args:
         at: when it was changed.
+        password: whether they have one here; else they sign in at a provider, which is where to change it.
     """
     return _mail(
         "warning",
@@ -218,7 +219,7 @@ def warning(about: str, *, email: str, at: datetime) -> Rendered:
         email=_line(email, MOST_TITLE),
         at=instant(at),
         link=f"{settings.BASE_URL}/settings/security",
-        reset=f"{settings.BASE_URL}/forgot-password",
+        reset=f"{settings.BASE_URL}/forgot-password" if password else "",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -12,7 +13,7 @@ from django.db.models import F
 
 from core import due
 from notifications.mail.accounts import mail_due
-from people import factors, links, resets
+from people import factors, invitations, links, resets
 from people.models import AccountLink, Person
 from people.sso import identities
 from people.sso.tokens import Claims
@@ -129,6 +130,29 @@ def test_a_password_that_was_set_by_a_link_is_told_and_an_invited_one_is_not(
     browser.submit(browser.get(path).form(path), password=NEW, again=NEW)
     assert user_of(office.ron).check_password(NEW)
     assert warned(box, office.ron) == ["The password was changed."]
+    invited = invitations.invite(
+        actor=ACTOR,
+        workspace=office.workspace,
+        email=f"iris-{secrets.token_hex(4)}@one.example",
+        name="Iris I",
+    ).person
+    posted(invited)
+    path = link_in(text_of(box.mails.pop()))
+    browser = Browser(office.server.url)
+    browser.submit(browser.get(path).form(path), password=NEW, again=NEW)
+    assert user_of(invited).check_password(NEW)
+    assert warned(box, invited) == []
+
+
+def test_who_signs_in_at_a_provider_is_not_sent_to_a_password(office: Office, box: Postbox) -> None:
+    person = PersonFactory(workspace=office.workspace, password=None)
+    with_app(person)
+    posted(person)
+    [mail] = box.mails
+    text = text_of(mail)
+    assert "Secure your account at the identity provider" in text
+    assert "/forgot-password" not in whole(mail)
+    assert f"{settings.BASE_URL}/settings/security" in text
 
 
 def test_warnings_are_forgotten_after_a_month(office: Office, box: Postbox) -> None:
