@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from rest_framework.request import Request
 
 from api.doors import Signed
+from approvals.assurance import Proven
 from approvals.row import Row
 from people.factors import check_code
 from people.own_sessions import confirmed, proves
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """The assurance (`policies.assurance`), and the revision that a second factor was given for, if one was."""
-
-    assurance: str
-    revision: int | None = None
-
-
-def proof(request: Request, who: Signed, row: Row, code: str, purpose: str) -> Proof:
+def proven(request: Request, who: Signed, row: Row, code: str, purpose: str) -> Proven:
     """What the session proves, or the code that an authenticator app shows, which counts once.
 
     Call it when all else that was sent can be counted.
@@ -34,7 +25,7 @@ def proof(request: Request, who: Signed, row: Row, code: str, purpose: str) -> P
         Problem: 401 the code is wrong; 429 after too many.
     """
     if not code:
-        return Proof(proves(request._request))
+        return Proven(proves(request._request))
     check_code(who.user, code, purpose=purpose, recovery=False)
     confirmed(request._request)
-    return Proof("mfa", row.revision)
+    return Proven("mfa", row.revision)

@@ -7,6 +7,7 @@ Who is signed in is told how to prove more, and may say the same again.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from approvals.choices import Choice
@@ -14,10 +15,18 @@ from approvals.frozen import FrozenPlan
 from core.problems import Problem, forbidden
 from policies.assurance import LADDER, PROVES, enough, usable
 
-__all__ = ["LADDER", "PROVES", "decided_in", "enough", "more", "places", "unproven"]
+__all__ = ["LADDER", "PROVES", "Proven", "decided_in", "enough", "more", "places", "unproven"]
 
 #: What is said of a place, after “decide it”.
 _PLACES: Final = {"slack": "in Slack", "email": "by e-mail", "web": "on its page"}
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """How surely a door knows who says something, and the revision that a second factor was given for."""
+
+    assurance: str
+    revision: int | None = None
 
 
 def decided_in(plan: FrozenPlan, channel: str) -> bool:

@@ -36,7 +36,7 @@ from api.messages import (
     WorkspaceRef,
     WorkspaceSlug,
 )
-from api.proving import proof
+from api.proving import proven
 from api.streams import Admission, InboxAdmission, last_event_id
 from approvals import filters, inbox, read
 from approvals.choices import choice
@@ -161,7 +161,7 @@ class Decisions(PeopleDoor):
             edits=body.edits,
             answer=body.answer,
         )
-        shown = proof(request, who, looked_at, body.code, DECIDE)
+        shown = proven(request, who, looked_at, body.code, DECIDE)
         chosen = replace(chosen, assurance=shown.assurance, revision=shown.revision)
         done = decide(actor=who.actor, reader=who.reader, request_id=subject, chosen=chosen)
         return answer(request, done)

@@ -23,7 +23,7 @@ from api.messages import (
     ReassignBody,
     ReviewBody,
 )
-from api.proving import proof
+from api.proving import proven
 from approvals import break_glass, bulk, extending, handling, lists, read
 from approvals.choices import choice
 from approvals.present import instant, render
@@ -158,7 +158,7 @@ class BreakGlass(PeopleDoor):
         except ValueError as error:
             fault = FieldError("/payload_digest", "invalid_digest", str(error))
             raise invalid([fault]) from error
-        shown = proof(
+        shown = proven(
             request,
             who,
             read.for_person(reader=who.reader, request_id=subject),

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
+from approvals.assurance import Proven
 from approvals.row import Row
 from core import ids
 from core.canonical import show_digest
@@ -45,14 +46,6 @@ DECIDING: Final = Step(passkeys.DECIDE, "decide", "ask_decide")
 PAST_THE_PLAN: Final = Step(
     passkeys.PAST_THE_PLAN, "break_glass", "ask_break_glass", "approve past the plan"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Proven:
-    """How surely it is known who decides, and the revision that a second factor was given for."""
-
-    assurance: str
-    revision: int | None = None
 
 
 def proven(request: HttpRequest, visitor: Visitor, row: Row, *, step: Step = DECIDING) -> Proven:
