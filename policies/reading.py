@@ -281,12 +281,13 @@ class Reader(Shapes):
         return tuple(one for one in CHANNELS if one in named) or usual
 
     def dwell(self, node: Node | None) -> timedelta | None:
+        return None if node is None else self.bounded(node, *schema.DWELL)
+
+    def bounded(self, node: Node, least: str, most: str) -> timedelta | None:
         found = self.duration(node)
-        if found is not None and node is not None:
-            least, most = schema.DWELL
-            if not durations.parse(least) <= found <= durations.parse(most):
-                self.fail(node.place, f"Write a duration from {least} to {most}.")
-                return None
+        if found is not None and not durations.parse(least) <= found <= durations.parse(most):
+            self.fail(node.place, f"Write a duration from {least} to {most}.")
+            return None
         return found
 
     def assurance(self, node: Node | None) -> Assurance | None:
@@ -302,10 +303,7 @@ class Reader(Shapes):
     def permit_part(self, part: str, node: Node) -> int:
         """Read one part of `permit`, in seconds; its default where it is faulty."""
         least, most, default = schema.PERMIT[part]
-        found = self.duration(node)
-        if found is not None and not durations.parse(least) <= found <= durations.parse(most):
-            self.fail(node.place, f"Write a duration from {least} to {most}.")
-            found = None
+        found = self.bounded(node, least, most)
         return int((found or durations.parse(default)).total_seconds())
 
     def expiry(self, node: Node) -> str:
